@@ -1,0 +1,116 @@
+"""The contract of a recurrent cell: one step of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+State = tuple[Tensor, ...]
+"""What a cell carries through time: one tensor of shape (batch, hidden_size) per name in `Cell.state_names`."""
+
+Projected = tuple[Tensor, ...]
+"""What a cell needs of its input, as computed ahead of the loop; each tensor is (..., features)."""
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
+
+
+class Cell(nn.Module):
+    """One recurrent step, `output, state = cell(inputs, state)`.
+
+    The output goes up the stack and the state goes through time; in most cells the output is the first state
+    tensor, in the Intersection RNN it is not. A cell is written as two methods, so that whatever depends on the
+    input alone is computed for all time steps at once, outside the loop:
+
+    * `project(inputs)`, the input's part, for any number of leading dimensions;
+    * `step(projected, state, mask)`, the recurrent part, for one time step.
+
+    Subclass this to bring a cell of any form. If every gate of the cell is an affine function of input and
+    state, subclass `GatedCell` instead and write `step` alone. A subclass keeps the constructor's first two
+    arguments, and its output has `hidden_size` features.
+
+    Args:
+        input_size: Features m of the input.
+        hidden_size: Units n.
+        nonlinearity: The function s of the candidate, a name in `nonlinearities`; None is the cell's own, the
+            first of them.
+
+    Raises:
+        ValueError: If a size is below 1 or the cell has no such nonlinearity.
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    """Names of the state's tensors. Each layer learns an initial value for every one of them."""
+
+    nonlinearities: ClassVar[tuple[str, ...]] = ("tanh", "relu")
+    """The choices for s (Collins et al. 2017, sec. 1.4), the default first; empty if the cell leaves no choice."""
+
+    equal_sizes: ClassVar[bool] = False
+    """Whether the input must have as many features as the cell has units; a stack then projects its input first."""
+
+    min_network_depth: ClassVar[int] = 1
+    """The least depth at which the paper uses the cell as a network."""
+
+    def __init__(self, input_size: int, hidden_size: int, nonlinearity: str | None = None) -> None:
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name}: {size} given, at least 1 needed")
+        if nonlinearity is not None and nonlinearity not in self.nonlinearities:
+            allowed = ", ".join((*self.nonlinearities, "null (the cell's own)"))
+            raise ValueError(f"nonlinearity: {nonlinearity!r} given, {type(self).__name__} takes {allowed}")
+        if self.equal_sizes and input_size != hidden_size:
+            raise ValueError(
+                f"input_size: {input_size} given, {type(self).__name__} needs hidden_size = {hidden_size} features"
+            )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.activation = ACTIVATIONS[nonlinearity or (*self.nonlinearities, "tanh")[0]]
+
+    def project(self, inputs: Tensor) -> Projected:
+        """The part of the step that depends on the input alone.
+
+        Args:
+            inputs: (..., input_size).
+
+        Returns:
+            Tensors of shape (..., features), by default the input itself.
+        """
+        return (inputs,)
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """Advance the state by one time step.
+
+        Args:
+            projected: The result of `project` at this step, each tensor (batch, features) or (1, features).
+            state: Tensors (batch, hidden_size), or (1, hidden_size) where all samples share it.
+            mask: Recurrent dropout's mask, (batch, hidden_size): multiplies h wherever it enters a matrix product.
+
+        Returns:
+            The output, (batch, hidden_size), and the new state.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step from the raw input, (batch, input_size)."""
+        return self.step(self.project(inputs), state)
+
+    def input_matrices(self) -> dict[str, Tensor]:
+        """Views of the input matrices, (hidden_size, input_size) each, by gate; empty if the cell has none."""
+        return {}
+
+    def recurrent_matrices(self) -> dict[str, Tensor]:
+        """Views of the recurrent matrices, (hidden_size, hidden_size) each, by gate; empty if the cell has none."""
+        return {}
+
+    def biases(self) -> dict[str, Tensor]:
+        """Views of the biases, (hidden_size,) each, by gate; empty if the cell has none."""
+        return {}
+
+    @classmethod
+    def parameter_count(cls, input_size: int, hidden_size: int) -> int:
+        """Trainable parameters of one cell, its initial state aside; counted on a cell without storage."""
+        with torch.device("meta"):
+            return sum(parameter.numel() for parameter in cls(input_size, hidden_size).parameters())

@@ -1,0 +1,20 @@
+"""The identity RNN."""
+
+from __future__ import annotations
+
+import torch
+
+from rnn_capacity.cells.rnn import RNNCell
+
+
+class IRNNCell(RNNCell):
+    """The RNN that starts from W_h = identity and b = 0, with ReLU only (Collins et al. 2017, eq. 1; Le et al. 2015)."""
+
+    nonlinearities = ("relu",)
+    recurrent_kinds = ("identity",)
+    takes_bias = False
+
+    def reset_parameters(self) -> None:
+        """Draw the input matrix from N(0, 1)/sqrt(input_size); identity recurrence, zero bias."""
+        super().reset_parameters()
+        torch.nn.init.eye_(self.weight_recurrent)

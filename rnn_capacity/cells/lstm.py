@@ -1,0 +1,33 @@
+"""The long short-term memory."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.cells.base import Projected, State
+from rnn_capacity.cells.gated import GatedCell
+
+
+class LSTMCell(GatedCell):
+    """The long short-term memory without peepholes (Collins et al. 2017, eq. 9-14).
+
+    i, f and o are sigmoids of their gates, f with b_fg inside; c = f·c' + i·s(W_ch h' + W_cx x + b_c); h = o·tanh(c).
+    With s = tanh it is `torch.nn.LSTM`, b_fg folded into the forget gate's bias.
+    """
+
+    gates = ("input", "forget", "output", "candidate")
+    forget_gates = ("forget",)
+    state_names: ClassVar[tuple[str, ...]] = ("h", "c")
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """One time step; the output is h, the state (h, c), each (batch, hidden_size)."""
+        hidden, memory = state
+        size = self.hidden_size
+        gates, candidate = self.recur(projected[0], hidden, self.weight_recurrent, mask).split((3 * size, size), dim=-1)
+        write, forget, read = torch.sigmoid(gates).chunk(3, dim=-1)
+        memory = torch.addcmul(forget * memory, write, self.activation(candidate))
+        hidden = read * torch.tanh(memory)
+        return hidden, (hidden, memory)

@@ -1,0 +1,24 @@
+"""The vanilla RNN."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from rnn_capacity.cells.base import Projected, State
+from rnn_capacity.cells.gated import GatedCell
+
+
+class RNNCell(GatedCell):
+    """h = s(W_h h' + W_x x + b) (Collins et al. 2017, eq. 1).
+
+    The same function as `torch.nn.RNNCell`, with one bias. Its recurrent matrix does not start from the identity:
+    that network is the IRNN.
+    """
+
+    gates = ("candidate",)
+    recurrent_kinds = ("orthogonal", "normal")
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """One time step; output and state are h, (batch, hidden_size)."""
+        hidden = self.activation(self.recur(projected[0], state[0], self.weight_recurrent, mask))
+        return hidden, (hidden,)

@@ -1,0 +1,26 @@
+"""The update-gate RNN."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.cells.base import Projected, State
+from rnn_capacity.cells.gated import GatedCell
+
+
+class UGRNNCell(GatedCell):
+    """The update-gate RNN (Collins et al. 2017, eq. 2-4).
+
+    c = s(W_ch h' + W_cx x + b_c), g = sigmoid(W_gh h' + W_gx x + b_g + b_fg), h = g·h' + (1 - g)·c.
+    """
+
+    gates = ("gate", "candidate")
+    forget_gates = ("gate",)
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        """One time step; output and state are h, (batch, hidden_size)."""
+        (hidden,) = state
+        gate, candidate = self.recur(projected[0], hidden, self.weight_recurrent, mask).chunk(2, dim=-1)
+        hidden = torch.lerp(self.activation(candidate), hidden, torch.sigmoid(gate))
+        return hidden, (hidden,)

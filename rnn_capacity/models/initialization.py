@@ -1,0 +1,115 @@
+"""Initial weights: the choices of Collins et al. 2017, sec. 1.2 and App. A."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from rnn_capacity.cells import Cell, GatedCell
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """How the weights of a network start; every choice is shared by its layers.
+
+    The paper scales each gate's matrices by a factor of their own and does not say how the upper layers' input
+    matrices, which are square, are drawn, nor the readout's and the initial state's start: see the attributes.
+    """
+
+    recurrent: Literal["orthogonal", "normal", "identity"] | None = None
+    """Kind of the recurrent matrices: orthogonal, N(0, 1)/sqrt(hidden_size), or identity (not for the RNN; always for
+    the IRNN). Null is the cell's own: identity for the IRNN, else orthogonal."""
+
+    recurrent_scale: float | dict[str, float] = 1.0
+    """Factor of the recurrent matrices, not applied to an identity: a number, or one for each gate by name (the paper
+    tunes it in [0.01, 2])."""
+
+    input_scale: float | dict[str, float] = 1.0
+    """Factor of the input matrices, which are drawn from N(0, 1)/sqrt(input_size) at every layer: a number, or one for
+    each gate by name (the paper tunes it in [0.001, 2])."""
+
+    square_inputs: bool = False
+    """Draw the upper layers' input matrices, which are square, as the recurrent ones are (kind and factor)."""
+
+    bias: Literal["constant", "normal"] = "constant"
+    """Kind of the gates' biases: all equal, or drawn from N(0, 1). Readout and projection biases start at zero."""
+
+    bias_scale: float = 0.0
+    """Factor of the gates' biases (the paper tunes it in [-2, 2]; the IRNN's start at zero)."""
+
+    readout_scale: float = 1.0
+    """Factor of the readout's matrix, drawn from N(0, 1)/sqrt(hidden_size); also of the +RNN's input projection,
+    drawn from N(0, 1)/sqrt(input_size)."""
+
+    state_scale: float = 0.0
+    """Standard deviation of the learned initial state's first value."""
+
+    def cell(self, cell: Cell, layer: int) -> None:
+        """Initialise a cell in place, from the global generator; a cell that is not gated keeps its own start.
+
+        Args:
+            cell: The cell.
+            layer: Its place in the stack, from 0.
+
+        Raises:
+            ValueError: If the cell does not start that way, or a scale names a gate that it does not have.
+        """
+        if not isinstance(cell, GatedCell):
+            return
+        name = type(cell).__name__
+        kind = self.recurrent or cell.recurrent_kinds[0]
+        if kind not in cell.recurrent_kinds:
+            allowed = ", ".join((*cell.recurrent_kinds, "null (the cell's own)"))
+            raise ValueError(f"initialization.recurrent: {kind!r} given, {name} takes {allowed}")
+        if self.bias_scale != 0 and not cell.takes_bias:
+            raise ValueError(f"initialization.bias_scale: {self.bias_scale:g} given, {name} starts from zero biases: 0")
+        with torch.no_grad():
+            for gate, matrix in cell.input_matrices().items():
+                if self.square_inputs and layer > 0:
+                    draw(matrix, kind, scale_of("recurrent_scale", self.recurrent_scale, gate, cell))
+                else:
+                    draw(matrix, "normal", scale_of("input_scale", self.input_scale, gate, cell))
+            for gate, matrix in cell.recurrent_matrices().items():
+                draw(matrix, kind, scale_of("recurrent_scale", self.recurrent_scale, gate, cell))
+            for bias in cell.biases().values():
+                bias.copy_(self.bias_scale * (torch.randn_like(bias) if self.bias == "normal" else 1))
+
+    def affine(self, layer: nn.Linear) -> None:
+        """Initialise a readout or a projection in place, from the global generator."""
+        with torch.no_grad():
+            draw(layer.weight, "normal", self.readout_scale)
+            layer.bias.zero_()
+
+    def state(self, state: Tensor) -> None:
+        """Initialise a learned initial state in place, from the global generator."""
+        with torch.no_grad():
+            state.normal_(0.0, self.state_scale)
+
+
+def draw(matrix: Tensor, kind: str, scale: float) -> None:
+    """Fill a matrix in place: "normal" is N(0, 1)/sqrt(columns), scaled as "orthogonal" is; "identity" is not scaled."""
+    if kind == "identity":
+        nn.init.eye_(matrix)
+    elif kind == "orthogonal":
+        nn.init.orthogonal_(matrix, gain=scale)
+    else:
+        matrix.normal_(0.0, scale * matrix.shape[1] ** -0.5)
+
+
+def scale_of(argument: str, scale: float | dict[str, float], gate: str, cell: GatedCell) -> float:
+    """The factor for one gate.
+
+    Raises:
+        ValueError: If scales by gate leave this gate out or name one that the cell does not have.
+    """
+    if not isinstance(scale, dict):
+        return scale
+    if set(scale) != set(cell.gates):
+        raise ValueError(
+            f"initialization.{argument}: gates {', '.join(sorted(scale))} given, "
+            f"{type(cell).__name__} has {', '.join(cell.gates)}"
+        )
+    return scale[gate]

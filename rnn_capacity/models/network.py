@@ -1,0 +1,81 @@
+"""The network that the paper trains: a stack and an affine readout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnn_capacity.cells import Cell, State, cell_class
+from rnn_capacity.models.initialization import Initialization
+from rnn_capacity.models.stack import Stack
+
+
+class RecurrentNetwork(nn.Module):
+    """A stack of cells and an affine readout of the top layer (Collins et al. 2017, sec. 1.2).
+
+    Args:
+        cell: A name in `rnn_capacity.cells.CELLS`, a class path, or a class.
+        depth: Layers.
+        input_size: Features m of the input.
+        hidden_size: Units n of every layer.
+        output_size: Outputs o.
+        initialization: How the weights start; None is `Initialization()`.
+        seed: Of the weights. The same seed gives the same network and leaves the global generator as it was; None
+            draws from the global generator.
+        **options: Further arguments of `Stack`.
+
+    Raises:
+        ValueError: If an argument is out of range, or a +RNN network of depth 1 is asked for.
+    """
+
+    def __init__(
+        self,
+        cell: str | type[Cell],
+        depth: int,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        *,
+        initialization: Initialization | None = None,
+        seed: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        least = cell_class(cell).min_network_depth
+        if 1 <= depth < least:
+            raise ValueError(
+                f"depth: {depth} given, a network of {cell_class(cell).__name__} needs at least {least}: its gates "
+                "couple the way up the stack to the way through time, and the paper leaves the single layer out"
+            )
+        with torch.random.fork_rng(devices=[], enabled=seed is not None):
+            if seed is not None:
+                torch.manual_seed(seed)
+            self.stack = Stack(cell, depth, input_size, hidden_size, initialization=initialization, **options)
+            self.readout = nn.Linear(hidden_size, output_size)
+            (initialization or Initialization()).affine(self.readout)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        state: list[State] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        steps: int | None = None,
+        warmup: int = 0,
+    ) -> tuple[Tensor, list[State]]:
+        """Read the stack's outputs.
+
+        Args:
+            inputs: (batch, time, input_size).
+            state: Each layer's state before the first step; None is the learned initial state.
+            lengths: Steps of each sample, (batch,); None is all.
+            steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
+            warmup: First steps that are not read.
+
+        Returns:
+            (batch, T - warmup, output_size), and each layer's state after the last step.
+        """
+        outputs, state = self.stack(inputs, state, lengths=lengths, steps=steps, warmup=warmup)
+        return self.readout(outputs), state

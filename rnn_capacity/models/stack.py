@@ -1,0 +1,150 @@
+"""A deep stack of cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rnn_capacity.cells import Cell, State, cell_class
+from rnn_capacity.models.initialization import Initialization
+from rnn_capacity.models.unroll import unroll
+
+
+class Stack(nn.Module):
+    """Layers of one cell, each with a learned initial state (Collins et al. 2017, sec. 1.2).
+
+    The first layer sees the input, every other one the layer below. A cell whose input must have its own size (the
+    +RNN) is preceded by an affine projection of the input. The weights are drawn from the global generator.
+
+    Args:
+        cell: A name in `rnn_capacity.cells.CELLS`, a class path, or a class.
+        depth: Layers.
+        input_size: Features m of the input.
+        hidden_size: Units n of every layer.
+        nonlinearity: The function s, "tanh" or "relu"; None is the cell's own.
+        initialization: How the weights start; None is `Initialization()`.
+        residual: Add each upper layer's input to its output; 0 parameters.
+        layer_norm: Normalise each layer's output over its units; 2·n parameters a layer.
+        dropout: Share of a layer's outputs dropped, in training, before the next layer; 0 parameters.
+        recurrent_dropout: Share of h dropped, in training, where it enters a matrix product, the same units at every
+            step of a sequence (Gal & Ghahramani 2016); 0 parameters.
+        cell_options: More arguments of the cell's constructor, such as `b_fg`.
+
+    Raises:
+        ValueError: If an argument is out of range or the cell does not take it.
+    """
+
+    def __init__(
+        self,
+        cell: str | type[Cell],
+        depth: int,
+        input_size: int,
+        hidden_size: int,
+        *,
+        nonlinearity: str | None = None,
+        initialization: Initialization | None = None,
+        residual: bool = False,
+        layer_norm: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if depth < 1:
+            raise ValueError(f"depth: {depth} given, at least 1 needed")
+        for name, share in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0 <= share < 1:
+                raise ValueError(f"{name}: {share:g} given, a share in [0, 1) needed")
+        kind = cell_class(cell)
+        initialization = initialization or Initialization()
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.residual = residual
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+
+        self.projection: nn.Linear | None = None
+        if kind.equal_sizes:
+            self.projection = nn.Linear(input_size, hidden_size)
+            initialization.affine(self.projection)
+        self.cells = nn.ModuleList()
+        self.initial_states = nn.ParameterList()
+        for layer in range(depth):
+            features = input_size if layer == 0 and not kind.equal_sizes else hidden_size
+            self.cells.append(kind(features, hidden_size, nonlinearity, **(cell_options or {})))
+            initialization.cell(self.cells[-1], layer)
+            self.initial_states.append(nn.Parameter(torch.empty(len(kind.state_names), hidden_size)))
+            initialization.state(self.initial_states[-1])
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(depth if layer_norm else 0))
+
+    def forward(
+        self,
+        inputs: Tensor,
+        state: list[State] | None = None,
+        *,
+        lengths: Tensor | None = None,
+        steps: int | None = None,
+        warmup: int = 0,
+    ) -> tuple[Tensor, list[State]]:
+        """Run the stack over time.
+
+        Args:
+            inputs: (batch, time, input_size).
+            state: Each layer's state before the first step; None is the learned initial state.
+            lengths: Steps of each sample, (batch,), in [1, time]. The result is that of each sequence run alone: the
+                state is the one after its last step, and its outputs beyond are zero.
+            steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
+            warmup: First steps whose outputs are not returned.
+
+        Returns:
+            The top layer's outputs, (batch, T - warmup, hidden_size), and each layer's state after the last step.
+
+        Raises:
+            ValueError: If the shapes do not fit, or `warmup` leaves no step.
+        """
+        steps = inputs.shape[1] if steps is None else steps
+        self._check(inputs, lengths, steps, warmup)
+        sequence = inputs.transpose(0, 1)  # (time, batch, features): each step's rows lie together
+        if self.projection is not None:
+            # beyond the input, zero projects to the bias
+            projected = self.projection(sequence)
+            rest = self.projection.bias.expand(steps - sequence.shape[0], sequence.shape[1], -1)
+            sequence = torch.cat((projected, rest)) if len(rest) else projected
+        final = []
+        for layer, cell in enumerate(self.cells):
+            start = tuple(self.initial_states[layer].unsqueeze(1)) if state is None else state[layer]
+            mask = self._recurrent_mask(inputs)
+            outputs, end = unroll(cell, sequence, start, steps, lengths, mask)
+            final.append(end)
+            last = layer == len(self.cells) - 1
+            first = warmup if last else 0
+            above = torch.stack(outputs[first:])
+            if self.norms:
+                above = self.norms[layer](above)
+            if not last:
+                above = F.dropout(above, self.dropout, self.training)
+            sequence = above + sequence[first:] if self.residual and layer > 0 else above
+        result = sequence.transpose(0, 1)
+        if lengths is not None:
+            beyond = torch.arange(warmup, steps, device=inputs.device) >= lengths.unsqueeze(1)
+            result = result.masked_fill(beyond.unsqueeze(-1), 0.0)
+        return result, final
+
+    def _recurrent_mask(self, inputs: Tensor) -> Tensor | None:
+        if not (self.training and self.recurrent_dropout):
+            return None
+        return F.dropout(inputs.new_ones(inputs.shape[0], self.hidden_size), self.recurrent_dropout)
+
+    def _check(self, inputs: Tensor, lengths: Tensor | None, steps: int, warmup: int) -> None:
+        if inputs.dim() != 3 or inputs.shape[2] != self.input_size:
+            shape = tuple(inputs.shape)
+            raise ValueError(f"inputs: shape {shape} given, (batch, time, {self.input_size}) needed")
+        if not 1 <= inputs.shape[1] <= steps:
+            raise ValueError(f"steps: {steps} given for {inputs.shape[1]} steps of input, at least as many needed")
+        if not 0 <= warmup < steps:
+            raise ValueError(f"warmup: {warmup} given, 0 to {steps - 1} allowed for {steps} steps")
+        if lengths is not None and lengths.shape != inputs.shape[:1]:
+            raise ValueError(f"lengths: shape {tuple(lengths.shape)} given, ({inputs.shape[0]},) needed")

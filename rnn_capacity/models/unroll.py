@@ -1,0 +1,53 @@
+"""One cell through time."""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.cells import Cell, State
+
+
+def unroll(
+    cell: Cell,
+    inputs: Tensor,
+    state: State,
+    steps: int,
+    lengths: Tensor | None = None,
+    mask: Tensor | None = None,
+) -> tuple[list[Tensor], State]:
+    """Run one cell for `steps` time steps.
+
+    The input's part of every step is computed before the loop, in one product. An input that is expanded over time
+    (stride 0, the same at every step) is projected once. Beyond the last input the input is zero, and its
+    projection is computed once, for one row.
+
+    Args:
+        cell: The cell.
+        inputs: (time, batch, input_size), with time at most `steps`.
+        state: The state before the first step, tensors (batch or 1, hidden_size).
+        steps: Steps T to run.
+        lengths: (batch,), or None. From step `lengths[i]` on, sample i keeps its state; its outputs there mean nothing.
+        mask: Recurrent dropout's mask, (batch, hidden_size), or None.
+
+    Returns:
+        The outputs, T tensors of shape (batch, hidden_size), and the state after each sample's last step.
+    """
+    given = min(inputs.shape[0], steps)
+    if given > 1 and inputs.stride(0) == 0:
+        projections = list(repeat(cell.project(inputs[0]), given))
+    else:
+        projections = list(zip(*(part.unbind(0) for part in cell.project(inputs[:given])), strict=True))
+    if given < steps:
+        projections += repeat(cell.project(inputs.new_zeros(1, inputs.shape[-1])), steps - given)
+    outputs = []
+    for time, projected in enumerate(projections):
+        output, new = cell.step(projected, state, mask)
+        if lengths is not None:
+            running = (lengths > time).unsqueeze(-1)
+            new = tuple(torch.where(running, after, before) for after, before in zip(new, state, strict=True))
+        state = new
+        outputs.append(output)
+    return outputs, state

@@ -1,0 +1,78 @@
+"""The base of every task's LightningDataModule."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+from pytorch_lightning import LightningDataModule
+
+from rnn_capacity.training.module import RecurrentModule
+from rnn_capacity.training.task import Task
+
+
+class Calls:
+    """What Lightning iterates over in place of a DataLoader: one number per `training_step`.
+
+    The samples live on the device, or are generated there, and the module asks its task for them by step. Workers,
+    collation and copies would cost more than the step of a small network.
+
+    Args:
+        count: Calls of `training_step` in the run.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        """Calls in the run."""
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        """The calls' numbers."""
+        return iter(range(self.count))
+
+
+class TaskData(LightningDataModule, ABC):
+    """Makes a task once the size of the network is known, and counts the run's calls for Lightning."""
+
+    task: Task
+
+    @property
+    @abstractmethod
+    def input_size(self) -> int:
+        """Features of the input; the model is linked to it."""
+
+    @property
+    @abstractmethod
+    def output_size(self) -> int:
+        """Outputs of the network; the model is linked to it."""
+
+    @abstractmethod
+    def make_task(self, parameters: int) -> Task:
+        """The task for a network of so many parameters.
+
+        Raises:
+            ValueError: If the arguments do not fit together.
+        """
+
+    def setup(self, stage: str) -> None:
+        """Make the task for the trainer's network."""
+        self.task = self.make_task(self._module.parameters_total)
+
+    @property
+    def _module(self) -> RecurrentModule:
+        if self.trainer is None or not isinstance(self.trainer.lightning_module, RecurrentModule):
+            raise RuntimeError(f"{type(self).__name__} belongs to a trainer that runs a RecurrentModule")
+        return self.trainer.lightning_module
+
+    def train_dataloader(self) -> Calls:
+        """One epoch is the whole run: as many calls as it takes to make `trainer.max_steps` optimizer steps."""
+        return Calls(math.ceil(self._module.trainer.max_steps / self._module.steps_per_call))
+
+    def val_dataloader(self) -> Calls:
+        """The module goes through the split by itself, in one call."""
+        return Calls(1)
+
+    test_dataloader = val_dataloader

@@ -1,0 +1,291 @@
+"""The base of every task's LightningModule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+from torchmetrics import MeanMetric, Metric
+
+from rnn_capacity.cells import GatedCell, cell_class
+from rnn_capacity.models import Initialization, RecurrentNetwork, parameter_count, units_for_budget
+from rnn_capacity.training.randomness import generator
+from rnn_capacity.training.schedules import Schedule
+from rnn_capacity.training.task import Source, Split, Task
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+DROPOUT = 1
+"""What `generator(seed, DROPOUT, step, rank)` draws."""
+
+
+class RecurrentModule(LightningModule):
+    """A network of recurrent cells that learns the task of its trainer's datamodule.
+
+    Several optimizer steps are made in one `training_step`, since Lightning's own work for a call would outweigh the
+    step of a small network; `global_step` counts optimizer steps all the same. A run whose loss diverges stops there;
+    it has a result, `diverged_at`, and the figures of a constant predictor.
+
+    Args:
+        cell: rnn, irnn, ugrnn, gru, lstm, intersection, or the class path of a cell of your own.
+        depth: Layers of the stack.
+        hidden_size: Units of every layer. Give this or max_parameters.
+        max_parameters: Parameter budget; every layer gets the most units that fit. Give this or hidden_size.
+        input_size: Features of the input; on the command line the data's.
+        output_size: Outputs of the network; on the command line the data's.
+        nonlinearity: tanh, relu, or null for the cell's own.
+        b_fg: Added inside the forget gates: a number, or one for each of the cell's forget gates by name. Cells
+            without one ignore it.
+        initialization: How the weights start.
+        residual: Add each upper layer's input to its output. Adds no parameters.
+        layer_norm: Normalise each layer's output. Adds 2 * units parameters a layer, inside max_parameters.
+        dropout: Share of a layer's outputs dropped before the next layer, in training. Adds no parameters.
+        recurrent_dropout: Share of the hidden state dropped where it enters a matrix product, the same units at every
+            step of a sequence, in training. Adds no parameters.
+        cell_options: More constructor arguments for a cell of your own.
+        optimizer: The optimizer, for example torch.optim.Adam, RMSprop or SGD (with momentum).
+        schedule: Learning-rate schedule, called with the optimizer and trainer.max_steps and stepped at every optimizer
+            step, for example TotalDecay or torch.optim.lr_scheduler.CosineAnnealingLR; null keeps the rate.
+        clip_value: Clip each element of the gradient to [-clip_value, clip_value]; null does not.
+        clip_norm: Clip the norm of the whole gradient to clip_norm; null does not.
+        l2: Penalty l2/2 · (sum of the squared parameters), added to the loss before clipping.
+        steps_per_call: Optimizer steps in one training_step of Lightning's; a matter of speed alone.
+        divergence_factor: A loss above this multiple of the constant predictor's counts as diverged, like one that is
+            not finite.
+        seed: Of the weights and of dropout; the data has its own.
+
+    Raises:
+        ValueError: If an argument is out of range or two of them exclude each other.
+    """
+
+    def __init__(
+        self,
+        cell: str = "rnn",
+        depth: int = 1,
+        hidden_size: int | None = None,
+        max_parameters: int | None = None,
+        input_size: int = 1,
+        output_size: int = 1,
+        nonlinearity: Literal["tanh", "relu"] | None = None,
+        b_fg: float | dict[str, float] = 0.0,
+        initialization: Initialization = Initialization(),  # noqa: B008 (frozen; the command line shows its fields)
+        residual: bool = False,
+        layer_norm: bool = False,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        cell_options: dict[str, Any] | None = None,
+        optimizer: OptimizerFactory = Adam,
+        schedule: Schedule | None = None,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+        l2: float = 0.0,
+        steps_per_call: int = 50,
+        divergence_factor: float = 1e3,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if (hidden_size is None) == (max_parameters is None):
+            raise ValueError(
+                f"hidden_size: {hidden_size} given with max_parameters {max_parameters}; give one and set the other to null"
+            )
+        for name, number, least in (("steps_per_call", steps_per_call, 1), ("l2", l2, 0), ("seed", seed, 0)):
+            if number < least:
+                raise ValueError(f"{name}: {number:g} given, at least {least} needed")
+        for name, bound in (("clip_value", clip_value), ("clip_norm", clip_norm), ("divergence_factor", divergence_factor)):
+            if bound is not None and not bound > 0:
+                raise ValueError(f"{name}: {bound:g} given, a positive number needed")
+        self.save_hyperparameters(logger=False)
+        for name in [name for name, value in self.hparams.items() if callable(value)]:
+            del self.hparams[name]  # a class or function cannot be loaded back from a checkpoint as mere data
+        if max_parameters is not None:
+            hidden_size = units_for_budget(
+                cell, depth, max_parameters, input_size, output_size, layer_norm=layer_norm
+            )
+        assert hidden_size is not None
+        options = dict(cell_options or {})
+        if b_fg or issubclass(cell_class(cell), GatedCell):
+            options["b_fg"] = b_fg
+        self.network = RecurrentNetwork(
+            cell,
+            depth,
+            input_size,
+            hidden_size,
+            output_size,
+            nonlinearity=nonlinearity,
+            initialization=initialization,
+            residual=residual,
+            layer_norm=layer_norm,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            cell_options=options,
+            seed=seed,
+        )
+        self.cell = cell
+        self.depth = depth
+        self.hidden_size = hidden_size
+        self.parameters_total = sum(parameter.numel() for parameter in self.network.parameters())
+        counted = parameter_count(cell, depth, hidden_size, input_size, output_size, layer_norm=layer_norm)
+        if self.parameters_total != counted:
+            raise ValueError(
+                f"cell: {cell!r} given, whose parameter_count leads to {counted} parameters; "
+                f"the network has {self.parameters_total}"
+            )
+        self.optimizer_factory = optimizer
+        self.schedule = schedule
+        self.clip_value = clip_value
+        self.clip_norm = clip_norm
+        self.l2 = l2
+        self.steps_per_call = steps_per_call
+        self.divergence_factor = divergence_factor
+        self.seed = seed
+        self.draws_dropout = bool(dropout or recurrent_dropout)
+        self.automatic_optimization = False
+
+        self.task: Task
+        self.source: Source | None = None
+        self.figures: Metric
+        self.mean_loss: MeanMetric
+        self.diverged_at: int | None = None
+        self.loaded_step = 0
+        self.latest: dict[str, float] = {}
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the network gives: see `RecurrentNetwork.forward`."""
+        return self.network(*args, **kwargs)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and the schedule over the whole run."""
+        optimizer = self.optimizer_factory(self.parameters())
+        if self.schedule is None:
+            return optimizer
+        return [optimizer], [self.schedule(optimizer, self.trainer.max_steps)]
+
+    def setup(self, stage: str) -> None:
+        """Take the task from the trainer's datamodule, which made it for this network."""
+        self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        self.figures = self.task.metric(self.parameters_total)
+        self.mean_loss = MeanMetric()
+
+    def teardown(self, stage: str) -> None:
+        """Free the data's memory."""
+        self.source = None
+
+    def bring_data(self) -> Source:
+        """The task's data for this process, moved to the device at the first call of a run."""
+        if self.source is None:
+            dtype = next(self.parameters()).dtype
+            self.source = self.task.source(self.device, dtype, self.global_rank, self.trainer.world_size)
+        return self.source
+
+    def training_step(self, call: int) -> None:
+        """Make up to `steps_per_call` optimizer steps; log their mean loss and notice a divergence once."""
+        source = self.bring_data()
+        optimizer = self.optimizers()
+        schedule = self.lr_schedulers()
+        world_size = self.trainer.world_size
+        first = self.global_step
+        losses = []
+        for step in range(first, min(first + self.steps_per_call, self.trainer.max_steps)):
+            batch = source.batch(step)
+            with self._dropout_noise(step):
+                predictions = self.task.predict(self.network, batch)
+            # this process's share of the mean; averaging over processes divides by their number
+            loss = self.task.loss_per_sample(predictions, batch).sum() * (world_size / batch.size)
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            self._limit_gradient()
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+            losses.append(loss.detach())
+        self._after_steps(first, torch.stack(losses))
+
+    @contextmanager
+    def _dropout_noise(self, step: int) -> Iterator[None]:
+        """Draw dropout's masks from the network's seed, the step and the process; leave the global generator alone."""
+        if not self.draws_dropout:
+            yield
+            return
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(generator(self.seed, DROPOUT, step, self.global_rank).initial_seed())
+            yield
+
+    def _limit_gradient(self) -> None:
+        """Add the L2 penalty's gradient, then clip."""
+        if self.l2:
+            for parameter in self.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.add_(parameter.detach(), alpha=self.l2)
+        if self.clip_value is not None:
+            nn.utils.clip_grad_value_(self.parameters(), self.clip_value)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters(), self.clip_norm)
+
+    def _after_steps(self, first: int, shares: Tensor) -> None:
+        """Log the mean loss of the call's steps, and stop the run if one of them diverged.
+
+        Args:
+            first: Optimizer steps made before the call.
+            shares: This process's share of each step's loss, times the number of processes.
+        """
+        losses = self.trainer.strategy.reduce(shares, reduce_op="mean")
+        bound = self.divergence_factor * self.task.constant_loss
+        within = (losses <= bound).tolist()  # false for a loss that is not a number, too
+        self.log_dict({"step": float(first + len(within)), "train/loss": losses.mean()}, batch_size=1)
+        if not all(within):
+            self.diverged_at = first + within.index(False) + 1
+            self.trainer.should_stop = True
+
+    def validation_step(self, call: int) -> None:
+        """Go through the validation split."""
+        self._evaluate("val")
+
+    def test_step(self, call: int) -> None:
+        """Go through the test split."""
+        self._evaluate("test")
+
+    def _evaluate(self, split: Split) -> None:
+        for batch in self.bring_data().evaluation(split):
+            predictions = self.task.predict(self.network, batch)
+            losses = self.task.loss_per_sample(predictions, batch)
+            self.mean_loss.update(losses)
+            self.task.measure(self.figures, predictions, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the figures as `val/<name>`."""
+        self._conclude("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the figures as `test/<name>`."""
+        self._conclude("test")
+
+    def _conclude(self, split: Split) -> None:
+        """Log a split's figures and keep them for the summary; those of a diverged run are the constant predictor's."""
+        figures = {"loss": float(self.mean_loss.compute()), **self.figures.compute()}
+        if self.diverged_at is not None:
+            figures = {"loss": self.task.constant_loss, **self.task.worthless()}
+        self.mean_loss.reset()
+        self.figures.reset()
+        self.latest = figures
+        logged = {f"{split}/{name}": value for name, value in figures.items()}
+        self.log_dict({"step": float(self.global_step), **logged}, batch_size=1)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what the summary says beside the weights."""
+        checkpoint["diverged_at"] = self.diverged_at
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up where the checkpoint's run was."""
+        self.diverged_at = checkpoint.get("diverged_at")
+        self.loaded_step = checkpoint.get("global_step", 0)
+
+    @property
+    def steps_trained(self) -> int:
+        """Optimizer steps behind the weights, those of a loaded checkpoint included."""
+        return max(self.global_step, self.loaded_step)

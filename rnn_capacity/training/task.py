@@ -1,0 +1,95 @@
+"""What a task is, apart from any training loop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from rnn_capacity.models import RecurrentNetwork
+
+Split = Literal["val", "test"]
+
+
+class Batch(NamedTuple):
+    """Samples of one optimizer step, this process's share."""
+
+    inputs: Tensor
+    """(batch, time, input_size)."""
+
+    targets: Tensor
+    """(batch, ...)."""
+
+    size: int
+    """Samples in the whole step, over all processes: the loss is the mean over these."""
+
+
+class Source(ABC):
+    """A task's data on one device, for one of several processes. What is drawn once is moved there once."""
+
+    @abstractmethod
+    def batch(self, step: int) -> Batch:
+        """The samples of optimizer step `step`, from 0; a pure function of the task's seed and `step`."""
+
+    @abstractmethod
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        """The samples of a split, each once over all processes."""
+
+
+class Task(ABC):
+    """Sizes, data, loss per sample and metrics. `fit` and every other way to train use the same."""
+
+    name: ClassVar[str]
+    """The task's name in summary.json and in the run directory."""
+
+    headline: ClassVar[str]
+    """The figure that a run is about, a key of what the metric computes."""
+
+    input_size: int
+    """Features of the input."""
+
+    output_size: int
+    """Outputs of the network."""
+
+    samples: int
+    """Samples of the training set."""
+
+    seed: int
+    """Of the data; the network's is its own."""
+
+    @property
+    @abstractmethod
+    def constant_loss(self) -> float:
+        """Mean loss per sample of the best predictor that ignores its input, in the loss's unit."""
+
+    @abstractmethod
+    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
+        """The data on a device, for process `rank` of `world_size`."""
+
+    @abstractmethod
+    def predict(self, network: RecurrentNetwork, batch: Batch) -> Tensor:
+        """The outputs that are scored, (batch, steps scored, output_size)."""
+
+    @abstractmethod
+    def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """The loss of each sample, (batch,), in nats where it is a cross-entropy."""
+
+    @abstractmethod
+    def metric(self, parameters: int) -> Metric:
+        """The metric of the final figures; computes a dict of summary keys.
+
+        Args:
+            parameters: Trainable parameters of the network.
+        """
+
+    @abstractmethod
+    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add a batch to the metric."""
+
+    @abstractmethod
+    def worthless(self) -> dict[str, float]:
+        """The figures of the constant predictor, which learnt nothing: what a diverged run is given."""
