@@ -1,66 +1,91 @@
-"""The command line: Lightning's, over this package's tasks."""
+"""The program `rnn-capacity`: what needs no torch is answered here, before torch is imported."""
 
 from __future__ import annotations
 
-import os
-import secrets
-import time
-from typing import Any
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
 
-import pytorch_lightning as pl
-from pytorch_lightning.cli import LightningCLI
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import CSVLogger
+import yaml
 
-import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
-from rnn_capacity.callbacks import RunProgressBar, RunRecord
-from rnn_capacity.training import RecurrentModule, TaskData
+from rnn_capacity import __version__
 
-
-class CapacityCLI(LightningCLI):
-    """Lightning's command line over the tasks of this package."""
-
-    def add_arguments_to_parser(self, parser: Any) -> None:
-        """The network's sizes come from the data."""
-        for size in ("input_size", "output_size"):
-            parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
-
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """What a run can do."""
-        return {name: skipped for name, skipped in LightningCLI.subcommands().items() if name != "predict"}
-
-    def _parse_ckpt_path(self) -> None:
-        pass
-
-    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """A trainer whose first logger writes the run directory."""
-        config = self._get(self.config_init, "trainer")
-        logger = config["logger"]
-        if logger is not False:
-            others = [] if logger in (None, True) else list(logger) if isinstance(logger, (list, tuple)) else [logger]
-            stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{self.model.cell}-{secrets.token_hex(4)}"
-            root = config["default_root_dir"] or "runs"
-            kwargs["logger"] = [CSVLogger(root, name="random_mapping", version=stamp), *others]
-        return super().instantiate_trainer(**kwargs)
-
-    def after_fit(self) -> None:
-        """Evaluate the trained network."""
-        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+COMMANDS = {
+    "fit": "train a network and measure it",
+    "validate": "measure a checkpoint on the validation set",
+    "test": "measure a checkpoint on the test set",
+}
 
 
 def main(argv: list[str] | None = None) -> None:
-    CapacityCLI(
-        RecurrentModule,
-        TaskData,
-        RunRecord,
-        trainer_defaults={
-            "callbacks": [RunProgressBar(), ModelCheckpoint(save_last=True, save_on_exception=True)],
-            "num_sanity_val_steps": 0,
-        },
-        seed_everything_default=False,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        auto_configure_optimizers=False,
-        args=argv,
+    """Run the program.
+
+    Args:
+        argv: The command line without the program's name; None is the process's own.
+
+    Raises:
+        SystemExit: With 2 if the command line is wrong, after one line that says how; with 0 after a help text.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    overview = argparse.ArgumentParser(
+        prog="rnn-capacity",
+        description="How much a recurrent network can hold, and how hard it is to train.",
+        epilog="rnn-capacity COMMAND --help lists the options of a command.",
     )
+    overview.error = fail  # type: ignore[method-assign]  # one line, without the usage
+    overview.add_argument("--version", action="version", version=f"rnn-capacity {__version__}")
+    commands = overview.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, purpose in COMMANDS.items():
+        commands.add_parser(name, help=purpose, add_help=False)
+    options = overview.parse_known_args(argv[:1])[0]
+    arguments = with_run_config(options.command, argv[1:])
+    for path in values_of(arguments, "-c", "--config"):
+        check_config(path)
+    if not {"-h", "--help"} & set(arguments):
+        for path in values_of(arguments, "--ckpt_path"):
+            check_exists("ckpt_path", path)
+
+    from rnn_capacity.commands import run
+
+    run([options.command, *arguments])
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong with the command line, in one line, and exit with 2."""
+    print(f"rnn-capacity: error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def values_of(arguments: list[str], *names: str) -> list[str]:
+    """The values that the options of these names are given, as `--name value` or `--name=value`."""
+    found = [after for name, after in zip(arguments, arguments[1:], strict=False) if name in names]
+    return found + [text.split("=", 1)[1] for text in arguments if text.split("=", 1)[0] in names and "=" in text]
+
+
+def with_run_config(command: str, arguments: list[str]) -> list[str]:
+    """A checkpoint is measured with its own run's config unless another is given."""
+    checkpoints = values_of(arguments, "--ckpt_path")
+    if command == "fit" or not checkpoints or values_of(arguments, "-c", "--config"):
+        return arguments
+    config = Path(checkpoints[-1]).resolve().parent.parent / "config.yaml"
+    return ["--config", str(config), *arguments] if config.is_file() else arguments
+
+
+def check_exists(argument: str, path: str) -> None:
+    """Fail unless the file exists; null and a URL are left to Lightning."""
+    if path != "null" and "://" not in path and not Path(path).is_file():
+        fail(f"{argument}: {path!r} given, no such file")
+
+
+def check_config(path: str) -> None:
+    """Fail unless the file is there and holds a YAML mapping; YAML given in place of a path is left to the parser."""
+    if path.lstrip().startswith("{"):
+        return
+    check_exists("config", path)
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        fail(f"config: {path!r} given, which is not YAML: {error}")
+    if not isinstance(content, dict):
+        fail(f"config: {path!r} given, which holds no mapping of options")

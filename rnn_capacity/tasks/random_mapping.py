@@ -227,7 +227,12 @@ class RandomMappingData(TaskData):
             more easily.
         batch_size: Samples of an optimizer step over all devices; null is all of them.
         seed: Of the draw; the network has its own.
+
+    Raises:
+        ValueError: If an argument is out of range, or both or neither of samples and samples_per_parameter are given.
     """
+
+    name = RandomMapping.name
 
     def __init__(
         self,
@@ -243,6 +248,7 @@ class RandomMappingData(TaskData):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.save_hyperparameters(logger=False)
         if (samples is None) == (samples_per_parameter is None):
             raise ValueError(
                 f"samples: {samples} given with samples_per_parameter {samples_per_parameter}; "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 from pytorch_lightning import LightningDataModule
 
@@ -36,6 +37,9 @@ class Calls:
 
 class TaskData(LightningDataModule, ABC):
     """Makes a task once the size of the network is known, and counts the run's calls for Lightning."""
+
+    name: ClassVar[str]
+    """The task's name, and the folder of its runs."""
 
     task: Task
 

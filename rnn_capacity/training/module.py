@@ -10,6 +10,7 @@ import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, Metric
 
 from rnn_capacity.cells import GatedCell, cell_class
@@ -160,10 +161,16 @@ class RecurrentModule(LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the schedule over the whole run."""
+        return self.build_optimizer(self.trainer.max_steps)
+
+    def build_optimizer(self, total_steps: int) -> tuple[list[Optimizer], list[LRScheduler]]:
+        """The optimizer over the network's parameters, and its schedule over so many steps if there is one.
+
+        Raises:
+            ValueError: If the optimizer or the schedule refuses its arguments.
+        """
         optimizer = self.optimizer_factory(self.parameters())
-        if self.schedule is None:
-            return optimizer
-        return [optimizer], [self.schedule(optimizer, self.trainer.max_steps)]
+        return [optimizer], [] if self.schedule is None else [self.schedule(optimizer, total_steps)]
 
     def setup(self, stage: str) -> None:
         """Take the task from the trainer's datamodule, which made it for this network."""
@@ -279,6 +286,7 @@ class RecurrentModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the summary says beside the weights."""
         checkpoint["diverged_at"] = self.diverged_at
+        checkpoint["max_steps"] = self.trainer.max_steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up where the checkpoint's run was."""

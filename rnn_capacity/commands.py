@@ -1,0 +1,164 @@
+"""The commands: Lightning's, over this package's tasks."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
+from rnn_capacity.callbacks import RunProgressBar, RunRecord
+from rnn_capacity.cli import COMMANDS, fail
+from rnn_capacity.messages import one_line
+from rnn_capacity.training import RecurrentModule, TaskData
+
+
+class OneLineParser(LightningArgumentParser):
+    """Lightning's parser, whose errors are one line; an option is written out."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **kwargs})
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Say what is wrong and exit with 2; a parser inside the parser raises instead."""
+        if not self.exit_on_error:
+            super().error(message, ex)
+        fail(one_line(message, self))
+
+
+class CapacityCLI(LightningCLI):
+    """Lightning's command line over the tasks of this package."""
+
+    model: RecurrentModule
+    datamodule: TaskData
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Parse the given arguments; Lightning's own version warns when a program hands over its command line."""
+        self.config = parser.parse_args(args)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """The network's sizes come from the data."""
+        for size in ("input_size", "output_size"):
+            parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The commands, each with the arguments of the trainer's method that are not for the command line."""
+        return {name: LightningCLI.subcommands()[name] for name in COMMANDS}
+
+    def _parse_ckpt_path(self) -> None:
+        """A checkpoint's hyperparameters do not replace the given ones, as Lightning's would; see `_check`."""
+
+    def instantiate_classes(self) -> None:
+        """Build data, model and trainer; a value that one of them refuses is an error of the command line."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            refuse(error)
+        except MisconfigurationException as error:  # the trainer's
+            fail(f"trainer: {error}")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """A trainer whose first logger writes the run directory, with a progress bar and checkpoints."""
+        config = self._get(self.config_init, "trainer")
+        if config["logger"] is not False:
+            asked = config["logger"] if isinstance(config["logger"], list) else [config["logger"]]
+            others = [logger for logger in asked if not isinstance(logger, (bool, type(None)))]
+            stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+            root = config["default_root_dir"] or "runs"
+            kwargs["logger"] = [CSVLogger(root, name=self.datamodule.name, version=stamp), *others]
+        callbacks = list(config["callbacks"] or [])
+        if config["enable_progress_bar"] is not False:
+            callbacks.append(RunProgressBar())
+        if config["enable_checkpointing"] is not False:
+            callbacks.append(ModelCheckpoint(save_last=True, save_on_exception=True))
+        return super().instantiate_trainer(callbacks=callbacks, **kwargs)
+
+    def before_fit(self) -> None:
+        """Find what is wrong with the arguments before anything is written."""
+        self._check()
+        if self.trainer.max_steps < 1:
+            fail(f"trainer.max_steps: {self.trainer.max_steps} given, the number of optimizer steps needed")
+        try:
+            self.model.build_optimizer(self.trainer.max_steps)
+        except ValueError as error:
+            refuse(error)
+
+    def after_fit(self) -> None:
+        """Measure the trained network."""
+        self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
+
+    def before_validate(self) -> None:
+        """Find what is wrong with the arguments before anything is written."""
+        self._check()
+
+    def before_test(self) -> None:
+        """Find what is wrong with the arguments before anything is written."""
+        self._check()
+
+    def _check(self) -> None:
+        """The task must fit the network, and a checkpoint must be one of this run's."""
+        try:
+            self.datamodule.make_task(self.model.parameters_total)
+        except ValueError as error:
+            refuse(error)
+        path = self._get(self.config, "ckpt_path")
+        if path is None or not Path(path).is_file():
+            return
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            saved = checkpoint["hyper_parameters"]
+            data = checkpoint["datamodule_hyper_parameters"]
+        except Exception as error:  # whatever a broken file makes torch raise
+            fail(f"ckpt_path: {path!r} given, not a readable checkpoint of this program ({error!r:.200})")
+        self._compare("model", path, dict(self.model.hparams), saved)
+        if self.subcommand == "fit":
+            self._compare("data", path, dict(self.datamodule.hparams), data)
+            if self.model.schedule is not None and checkpoint["max_steps"] != self.trainer.max_steps:
+                self._mismatch("trainer.max_steps", path, self.trainer.max_steps, checkpoint["max_steps"])
+
+    def _compare(self, part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) -> None:
+        for name in sorted(set(given) | set(saved)):
+            if name != "_instantiator" and given.get(name) != saved.get(name):
+                self._mismatch(f"{part}.{name}", path, given.get(name), saved.get(name))
+
+    def _mismatch(self, argument: str, path: str, given: object, saved: object) -> NoReturn:
+        fail(f"{argument}: {given!r} given, the checkpoint {path} was trained with {saved!r}; give the run's own config")
+
+
+def refuse(error: ValueError) -> NoReturn:
+    """Report what a constructor of ours refused; an error that is not a refusal goes on as it is."""
+    root = error
+    while isinstance(root.__cause__, ValueError):
+        root = root.__cause__
+    if str(root).startswith("Does not validate") and root.__cause__ is not None:
+        raise root.__cause__
+    fail(str(root))
+
+
+def run(argv: list[str]) -> None:
+    """Parse the command line with Lightning and run its command."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
+    warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
+    CapacityCLI(
+        RecurrentModule,
+        TaskData,
+        RunRecord,
+        trainer_defaults={"num_sanity_val_steps": 0, "enable_model_summary": False},
+        seed_everything_default=False,
+        parser_class=OneLineParser,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        auto_configure_optimizers=False,
+        args=argv,
+    )

@@ -1,0 +1,71 @@
+"""The parser's errors, in one line that says what would be right."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from importlib import import_module
+
+from jsonargparse import ArgumentParser
+
+from rnn_capacity.training import RecurrentModule, TaskData
+
+NOISE = re.compile(
+    r"^(Does not validate against any of the Union subtypes|Subtypes: .*|Errors:|Given value.*"
+    r"|Expected a <class 'NoneType'>.*|Expected a path but .*|Not a valid subclass of NoneType.*)$"
+)
+"""Lines that tell of the parser's inside."""
+
+
+def one_line(message: str, parser: ArgumentParser) -> str:
+    """The message without the parser's inside, with what is allowed where a name is unknown.
+
+    Args:
+        message: What the parser says, over several lines.
+        parser: The parser that says it; knows the options.
+    """
+    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+    text = " ".join(line for line in lines if line and not NOISE.match(line))
+    text = re.sub(r"<class '([^']+)'>", r"\1", text)
+    text = re.sub(r'Parser key "([^"]+)":', r"\1:", text)
+    known = allowed(text, parser)
+    text = re.sub(r"Problem with given class_path '\S+': |Type collections\.abc\.Callable\S+ .*class: ", "", text)
+    text = re.sub(r"^(model|data): ([a-z]\w*): ", r"\1.\2: ", text)
+    text = re.sub(r"typing\.Literal\[(.*?)\]", r"one of \1", text).replace("Expected a one of", "Expected one of")
+    return re.sub(r"\. Got value: Namespace\(.*\)$", "", text) + known
+
+
+def allowed(text: str, parser: ArgumentParser) -> str:
+    """What could stand in place of an unknown option, argument or class; empty if none is named."""
+    unknown = re.search(r"unrecognized arguments: (?P<name>\S+)|ption '(?P<key>\S+)'(?: is not accepted|$)", text)
+    if unknown:
+        classes = re.findall(r"class_path[ =]'([\w.]+)'", text)
+        name = (unknown["name"] or unknown["key"]).lstrip("-").split("=")[0]
+        return "; " + closest(name, arguments_of(classes[-1]) if classes else options_of(parser))
+    for key, base in (("model", RecurrentModule), ("data", TaskData)):
+        if re.match(rf"{key}: (Expected a dot import path|.*not a valid subclass|.*No module|.*Not a valid subclass)", text):
+            return f"; {key} is one of {', '.join(sorted(kind.__name__ for kind in base.__subclasses__()))}"
+    return ""
+
+
+def arguments_of(class_path: str) -> list[str]:
+    """The names of a class's constructor arguments, with those of nested settings after a dot."""
+    module, _, name = class_path.rpartition(".")
+    parser = ArgumentParser()
+    parser.add_class_arguments(getattr(import_module(module), name), fail_untyped=False)
+    return options_of(parser)
+
+
+def options_of(parser: ArgumentParser) -> list[str]:
+    """The names of a parser's options, without those that only help with another one."""
+    names = [name for action in parser._actions for name in action.option_strings]
+    return [name[2:] for name in names if name.startswith("--") and not name.endswith((".help", "+", "-help"))]
+
+
+def closest(name: str, names: list[str]) -> str:
+    """The name most like this one, then all that stand on its level."""
+    level = name.rpartition(".")[0]
+    siblings = [other for other in names if other.rpartition(".")[0] == level]
+    likely = get_close_matches(name, siblings, n=1)
+    listed = f"known are {', '.join(siblings or names)}"
+    return f"did you mean {likely[0]}? {listed}" if likely else listed
