@@ -40,7 +40,7 @@ class RunRecord(SaveConfigCallback):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs, save_to_log_dir=False)
+        super().__init__(*args, **{**kwargs, "save_to_log_dir": False})
         self.started = 0.0
         self.seconds = 0.0
 
@@ -77,9 +77,7 @@ class RunRecord(SaveConfigCallback):
         summary = summarize(pl_module, self.seconds)
         if not trainer.is_global_zero:
             return
-        figures = {
-            f"final/{key}": value for key, value in summary.items() if isinstance(value, (bool, int, float))
-        }
+        figures = {f"final/{key}": value for key, value in summary.items() if isinstance(value, (bool, int, float))}
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=pl_module.steps_trained)
             if isinstance(logger, CSVLogger):
@@ -99,7 +97,7 @@ class RunProgressBar(TQDMProgressBar):
         """No bar of its own: a test is one call."""
         return Tqdm(disable=True)
 
-    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, int | str | float | dict[str, float]]:
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """The metrics marked for the bar, without the run's number."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
@@ -164,6 +162,15 @@ def write_whole(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def readable(value: bool | int | float | str) -> str:
+    """A figure as people read it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.4f}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
 def show(summary: dict[str, Any], directory: str | None) -> None:
     """Print the summary as a table, and where the run is."""
     table = Table(title=str(summary["task"]).replace("_", " "), show_header=False)
@@ -172,11 +179,7 @@ def show(summary: dict[str, Any], directory: str | None) -> None:
     for key, value in summary.items():
         if key in BESIDE or key == "task" or (key == "diverged_at" and value is None):
             continue
-        if isinstance(value, bool):
-            text = "yes" if value else "no"
-        else:
-            text = f"{value:,.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
-        table.add_row(LABELS.get(key, key.replace("_", " ")), text)
+        table.add_row(LABELS.get(key, key.replace("_", " ")), readable(value))
     console = Console(soft_wrap=True)
     console.print(table)
     if directory is not None:

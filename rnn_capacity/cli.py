@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from itertools import pairwise
 from pathlib import Path
-from typing import NoReturn
 
 import yaml
 
 from rnn_capacity import __version__
+from rnn_capacity.messages import fail
 
 COMMANDS = {
     "fit": "train a network and measure it",
@@ -51,15 +52,9 @@ def main(argv: list[str] | None = None) -> None:
     run([options.command, *arguments])
 
 
-def fail(message: str) -> NoReturn:
-    """Say what is wrong with the command line, in one line, and exit with 2."""
-    print(f"rnn-capacity: error: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(2)
-
-
 def values_of(arguments: list[str], *names: str) -> list[str]:
     """The values that the options of these names are given, as `--name value` or `--name=value`."""
-    found = [after for name, after in zip(arguments, arguments[1:], strict=False) if name in names]
+    found = [after for name, after in pairwise(arguments) if name in names]
     return found + [text.split("=", 1)[1] for text in arguments if text.split("=", 1)[0] in names and "=" in text]
 
 

@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
 from rnn_capacity.callbacks import RunProgressBar, RunRecord
-from rnn_capacity.cli import COMMANDS, fail
-from rnn_capacity.messages import one_line
+from rnn_capacity.messages import fail, one_line
 from rnn_capacity.training import RecurrentModule, TaskData
 
 
@@ -33,7 +32,7 @@ class OneLineParser(LightningArgumentParser):
         """Say what is wrong and exit with 2; a parser inside the parser raises instead."""
         if not self.exit_on_error:
             super().error(message, ex)
-        fail(one_line(message, self))
+        fail(one_line(message, self, {"model": RecurrentModule, "data": TaskData}))
 
 
 class CapacityCLI(LightningCLI):
@@ -54,7 +53,7 @@ class CapacityCLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The commands, each with the arguments of the trainer's method that are not for the command line."""
-        return {name: LightningCLI.subcommands()[name] for name in COMMANDS}
+        return {name: LightningCLI.subcommands()[name] | {"verbose"} for name in ("fit", "validate", "test")}
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint's hyperparameters do not replace the given ones, as Lightning's would; see `_check`."""
@@ -76,13 +75,18 @@ class CapacityCLI(LightningCLI):
             others = [logger for logger in asked if not isinstance(logger, (bool, type(None)))]
             stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
             root = config["default_root_dir"] or "runs"
-            kwargs["logger"] = [CSVLogger(root, name=self.datamodule.name, version=stamp), *others]
+            kwargs["logger"] = [CSVLogger(root, name=self.datamodule.task_class.name, version=stamp), *others]
         callbacks = list(config["callbacks"] or [])
         if config["enable_progress_bar"] is not False:
             callbacks.append(RunProgressBar())
-        if config["enable_checkpointing"] is not False:
+        if self.subcommand == "fit" and config["enable_checkpointing"] is not False:
             callbacks.append(ModelCheckpoint(save_last=True, save_on_exception=True))
         return super().instantiate_trainer(callbacks=callbacks, **kwargs)
+
+    def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
+        """The arguments of the trainer's method; its own table would repeat the run's."""
+        quiet = {} if subcommand == "fit" else {"verbose": False}
+        return {**super()._prepare_subcommand_kwargs(subcommand), **quiet}
 
     def before_fit(self) -> None:
         """Find what is wrong with the arguments before anything is written."""
@@ -133,7 +137,7 @@ class CapacityCLI(LightningCLI):
                 self._mismatch(f"{part}.{name}", path, given.get(name), saved.get(name))
 
     def _mismatch(self, argument: str, path: str, given: object, saved: object) -> NoReturn:
-        fail(f"{argument}: {given!r} given, the checkpoint {path} was trained with {saved!r}; give the run's own config")
+        fail(f"{argument}: {given!r} given, {path} was trained with {saved!r}; give the run's own config")
 
 
 def refuse(error: ValueError) -> NoReturn:

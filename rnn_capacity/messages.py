@@ -1,14 +1,15 @@
-"""The parser's errors, in one line that says what would be right."""
+"""Errors of the command line, in one line that says what would be right. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import re
+import sys
 from difflib import get_close_matches
 from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
 
-from jsonargparse import ArgumentParser
-
-from rnn_capacity.training import RecurrentModule, TaskData
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser
 
 NOISE = re.compile(
     r"^(Does not validate against any of the Union subtypes|Subtypes: .*|Errors:|Given value.*"
@@ -17,39 +18,48 @@ NOISE = re.compile(
 """Lines that tell of the parser's inside."""
 
 
-def one_line(message: str, parser: ArgumentParser) -> str:
+def fail(message: str) -> NoReturn:
+    """Say what is wrong with the command line, in one line, and exit with 2."""
+    print(f"rnn-capacity: error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def one_line(message: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
     """The message without the parser's inside, with what is allowed where a name is unknown.
 
     Args:
         message: What the parser says, over several lines.
         parser: The parser that says it; knows the options.
+        bases: The class that each key's class must descend from.
     """
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
     text = " ".join(line for line in lines if line and not NOISE.match(line))
     text = re.sub(r"<class '([^']+)'>", r"\1", text)
     text = re.sub(r'Parser key "([^"]+)":', r"\1:", text)
-    known = allowed(text, parser)
+    known = allowed(text, parser, bases)
     text = re.sub(r"Problem with given class_path '\S+': |Type collections\.abc\.Callable\S+ .*class: ", "", text)
     text = re.sub(r"^(model|data): ([a-z]\w*): ", r"\1.\2: ", text)
     text = re.sub(r"typing\.Literal\[(.*?)\]", r"one of \1", text).replace("Expected a one of", "Expected one of")
     return re.sub(r"\. Got value: Namespace\(.*\)$", "", text) + known
 
 
-def allowed(text: str, parser: ArgumentParser) -> str:
+def allowed(text: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
     """What could stand in place of an unknown option, argument or class; empty if none is named."""
     unknown = re.search(r"unrecognized arguments: (?P<name>\S+)|ption '(?P<key>\S+)'(?: is not accepted|$)", text)
     if unknown:
         classes = re.findall(r"class_path[ =]'([\w.]+)'", text)
         name = (unknown["name"] or unknown["key"]).lstrip("-").split("=")[0]
         return "; " + closest(name, arguments_of(classes[-1]) if classes else options_of(parser))
-    for key, base in (("model", RecurrentModule), ("data", TaskData)):
-        if re.match(rf"{key}: (Expected a dot import path|.*not a valid subclass|.*No module|.*Not a valid subclass)", text):
+    for key, base in bases.items():
+        if re.match(rf"{key}: (Expected a dot import path|Import path does not|Unexpected import path)", text):
             return f"; {key} is one of {', '.join(sorted(kind.__name__ for kind in base.__subclasses__()))}"
     return ""
 
 
 def arguments_of(class_path: str) -> list[str]:
     """The names of a class's constructor arguments, with those of nested settings after a dot."""
+    from jsonargparse import ArgumentParser
+
     module, _, name = class_path.rpartition(".")
     parser = ArgumentParser()
     parser.add_class_arguments(getattr(import_module(module), name), fail_untyped=False)

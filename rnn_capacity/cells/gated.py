@@ -82,7 +82,7 @@ class GatedCell(Cell):
 
     @staticmethod
     def recur(projected: Tensor, hidden: Tensor, weight: Tensor, mask: Tensor | None) -> Tensor:
-        """projected + W_h (mask · h'), in one kernel where the batch sizes allow it.
+        """Projected + W_h (mask · h'), in one kernel where the batch sizes allow it.
 
         Args:
             projected: (batch or 1, rows).

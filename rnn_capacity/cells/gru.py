@@ -38,7 +38,7 @@ class GRUCell(GatedCell):
         """One time step; output and state are h, (batch, hidden_size)."""
         (hidden,) = state
         size = self.hidden_size
-        gates, candidate = projected[0].split((2 * size, size), dim=-1)
+        gates, candidate = torch.split(projected[0], [2 * size, size], dim=-1)
         gates = torch.sigmoid(self.recur(gates, hidden, self.weight_recurrent, mask))
         reset, update = gates.chunk(2, dim=-1)
         candidate = self.activation(self.recur(candidate, reset * hidden, self.weight_candidate, mask))

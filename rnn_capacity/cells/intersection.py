@@ -34,8 +34,8 @@ class IntersectionRNNCell(GatedCell):
         gates, inputs = projected
         (hidden,) = state
         size = self.hidden_size
-        mixing, up, through = self.recur(gates, hidden, self.weight_recurrent, mask).split(
-            (2 * size, size, size), dim=-1
+        mixing, up, through = torch.split(
+            self.recur(gates, hidden, self.weight_recurrent, mask), [2 * size, size, size], dim=-1
         )
         y_gate, h_gate = torch.sigmoid(mixing).chunk(2, dim=-1)
         output = torch.lerp(torch.relu(up), inputs, y_gate)

@@ -8,7 +8,7 @@ from rnn_capacity.cells.rnn import RNNCell
 
 
 class IRNNCell(RNNCell):
-    """The RNN that starts from W_h = identity and b = 0, with ReLU only (Collins et al. 2017, eq. 1; Le et al. 2015)."""
+    """The RNN that starts from W_h = identity and b = 0, ReLU only (Collins et al. 2017, eq. 1; Le et al. 2015)."""
 
     nonlinearities = ("relu",)
     recurrent_kinds = ("identity",)

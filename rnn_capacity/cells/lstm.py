@@ -26,7 +26,9 @@ class LSTMCell(GatedCell):
         """One time step; the output is h, the state (h, c), each (batch, hidden_size)."""
         hidden, memory = state
         size = self.hidden_size
-        gates, candidate = self.recur(projected[0], hidden, self.weight_recurrent, mask).split((3 * size, size), dim=-1)
+        gates, candidate = torch.split(
+            self.recur(projected[0], hidden, self.weight_recurrent, mask), [3 * size, size], dim=-1
+        )
         write, forget, read = torch.sigmoid(gates).chunk(3, dim=-1)
         memory = torch.addcmul(forget * memory, write, self.activation(candidate))
         hidden = read * torch.tanh(memory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from rnn_capacity.cells.base import Projected, State
@@ -16,7 +18,7 @@ class RNNCell(GatedCell):
     """
 
     gates = ("candidate",)
-    recurrent_kinds = ("orthogonal", "normal")
+    recurrent_kinds: ClassVar[tuple[str, ...]] = ("orthogonal", "normal")
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         """One time step; output and state are h, (batch, hidden_size)."""

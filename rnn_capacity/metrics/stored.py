@@ -18,9 +18,9 @@ from rnn_capacity.metrics.bits import (
 class StoredInformation(Metric):
     """Accuracy, bits by accuracy and by likelihood, and bits per parameter of each.
 
-    Sums counts and log-likelihoods, so that any split into batches and processes gives the same result. The likelihood's
-    one temperature is fitted: the sums are kept for inverse temperatures in steps of 3 % from 1/32 to 32, and the best
-    counts. Each of them is a valid bound; the grid costs less than 0.01 % of the best.
+    Sums counts and log-likelihoods, so that any split into batches and processes gives the same result. The
+    likelihood's one temperature is fitted: the sums are kept for inverse temperatures in steps of 3 % from 1/32 to 32,
+    and the best counts. Each of them is a valid bound.
 
     Args:
         parameters: Trainable parameters of the network.

@@ -75,7 +75,7 @@ class Initialization:
             for gate, matrix in cell.recurrent_matrices().items():
                 draw(matrix, kind, scale_of("recurrent_scale", self.recurrent_scale, gate, cell))
             for bias in cell.biases().values():
-                bias.copy_(self.bias_scale * (torch.randn_like(bias) if self.bias == "normal" else 1))
+                bias.normal_(0.0, abs(self.bias_scale)) if self.bias == "normal" else bias.fill_(self.bias_scale)
 
     def affine(self, layer: nn.Linear) -> None:
         """Initialise a readout or a projection in place, from the global generator."""
@@ -90,7 +90,7 @@ class Initialization:
 
 
 def draw(matrix: Tensor, kind: str, scale: float) -> None:
-    """Fill a matrix in place: "normal" is N(0, 1)/sqrt(columns), scaled as "orthogonal" is; "identity" is not scaled."""
+    """Fill a matrix in place: "normal" is N(0, 1)/sqrt(columns); it and "orthogonal" are scaled, "identity" is not."""
     if kind == "identity":
         nn.init.eye_(matrix)
     elif kind == "orthogonal":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -70,14 +70,15 @@ class Stack(nn.Module):
         if kind.equal_sizes:
             self.projection = nn.Linear(input_size, hidden_size)
             initialization.affine(self.projection)
-        self.cells = nn.ModuleList()
+        cells: list[Cell] = []
         self.initial_states = nn.ParameterList()
         for layer in range(depth):
             features = input_size if layer == 0 and not kind.equal_sizes else hidden_size
-            self.cells.append(kind(features, hidden_size, nonlinearity, **(cell_options or {})))
-            initialization.cell(self.cells[-1], layer)
+            cells.append(kind(features, hidden_size, nonlinearity, **(cell_options or {})))
+            initialization.cell(cells[-1], layer)
             self.initial_states.append(nn.Parameter(torch.empty(len(kind.state_names), hidden_size)))
             initialization.state(self.initial_states[-1])
+        self.cells = nn.ModuleList(cells)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) for _ in range(depth if layer_norm else 0))
 
     def forward(
@@ -117,7 +118,7 @@ class Stack(nn.Module):
         for layer, cell in enumerate(self.cells):
             start = tuple(self.initial_states[layer].unsqueeze(1)) if state is None else state[layer]
             mask = self._recurrent_mask(inputs)
-            outputs, end = unroll(cell, sequence, start, steps, lengths, mask)
+            outputs, end = unroll(cast(Cell, cell), sequence, start, steps, lengths, mask)
             final.append(end)
             last = layer == len(self.cells) - 1
             first = warmup if last else 0

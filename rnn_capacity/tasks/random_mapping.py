@@ -124,7 +124,7 @@ class RandomMapping(Task):
 
     @property
     def constant_loss(self) -> float:
-        """log V nats."""
+        """Log V nats."""
         return math.log(self.classes)
 
     def draw(self) -> tuple[Tensor, Tensor]:
@@ -141,7 +141,7 @@ class RandomMapping(Task):
         """Logits of the scored steps, (batch, steps scored, output_size)."""
         inputs = batch.inputs if self.show == "first" else batch.inputs.expand(-1, self.steps, -1)
         first = self.steps if self.loss_from is None else self.loss_from
-        logits, _ = network(inputs, steps=self.steps, warmup=first - 1)
+        logits: Tensor = network(inputs, steps=self.steps, warmup=first - 1)[0]
         return logits
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
@@ -178,7 +178,9 @@ class RandomMappingSource(Source):
         world_size: Processes.
     """
 
-    def __init__(self, task: RandomMapping, device: torch.device, dtype: torch.dtype, rank: int, world_size: int) -> None:
+    def __init__(
+        self, task: RandomMapping, device: torch.device, dtype: torch.dtype, rank: int, world_size: int
+    ) -> None:
         inputs, labels = task.draw()
         self.task = task
         self.share = slice(rank, None, world_size)
@@ -205,7 +207,9 @@ class RandomMappingSource(Source):
     def evaluation(self, split: Split) -> Iterator[Batch]:
         """The draw, whatever the split."""
         for inputs, targets in zip(
-            self.whole.inputs.split(EVALUATION_BATCH), self.whole.targets.split(EVALUATION_BATCH), strict=True
+            torch.split(self.whole.inputs, EVALUATION_BATCH),
+            torch.split(self.whole.targets, EVALUATION_BATCH),
+            strict=True,
         ):
             yield Batch(inputs, targets, self.task.samples)
 
@@ -232,7 +236,7 @@ class RandomMappingData(TaskData):
         ValueError: If an argument is out of range, or both or neither of samples and samples_per_parameter are given.
     """
 
-    name = RandomMapping.name
+    task_class = RandomMapping
 
     def __init__(
         self,

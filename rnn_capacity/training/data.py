@@ -38,8 +38,8 @@ class Calls:
 class TaskData(LightningDataModule, ABC):
     """Makes a task once the size of the network is known, and counts the run's calls for Lightning."""
 
-    name: ClassVar[str]
-    """The task's name, and the folder of its runs."""
+    task_class: ClassVar[type[Task]]
+    """What `make_task` makes."""
 
     task: Task
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from pytorch_lightning import LightningModule
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -92,22 +93,25 @@ class RecurrentModule(LightningModule):
         super().__init__()
         if (hidden_size is None) == (max_parameters is None):
             raise ValueError(
-                f"hidden_size: {hidden_size} given with max_parameters {max_parameters}; give one and set the other to null"
+                f"hidden_size: {hidden_size} given with max_parameters {max_parameters}; "
+                "give one and set the other to null"
             )
         for name, number, least in (("steps_per_call", steps_per_call, 1), ("l2", l2, 0), ("seed", seed, 0)):
             if number < least:
                 raise ValueError(f"{name}: {number:g} given, at least {least} needed")
-        for name, bound in (("clip_value", clip_value), ("clip_norm", clip_norm), ("divergence_factor", divergence_factor)):
+        for name, bound in (
+            ("clip_value", clip_value),
+            ("clip_norm", clip_norm),
+            ("divergence_factor", divergence_factor),
+        ):
             if bound is not None and not bound > 0:
                 raise ValueError(f"{name}: {bound:g} given, a positive number needed")
         self.save_hyperparameters(logger=False)
         for name in [name for name, value in self.hparams.items() if callable(value)]:
             del self.hparams[name]  # a class or function cannot be loaded back from a checkpoint as mere data
-        if max_parameters is not None:
-            hidden_size = units_for_budget(
-                cell, depth, max_parameters, input_size, output_size, layer_norm=layer_norm
-            )
-        assert hidden_size is not None
+        if hidden_size is None:
+            budget = cast(int, max_parameters)
+            hidden_size = units_for_budget(cell, depth, budget, input_size, output_size, layer_norm=layer_norm)
         options = dict(cell_options or {})
         if b_fg or issubclass(cell_class(cell), GatedCell):
             options["b_fg"] = b_fg
@@ -192,8 +196,8 @@ class RecurrentModule(LightningModule):
     def training_step(self, call: int) -> None:
         """Make up to `steps_per_call` optimizer steps; log their mean loss and notice a divergence once."""
         source = self.bring_data()
-        optimizer = self.optimizers()
-        schedule = self.lr_schedulers()
+        optimizer = cast(LightningOptimizer, self.optimizers())
+        schedule = cast("LRScheduler | None", self.lr_schedulers())
         world_size = self.trainer.world_size
         first = self.global_step
         losses = []
@@ -281,7 +285,7 @@ class RecurrentModule(LightningModule):
         self.figures.reset()
         self.latest = figures
         logged = {f"{split}/{name}": value for name, value in figures.items()}
-        self.log_dict({"step": float(self.global_step), **logged}, batch_size=1)
+        self.log_dict({"step": float(self.steps_trained), **logged}, batch_size=1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the summary says beside the weights."""
