@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -88,6 +89,12 @@ class RunRecord(SaveConfigCallback):
 
 class RunProgressBar(TQDMProgressBar):
     """Counts optimizer steps, since Lightning's own bar would count calls of several."""
+
+    def init_train_tqdm(self) -> Tqdm:
+        """The run's bar; a log file gets a line now and then."""
+        bar = super().init_train_tqdm()
+        bar.mininterval = 0.1 if sys.stdout.isatty() else 10.0
+        return bar
 
     def init_validation_tqdm(self) -> Tqdm:
         """No bar of its own: a validation is one call."""

@@ -153,12 +153,13 @@ def refuse(error: ValueError) -> NoReturn:
 def run(argv: list[str]) -> None:
     """Parse the command line with Lightning and run its command."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
+    warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
     CapacityCLI(
         RecurrentModule,
         TaskData,
         RunRecord,
-        trainer_defaults={"num_sanity_val_steps": 0, "enable_model_summary": False},
+        trainer_defaults={"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 1},
         seed_everything_default=False,
         parser_class=OneLineParser,
         subclass_mode_model=True,

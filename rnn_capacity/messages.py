@@ -45,8 +45,10 @@ def one_line(message: str, parser: ArgumentParser, bases: dict[str, type[object]
 
 def allowed(text: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
     """What could stand in place of an unknown option, argument or class; empty if none is named."""
-    unknown = re.search(r"unrecognized arguments: (?P<name>\S+)|ption '(?P<key>\S+)'(?: is not accepted|$)", text)
-    if unknown:
+    if unknown := re.match(r"Subcommand '(\S+)' does not accept option '([^.']+)", text):
+        commands = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
+        return "; " + closest(unknown[2], options_of(commands[unknown[1]]))
+    if unknown := re.search(r"unrecognized arguments: (?P<name>\S+)|Option '(?P<key>\S+)' is not accepted", text):
         classes = re.findall(r"class_path[ =]'([\w.]+)'", text)
         name = (unknown["name"] or unknown["key"]).lstrip("-").split("=")[0]
         return "; " + closest(name, arguments_of(classes[-1]) if classes else options_of(parser))

@@ -17,7 +17,7 @@ class Calls:
     """What Lightning iterates over in place of a DataLoader: one number per `training_step`.
 
     The samples live on the device, or are generated there, and the module asks its task for them by step. Workers,
-    collation and copies would cost more than the step of a small network.
+    collation and copies would cost more than the step of a small network. A checkpoint keeps its place.
 
     Args:
         count: Calls of `training_step` in the run.
@@ -25,14 +25,26 @@ class Calls:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.done = 0
 
     def __len__(self) -> int:
         """Calls in the run."""
         return self.count
 
     def __iter__(self) -> Iterator[int]:
-        """The calls' numbers."""
-        return iter(range(self.count))
+        """The numbers of the calls that are left."""
+        for call in range(self.done, self.count):
+            self.done = call + 1
+            yield call
+        self.done = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """The calls made."""
+        return {"done": self.done}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on after the calls made."""
+        self.done = state["done"]
 
 
 class TaskData(LightningDataModule, ABC):

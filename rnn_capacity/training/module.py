@@ -180,7 +180,7 @@ class RecurrentModule(LightningModule):
         """Take the task from the trainer's datamodule, which made it for this network."""
         self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]  # Lightning sets it without declaring it
         self.figures = self.task.metric(self.parameters_total)
-        self.mean_loss = MeanMetric()
+        self.mean_loss = MeanMetric(nan_strategy="disable")
 
     def teardown(self, stage: str) -> None:
         """Free the data's memory."""
@@ -248,7 +248,8 @@ class RecurrentModule(LightningModule):
         losses = self.trainer.strategy.reduce(shares, reduce_op="mean")
         bound = self.divergence_factor * self.task.constant_loss
         within = (losses <= bound).tolist()  # false for a loss that is not a number, too
-        self.log_dict({"step": float(first + len(within)), "train/loss": losses.mean()}, batch_size=1)
+        self.log("step", float(first + len(within)), batch_size=1)
+        self.log("train/loss", losses.mean(), batch_size=1, prog_bar=True)
         if not all(within):
             self.diverged_at = first + within.index(False) + 1
             self.trainer.should_stop = True
@@ -278,14 +279,17 @@ class RecurrentModule(LightningModule):
 
     def _conclude(self, split: Split) -> None:
         """Log a split's figures and keep them for the summary; those of a diverged run are the constant predictor's."""
+        if not self.mean_loss.update_called:  # a run that resumes after a validation ends that one again
+            return
         figures = {"loss": float(self.mean_loss.compute()), **self.figures.compute()}
         if self.diverged_at is not None:
             figures = {"loss": self.task.constant_loss, **self.task.worthless()}
         self.mean_loss.reset()
         self.figures.reset()
         self.latest = figures
-        logged = {f"{split}/{name}": value for name, value in figures.items()}
-        self.log_dict({"step": float(self.steps_trained), **logged}, batch_size=1)
+        self.log("step", float(self.steps_trained), batch_size=1)
+        for name, value in figures.items():
+            self.log(f"{split}/{name}", value, batch_size=1, prog_bar=name == self.task.headline)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the summary says beside the weights."""

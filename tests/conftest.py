@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tests.program import CONFIGS, Runner
+
+torch.set_num_threads(1)  # the networks here are too small for more
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> Iterator[None]:
+    """Every test draws the same numbers, in any order of the tests."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture
+def randomise() -> Callable[[nn.Module], None]:
+    """A function that makes a module float64 and draws every parameter from N(0, 1/4), so that none is zero."""
+
+    def randomise(module: nn.Module) -> None:
+        module.double()
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.normal_(0.0, 0.5)
+
+    return randomise
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return Runner(tmp_path / "runs")
+
+
+@pytest.fixture
+def toy() -> Callable[..., list[str]]:
+    """The options that make a shipped config a matter of seconds."""
+
+    def options(config: str = "random_mapping") -> list[str]:
+        return [
+            "--config",
+            str(CONFIGS / f"{config}.yaml"),
+            "--trainer.max_steps=60",
+            "--trainer.val_check_interval=1",
+            "--model.max_parameters=150",
+            "--model.steps_per_call=20",
+        ]
+
+    return options

@@ -1,0 +1,22 @@
+"""A callback that ends a run early, as a lost machine would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+
+
+class StopAfter(Callback):
+    """Stops once so many optimizer steps are made.
+
+    Args:
+        step: Optimizer steps.
+    """
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step >= self.step:
+            trainer.should_stop = True

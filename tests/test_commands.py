@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rnn_capacity.cells import CELLS
+from rnn_capacity.cli import main
+from tests.program import CONFIGS, Runner
+
+Toy = Callable[..., list[str]]
+
+MEASURED = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss")
+
+
+@pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
+def test_every_shipped_config_runs(config: str, runner: Runner, toy: Toy) -> None:
+    summary = runner("fit", *toy(config))
+    assert summary["task"] == config
+    assert summary["feasible"]
+    assert summary["steps"] == 60
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_runs_from_the_shipped_config_within_the_budget(cell: str, runner: Runner, toy: Toy) -> None:
+    summary = runner("fit", *toy(), "--model.cell", cell, "--model.depth=2")
+    assert (summary["cell"], summary["depth"]) == (cell, 2)
+    assert 0.5 * 150 < summary["parameters"] <= 150
+    assert summary["samples"] == round(4.0 * summary["parameters"])
+
+
+def test_options_reach_network_and_data(runner: Runner, toy: Toy) -> None:
+    summary = runner("fit", *toy(), "--model.max_parameters=400", "--data.samples_per_parameter=5", "--data.seed=7")
+    assert 300 < summary["parameters"] <= 400
+    assert summary["samples"] == 5 * summary["parameters"]
+    assert summary["seeds"] == {"network": 0, "task": 7}
+
+
+def test_run_directory_holds_config_metrics_summary_and_checkpoints(runner: Runner, toy: Toy) -> None:
+    summary = runner("fit", *toy())
+    run = summary["run"]
+    assert {path.name for path in run.iterdir()} == {"config.yaml", "metrics.csv", "summary.json", "checkpoints"}
+    assert (run / "checkpoints" / "last.ckpt").is_file()
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["step"]) for row in rows if row["train/loss"]] == [20, 40, 60]
+    assert [float(row["step"]) for row in rows if row["val/accuracy"]] == [20, 40, 60]
+    final = [row for row in rows if row["final/bits_per_parameter"]]
+    assert len(final) == 1
+    for key in (*MEASURED, "parameters", "samples", "units"):
+        assert float(final[0][f"final/{key}"]) == pytest.approx(summary[key], rel=1e-6)
+    assert final[0]["final/feasible"] == "True"
+    assert summary["versions"].keys() >= {"python", "torch", "pytorch-lightning", "rnn-capacity"}
+
+
+def test_the_config_of_a_run_runs_again_to_the_same_numbers(runner: Runner, toy: Toy) -> None:
+    first = runner("fit", *toy(), "--model.cell", "gru", "--model.dropout=0.1", "--model.depth=2")
+    again = runner("fit", "--config", first["run"] / "config.yaml")
+    assert {key: again[key] for key in MEASURED} == {key: first[key] for key in MEASURED}
+
+
+def test_print_config_gives_a_file_that_runs_to_the_same_numbers(
+    runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *toy(), "--model.cell=ugrnn", "--print_config"])
+    assert stop.value.code == 0
+    printed = tmp_path / "printed.yaml"
+    printed.write_text(capsys.readouterr().out)
+    assert yaml.safe_load(printed.read_text())["model"]["init_args"]["cell"] == "ugrnn"
+    given, written = runner("fit", *toy(), "--model.cell=ugrnn"), runner("fit", "--config", printed)
+    assert {key: written[key] for key in MEASURED} == {key: given[key] for key in MEASURED}
+
+
+@pytest.mark.parametrize("command", ["validate", "test"])
+def test_a_checkpoint_gives_the_final_figures_of_its_run(command: str, runner: Runner, toy: Toy) -> None:
+    trained = runner("fit", *toy(), "--model.cell=lstm")
+    measured = runner(command, "--ckpt_path", trained["run"] / "checkpoints" / "last.ckpt")
+    for key in (*MEASURED, "steps", "units", "parameters", "samples"):
+        assert measured[key] == trained[key]
+
+
+def test_a_resumed_run_ends_where_the_whole_run_ends(runner: Runner, toy: Toy) -> None:
+    options = [*toy(), "--data.batch_size=50", "--model.recurrent_dropout=0.2"]
+    whole = runner("fit", *options)
+    halves = runner("fit", *options, "--trainer.callbacks+=tests.interruption.StopAfter", "--trainer.callbacks.step=40")
+    assert halves["steps"] == 40
+    resumed = runner("fit", *options, "--ckpt_path", halves["run"] / "checkpoints" / "last.ckpt")
+    assert {key: resumed[key] for key in MEASURED} == {key: whole[key] for key in MEASURED}
+
+
+def test_a_diverging_run_is_a_result(runner: Runner, toy: Toy) -> None:
+    summary = runner(
+        "fit", *toy(), "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=1e9", "--model.cell=irnn"
+    )
+    assert not summary["feasible"]
+    assert 1 <= summary["diverged_at"] <= summary["steps"] <= 60
+    assert summary["bits_per_parameter"] == summary["stored_bits"] == summary["likelihood_bits"] == 0
+    assert summary["accuracy"] == 0.5
+
+
+def test_two_runs_at_once_have_a_directory_each(runner: Runner, toy: Toy) -> None:
+    first, second = runner("fit", *toy()), runner("fit", *toy())
+    assert first["run"] != second["run"]
+    assert len(runner.runs()) == 2
+
+
+def test_a_class_path_brings_a_cell_of_ones_own(runner: Runner, toy: Toy) -> None:
+    summary = runner("fit", *toy(), "--model.cell=tests.own_cell.MinimalGatedUnit")
+    assert summary["cell"] == "tests.own_cell.MinimalGatedUnit"
+    assert summary["feasible"]
+
+
+def test_wandb_is_a_flag_away_and_the_run_directory_stays(
+    runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    summary = runner("fit", *toy(), "--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}")
+    assert (summary["run"] / "metrics.csv").is_file()
+    assert list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))
+    import wandb
+
+    wandb.finish()
+
+
+def test_the_module_is_the_same_program(toy: Toy, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rnn_capacity", "fit", *toy(), f"--trainer.default_root_dir={tmp_path}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    for words in ("random mapping", "bits per parameter (accuracy)", "bits per parameter (likelihood)", "share right"):
+        assert words in done.stdout
+    assert "Traceback" not in done.stderr
