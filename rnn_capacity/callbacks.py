@@ -79,12 +79,14 @@ class RunRecord(SaveConfigCallback):
         if not trainer.is_global_zero:
             return
         figures = {f"final/{key}": value for key, value in summary.items() if isinstance(value, (bool, int, float))}
+        directory = None
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=pl_module.steps_trained)
             if isinstance(logger, CSVLogger):
+                directory = Path(logger.log_dir)
                 logger.save()
-                write_whole(Path(logger.log_dir) / "summary.json", json.dumps(summary, indent=2) + "\n")
-        show(summary, trainer.log_dir)
+                write_whole(directory / "summary.json", json.dumps(summary, indent=2) + "\n")
+        show(summary, directory)
 
 
 class RunProgressBar(TQDMProgressBar):
@@ -178,7 +180,7 @@ def readable(value: bool | int | float | str) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def show(summary: dict[str, Any], directory: str | None) -> None:
+def show(summary: dict[str, Any], directory: Path | None) -> None:
     """Print the summary as a table, and where the run is."""
     table = Table(title=str(summary["task"]).replace("_", " "), show_header=False)
     table.add_column(justify="left")

@@ -74,7 +74,11 @@ class CapacityCLI(LightningCLI):
             asked = config["logger"] if isinstance(config["logger"], list) else [config["logger"]]
             others = [logger for logger in asked if not isinstance(logger, (bool, type(None)))]
             stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-            root = config["default_root_dir"] or "runs"
+            root = config["default_root_dir"] = config["default_root_dir"] or "runs"
+            try:
+                Path(root).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                fail(f"trainer.default_root_dir: {root!r} given, where nothing can be written ({error})")
             kwargs["logger"] = [CSVLogger(root, name=self.datamodule.task_class.name, version=stamp), *others]
         callbacks = list(config["callbacks"] or [])
         if config["enable_progress_bar"] is not False:

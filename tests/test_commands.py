@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,6 +128,20 @@ def test_wandb_is_a_flag_away_and_the_run_directory_stays(
     import wandb
 
     wandb.finish()
+
+
+def test_two_processes_measure_what_one_does_and_write_once(runner: Runner, toy: Toy, tmp_path: Path) -> None:
+    alone = runner("fit", *toy())
+    devices = ["--trainer.strategy=ddp", "--trainer.devices=2", "--trainer.accelerator=cpu"]
+    together = Runner(tmp_path / "together")
+    command = [sys.executable, "-m", "rnn_capacity", "fit", *toy(), *devices, *together.quiet()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("share right") == 1
+    (run,) = together.runs()
+    summary = json.loads((run / "summary.json").read_text())
+    for key in MEASURED:
+        assert summary[key] == pytest.approx(alone[key], rel=1e-4)
 
 
 def test_the_module_is_the_same_program(toy: Toy, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, cast
 
 import torch
@@ -59,6 +60,8 @@ class Stack(nn.Module):
             if not 0 <= share < 1:
                 raise ValueError(f"{name}: {share:g} given, a share in [0, 1) needed")
         kind = cell_class(cell)
+        if recurrent_dropout and "mask" not in inspect.signature(kind.step).parameters:
+            raise ValueError(f"recurrent_dropout: {recurrent_dropout:g} given, {kind.__name__}.step takes no mask: 0")
         initialization = initialization or Initialization()
         self.input_size = input_size
         self.hidden_size = hidden_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import repeat
 
 import torch
@@ -42,9 +43,10 @@ def unroll(
         projections = list(zip(*(part.unbind(0) for part in cell.project(inputs[:given])), strict=True))
     if given < steps:
         projections += repeat(cell.project(inputs.new_zeros(1, inputs.shape[-1])), steps - given)
+    step = cell.step if mask is None else partial(cell.step, mask=mask)
     outputs = []
     for time, projected in enumerate(projections):
-        output, new = cell.step(projected, state, mask)
+        output, new = step(projected, state)
         if lengths is not None:
             running = (lengths > time).unsqueeze(-1)
             new = tuple(torch.where(running, after, before) for after, before in zip(new, state, strict=True))

@@ -25,6 +25,7 @@ class Calls:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.start = 0
         self.done = 0
 
     def __len__(self) -> int:
@@ -33,10 +34,10 @@ class Calls:
 
     def __iter__(self) -> Iterator[int]:
         """The numbers of the calls that are left."""
-        for call in range(self.done, self.count):
+        start, self.start = self.start, 0
+        for call in range(start, self.count):
             self.done = call + 1
             yield call
-        self.done = 0
 
     def state_dict(self) -> dict[str, int]:
         """The calls made."""
@@ -44,7 +45,7 @@ class Calls:
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on after the calls made."""
-        self.done = state["done"]
+        self.start = state["done"]
 
 
 class TaskData(LightningDataModule, ABC):

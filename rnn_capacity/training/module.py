@@ -279,8 +279,6 @@ class RecurrentModule(LightningModule):
 
     def _conclude(self, split: Split) -> None:
         """Log a split's figures and keep them for the summary; those of a diverged run are the constant predictor's."""
-        if not self.mean_loss.update_called:  # a run that resumes after a validation ends that one again
-            return
         figures = {"loss": float(self.mean_loss.compute()), **self.figures.compute()}
         if self.diverged_at is not None:
             figures = {"loss": self.task.constant_loss, **self.task.worthless()}

@@ -1,0 +1,79 @@
+"""From a name, a class path or a class to the class of a cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from rnn_capacity.cells import (
+    CELLS,
+    Cell,
+    GRUCell,
+    IntersectionRNNCell,
+    IRNNCell,
+    LSTMCell,
+    Projected,
+    RNNCell,
+    State,
+    UGRNNCell,
+    cell_class,
+)
+
+
+class Decay(Cell):
+    """A cell of one's own."""
+
+    def step(self, projected: Projected, state: State, mask: torch.Tensor | None = None) -> tuple[torch.Tensor, State]:
+        hidden = 0.5 * state[0] + projected[0]
+        return hidden, (hidden,)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rnn", RNNCell),
+        ("irnn", IRNNCell),
+        ("ugrnn", UGRNNCell),
+        ("gru", GRUCell),
+        ("lstm", LSTMCell),
+        ("intersection", IntersectionRNNCell),
+        ("rnn_capacity.cells.GRUCell", GRUCell),
+        ("rnn_capacity.cells.gru.GRUCell", GRUCell),
+        (GRUCell, GRUCell),
+        (f"{__name__}.Decay", Decay),
+        (Decay, Decay),
+    ],
+)
+def test_a_name_a_class_path_and_a_class_lead_to_the_cell(name: str | type[Cell], expected: type[Cell]) -> None:
+    assert cell_class(name) is expected
+
+
+def test_the_papers_six_cells_have_a_name_each() -> None:
+    assert list(CELLS) == ["rnn", "irnn", "ugrnn", "gru", "lstm", "intersection"]
+
+
+@pytest.mark.parametrize("name", ["", "GRU", "transformer", ".gru", "no.such.Cell", "rnn_capacity.cells.MinGRUCell"])
+def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
+    with pytest.raises(ValueError, match="rnn, irnn, ugrnn, gru, lstm, intersection, or the class path") as refusal:
+        cell_class(name)
+    assert str(refusal.value).startswith(f"cell: {name!r} given")
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("no_such_module.Cell", "No module named 'no_such_module'"), ("rnn_capacity.cells.Mine", "no attribute 'Mine'")],
+)
+def test_a_class_path_that_leads_nowhere_is_refused_with_the_reason(path: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        cell_class(path)
+
+
+@pytest.mark.parametrize(
+    "other", ["torch.nn.GRUCell", "torch.nn.functional.relu", "rnn_capacity.cells", torch.nn.Module, 3]
+)
+def test_what_is_no_cell_is_refused(other: Any) -> None:
+    with pytest.raises(ValueError, match=r"not a subclass of rnn_capacity\.cells\.Cell") as refusal:
+        cell_class(other)
+    assert str(refusal.value).startswith(f"cell: {other!r} given")

@@ -1,0 +1,24 @@
+"""Measures one half of some answers in one of two processes: `python two_processes.py ANSWERS RENDEZVOUS RANK`."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import torch
+from torch import distributed
+
+from rnn_capacity.metrics import StoredInformation
+
+
+def main(answers: str, rendezvous: str, rank: int) -> None:
+    logits, targets = torch.load(answers)
+    distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=2)
+    metric = StoredInformation(parameters=50, classes=3)
+    metric.update(logits[rank::2], targets[rank::2])
+    print(json.dumps(metric.compute()))
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
