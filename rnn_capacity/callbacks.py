@@ -186,7 +186,7 @@ def show(summary: dict[str, Any], directory: Path | None) -> None:
     table.add_column(justify="left")
     table.add_column(justify="right")
     for key, value in summary.items():
-        if key in BESIDE or key == "task" or (key == "diverged_at" and value is None):
+        if key in BESIDE or key == "task" or value is None:
             continue
         table.add_row(LABELS.get(key, key.replace("_", " ")), readable(value))
     console = Console(soft_wrap=True)

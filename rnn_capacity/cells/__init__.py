@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from rnn_capacity.cells.base import Cell, Projected, State
-from rnn_capacity.cells.gated import GatedCell
+from rnn_capacity.cells.gated import GatedCell, affine
 from rnn_capacity.cells.gru import GRUCell
 from rnn_capacity.cells.intersection import IntersectionRNNCell
 from rnn_capacity.cells.irnn import IRNNCell
@@ -63,5 +63,6 @@ __all__ = [
     "RNNCell",
     "State",
     "UGRNNCell",
+    "affine",
     "cell_class",
 ]

@@ -50,6 +50,9 @@ class Cell(nn.Module):
     equal_sizes: ClassVar[bool] = False
     """Whether the input must have as many features as the cell has units; a stack then projects its input first."""
 
+    takes_indices: ClassVar[bool] = False
+    """Whether `project` also takes an input of ones and zeros by the places of its ones."""
+
     min_network_depth: ClassVar[int] = 1
     """The least depth at which the paper uses the cell as a network."""
 
@@ -73,7 +76,7 @@ class Cell(nn.Module):
         """The part of the step that depends on the input alone.
 
         Args:
-            inputs: (..., input_size).
+            inputs: (..., input_size); for a cell with `takes_indices` also integers (..., k), the places of k ones.
 
         Returns:
             Tensors of shape (..., features), by default the input itself.

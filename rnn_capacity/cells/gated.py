@@ -11,6 +11,24 @@ from torch.nn import functional as F
 from rnn_capacity.cells.base import Cell, Projected
 
 
+def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """W x + b, where x is given by its features or by the places of its ones.
+
+    Args:
+        inputs: (..., columns) of a floating type, or integers (..., k): the columns of k ones in an x of zeros, looked
+            up and summed without ever making x.
+        weight: W, (rows, columns).
+        bias: b, (rows,).
+
+    Returns:
+        (..., rows).
+    """
+    if inputs.is_floating_point():
+        return F.linear(inputs, weight, bias)
+    bags = inputs.reshape(-1, inputs.shape[-1])
+    return (F.embedding_bag(bags, weight.t(), mode="sum") + bias).view(*inputs.shape[:-1], -1)
+
+
 class GatedCell(Cell):
     """A cell with G gates W_x x + W_h h' + b, one bias per gate (Collins et al. 2017, sec. 1.4).
 
@@ -36,6 +54,8 @@ class GatedCell(Cell):
 
     recurrent_kinds: ClassVar[tuple[str, ...]] = ("orthogonal", "normal", "identity")
     """Initialisations of the recurrent matrices that the paper allows for this cell; the first is the default."""
+
+    takes_indices = True
 
     takes_bias: ClassVar[bool] = True
     """Whether the biases may start from anything but zero."""
@@ -77,8 +97,8 @@ class GatedCell(Cell):
             self.bias.zero_()
 
     def project(self, inputs: Tensor) -> Projected:
-        """W_x x + b (+ b_fg) of all gates: (..., input_size) to (..., G * hidden_size)."""
-        return (F.linear(inputs, self.weight_input, self.bias + self.gate_offset),)
+        """W_x x + b (+ b_fg) of all gates: (..., input_size), or indices (..., k), to (..., G * hidden_size)."""
+        return (affine(inputs, self.weight_input, self.bias + self.gate_offset),)
 
     @staticmethod
     def recur(projected: Tensor, hidden: Tensor, weight: Tensor, mask: Tensor | None) -> Tensor:

@@ -56,6 +56,11 @@ class RecurrentNetwork(nn.Module):
             self.readout = nn.Linear(hidden_size, output_size)
             (initialization or Initialization()).affine(self.readout)
 
+    @property
+    def parameters_total(self) -> int:
+        """Trainable parameters, the learned initial states included."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
     def forward(
         self,
         inputs: Tensor,
@@ -68,7 +73,7 @@ class RecurrentNetwork(nn.Module):
         """Read the stack's outputs.
 
         Args:
-            inputs: (batch, time, input_size).
+            inputs: (batch, time, input_size), or integers (batch, time, k), the places of k ones.
             state: Each layer's state before the first step; None is the learned initial state.
             lengths: Steps of each sample, (batch,); None is all.
             steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.

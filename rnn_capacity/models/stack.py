@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnn_capacity.cells import Cell, State, cell_class
+from rnn_capacity.cells import Cell, State, affine, cell_class
 from rnn_capacity.models.initialization import Initialization
 from rnn_capacity.models.unroll import unroll
 
@@ -63,6 +63,7 @@ class Stack(nn.Module):
         if recurrent_dropout and "mask" not in inspect.signature(kind.step).parameters:
             raise ValueError(f"recurrent_dropout: {recurrent_dropout:g} given, {kind.__name__}.step takes no mask: 0")
         initialization = initialization or Initialization()
+        self.takes_indices = kind.takes_indices
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.residual = residual
@@ -96,7 +97,8 @@ class Stack(nn.Module):
         """Run the stack over time.
 
         Args:
-            inputs: (batch, time, input_size).
+            inputs: (batch, time, input_size); or integers (batch, time, k), the places of k ones in an input of zeros,
+                such as the one character of a one-hot input.
             state: Each layer's state before the first step; None is the learned initial state.
             lengths: Steps of each sample, (batch,), in [1, time]. The result is that of each sequence run alone: the
                 state is the one after its last step, and its outputs beyond are zero.
@@ -114,9 +116,12 @@ class Stack(nn.Module):
         sequence = inputs.transpose(0, 1)  # (time, batch, features): each step's rows lie together
         if self.projection is not None:
             # beyond the input, zero projects to the bias
-            projected = self.projection(sequence)
+            projected = affine(sequence, self.projection.weight, self.projection.bias)
             rest = self.projection.bias.expand(steps - sequence.shape[0], sequence.shape[1], -1)
             sequence = torch.cat((projected, rest)) if len(rest) else projected
+        elif not (sequence.is_floating_point() or self.takes_indices):
+            ones = self.initial_states[0].new_zeros(*sequence.shape[:2], self.input_size)
+            sequence = ones.scatter_add(2, sequence, torch.ones_like(sequence, dtype=ones.dtype))
         final = []
         for layer, cell in enumerate(self.cells):
             start = tuple(self.initial_states[layer].unsqueeze(1)) if state is None else state[layer]
@@ -140,10 +145,10 @@ class Stack(nn.Module):
     def _recurrent_mask(self, inputs: Tensor) -> Tensor | None:
         if not (self.training and self.recurrent_dropout):
             return None
-        return F.dropout(inputs.new_ones(inputs.shape[0], self.hidden_size), self.recurrent_dropout)
+        return F.dropout(self.initial_states[0].new_ones(inputs.shape[0], self.hidden_size), self.recurrent_dropout)
 
     def _check(self, inputs: Tensor, lengths: Tensor | None, steps: int, warmup: int) -> None:
-        if inputs.dim() != 3 or inputs.shape[2] != self.input_size:
+        if inputs.dim() != 3 or (inputs.is_floating_point() and inputs.shape[2] != self.input_size):
             shape = tuple(inputs.shape)
             raise ValueError(f"inputs: shape {shape} given, (batch, time, {self.input_size}) needed")
         if not 1 <= inputs.shape[1] <= steps:

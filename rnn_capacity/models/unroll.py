@@ -27,7 +27,7 @@ def unroll(
 
     Args:
         cell: The cell.
-        inputs: (time, batch, input_size), with time at most `steps`.
+        inputs: (time, batch, input_size), or indices (time, batch, k); time is at most `steps`.
         state: The state before the first step, tensors (batch or 1, hidden_size).
         steps: Steps T to run.
         lengths: (batch,), or None. From step `lengths[i]` on, sample i keeps its state; its outputs there mean nothing.
@@ -42,7 +42,7 @@ def unroll(
     else:
         projections = list(zip(*(part.unbind(0) for part in cell.project(inputs[:given])), strict=True))
     if given < steps:
-        projections += repeat(cell.project(inputs.new_zeros(1, inputs.shape[-1])), steps - given)
+        projections += repeat(cell.project(state[0].new_zeros(1, cell.input_size)), steps - given)
     step = cell.step if mask is None else partial(cell.step, mask=mask)
     outputs = []
     for time, projected in enumerate(projections):

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
+from rnn_capacity.cells import State
 from rnn_capacity.metrics import StoredInformation
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
@@ -137,12 +138,14 @@ class RandomMapping(Task):
         """The draw on a device."""
         return RandomMappingSource(self, device, dtype, rank, world_size)
 
-    def predict(self, network: RecurrentNetwork, batch: Batch) -> Tensor:
-        """Logits of the scored steps, (batch, steps scored, output_size)."""
+    def predict(
+        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Logits of the scored steps, (batch, steps scored, output_size), and the last state."""
         inputs = batch.inputs if self.show == "first" else batch.inputs.expand(-1, self.steps, -1)
         first = self.steps if self.loss_from is None else self.loss_from
-        logits: Tensor = network(inputs, steps=self.steps, warmup=first - 1)[0]
-        return logits
+        logits, state = network(inputs, state, steps=self.steps, warmup=first - 1)
+        return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy in nats, the mean over the scored steps: (batch,)."""
@@ -153,9 +156,9 @@ class RandomMapping(Task):
             losses = F.cross_entropy(predictions.transpose(1, 2), targets, reduction="none")
         return losses.mean(1)
 
-    def metric(self, parameters: int) -> Metric:
+    def metric(self, network: RecurrentNetwork) -> Metric:
         """Accuracy and bits of the last step."""
-        return StoredInformation(parameters, self.classes)
+        return StoredInformation(network.parameters_total, self.classes)
 
     def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
         """Add the last step's logits."""

@@ -14,7 +14,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, Metric
 
-from rnn_capacity.cells import GatedCell, cell_class
+from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.models import Initialization, RecurrentNetwork, parameter_count, units_for_budget
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.schedules import Schedule
@@ -133,7 +133,7 @@ class RecurrentModule(LightningModule):
         self.cell = cell
         self.depth = depth
         self.hidden_size = hidden_size
-        self.parameters_total = sum(parameter.numel() for parameter in self.network.parameters())
+        self.parameters_total = self.network.parameters_total
         counted = parameter_count(cell, depth, hidden_size, input_size, output_size, layer_norm=layer_norm)
         if self.parameters_total != counted:
             raise ValueError(
@@ -155,6 +155,7 @@ class RecurrentModule(LightningModule):
         self.source: Source | None = None
         self.figures: Metric
         self.mean_loss: MeanMetric
+        self.carried: list[State] | None = None
         self.diverged_at: int | None = None
         self.loaded_step = 0
         self.latest: dict[str, float] = {}
@@ -179,7 +180,7 @@ class RecurrentModule(LightningModule):
     def setup(self, stage: str) -> None:
         """Take the task from the trainer's datamodule, which made it for this network."""
         self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]  # Lightning sets it without declaring it
-        self.figures = self.task.metric(self.parameters_total)
+        self.figures = self.task.metric(self.network)
         self.mean_loss = MeanMetric(nan_strategy="disable")
 
     def teardown(self, stage: str) -> None:
@@ -200,11 +201,13 @@ class RecurrentModule(LightningModule):
         schedule = cast("LRScheduler | None", self.lr_schedulers())
         world_size = self.trainer.world_size
         first = self.global_step
+        state = self.carried
         losses = []
         for step in range(first, min(first + self.steps_per_call, self.trainer.max_steps)):
             batch = source.batch(step)
             with self._dropout_noise(step):
-                predictions = self.task.predict(self.network, batch)
+                predictions, state = self.task.predict(self.network, batch, state)
+            state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
             loss = self.task.loss_per_sample(predictions, batch).sum() * (world_size / batch.size)
             optimizer.zero_grad()
@@ -214,6 +217,7 @@ class RecurrentModule(LightningModule):
             if schedule is not None:
                 schedule.step()
             losses.append(loss.detach())
+        self.carried = state
         self._after_steps(first, torch.stack(losses))
 
     @contextmanager
@@ -263,8 +267,9 @@ class RecurrentModule(LightningModule):
         self._evaluate("test")
 
     def _evaluate(self, split: Split) -> None:
+        state = None
         for batch in self.bring_data().evaluation(split):
-            predictions = self.task.predict(self.network, batch)
+            predictions, state = self.task.predict(self.network, batch, state if self.task.carries_state else None)
             losses = self.task.loss_per_sample(predictions, batch)
             self.mean_loss.update(losses)
             self.task.measure(self.figures, predictions, batch)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from rnn_capacity.cells import State
 from rnn_capacity.models import RecurrentNetwork
 
 Split = Literal["val", "test"]
@@ -55,8 +56,8 @@ class Task(ABC):
     output_size: int
     """Outputs of the network."""
 
-    samples: int
-    """Samples of the training set."""
+    samples: int | None
+    """Samples of the training set; None where they are drawn afresh at every step."""
 
     seed: int
     """Of the data; the network's is its own."""
@@ -70,21 +71,31 @@ class Task(ABC):
     def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
         """The data on a device, for process `rank` of `world_size`."""
 
+    carries_state: ClassVar[bool] = False
+    """Whether a step goes on from the state that the step before it ended with."""
+
     @abstractmethod
-    def predict(self, network: RecurrentNetwork, batch: Batch) -> Tensor:
-        """The outputs that are scored, (batch, steps scored, output_size)."""
+    def predict(
+        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Run the network.
+
+        Args:
+            network: The network.
+            batch: The samples.
+            state: Where to start; None is the learned initial state.
+
+        Returns:
+            The outputs that are scored, (batch, steps scored, output_size), and the state after the last step.
+        """
 
     @abstractmethod
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
         """The loss of each sample, (batch,), in nats where it is a cross-entropy."""
 
     @abstractmethod
-    def metric(self, parameters: int) -> Metric:
-        """The metric of the final figures; computes a dict of summary keys.
-
-        Args:
-            parameters: Trainable parameters of the network.
-        """
+    def metric(self, network: RecurrentNetwork) -> Metric:
+        """The metric of the final figures for a network of this size; computes a dict of summary keys."""
 
     @abstractmethod
     def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
