@@ -141,6 +141,7 @@ def summarize(module: Any, seconds: float) -> dict[str, Any]:
         "samples": task.samples,
         "steps": module.steps_trained,
         **module.latest,
+        **({f"val_{task.headline}": module.measured["val"][task.headline]} if "val" in task.final_splits else {}),
         "feasible": module.diverged_at is None,
         "diverged_at": module.diverged_at,
         "seconds": round(seconds, 3),

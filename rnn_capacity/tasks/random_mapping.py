@@ -71,6 +71,7 @@ class RandomMapping(Task):
 
     name = "random_mapping"
     headline = "bits_per_parameter"
+    final_splits = ("test",)
 
     samples: int
     """Samples b."""

@@ -159,6 +159,7 @@ class RecurrentModule(LightningModule):
         self.diverged_at: int | None = None
         self.loaded_step = 0
         self.latest: dict[str, float] = {}
+        self.measured: dict[Split, dict[str, float]] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the network gives: see `RecurrentNetwork.forward`."""
@@ -206,7 +207,7 @@ class RecurrentModule(LightningModule):
         for step in range(first, min(first + self.steps_per_call, self.trainer.max_steps)):
             batch = source.batch(step)
             with self._dropout_noise(step):
-                predictions, state = self.task.predict(self.network, batch, state)
+                predictions, state = self.task.predict(self.network, batch, None if batch.fresh else state)
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
             loss = self.task.loss_per_sample(predictions, batch).sum() * (world_size / batch.size)
@@ -263,24 +264,22 @@ class RecurrentModule(LightningModule):
         self._evaluate("val")
 
     def test_step(self, call: int) -> None:
-        """Go through the test split."""
-        self._evaluate("test")
+        """Go through the splits that the task is measured on; log the figures as `<split>/<name>`."""
+        for split in self.task.final_splits:
+            self._evaluate(split)
+            self._conclude(split)
 
     def _evaluate(self, split: Split) -> None:
         state = None
         for batch in self.bring_data().evaluation(split):
-            predictions, state = self.task.predict(self.network, batch, state if self.task.carries_state else None)
+            predictions, state = self.task.predict(self.network, batch, None if batch.fresh else state)
             losses = self.task.loss_per_sample(predictions, batch)
-            self.mean_loss.update(losses)
+            self.mean_loss.update(losses, weight=predictions.shape[1])  # a loss is the mean over the scored steps
             self.task.measure(self.figures, predictions, batch)
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures as `val/<name>`."""
         self._conclude("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the figures as `test/<name>`."""
-        self._conclude("test")
 
     def _conclude(self, split: Split) -> None:
         """Log a split's figures and keep them for the summary; those of a diverged run are the constant predictor's."""
@@ -290,6 +289,7 @@ class RecurrentModule(LightningModule):
         self.mean_loss.reset()
         self.figures.reset()
         self.latest = figures
+        self.measured[split] = figures
         self.log("step", float(self.steps_trained), batch_size=1)
         for name, value in figures.items():
             self.log(f"{split}/{name}", value, batch_size=1, prog_bar=name == self.task.headline)
@@ -298,11 +298,22 @@ class RecurrentModule(LightningModule):
         """Keep what the summary says beside the weights."""
         checkpoint["diverged_at"] = self.diverged_at
         checkpoint["max_steps"] = self.trainer.max_steps
+        checkpoint["alphabet"] = self.task.alphabet
+        carried = self.carried or []
+        # every process goes on from its own streams
+        checkpoint["carried"] = [
+            [cast(Tensor, self.all_gather(part)).reshape(self.trainer.world_size, *part.shape) for part in layer]
+            for layer in carried
+        ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up where the checkpoint's run was."""
         self.diverged_at = checkpoint.get("diverged_at")
         self.loaded_step = checkpoint.get("global_step", 0)
+        carried = checkpoint.get("carried")
+        if carried and self._trainer is not None:
+            rank = self.trainer.global_rank
+            self.carried = [tuple(part[rank].to(self.device) for part in layer) for layer in carried]
 
     @property
     def steps_trained(self) -> int:

@@ -28,6 +28,9 @@ class Batch(NamedTuple):
     size: int
     """Samples in the whole step, over all processes: the loss is the mean over these."""
 
+    fresh: bool = True
+    """Whether the samples start from the learned initial state; else they go on from the batch before."""
+
 
 class Source(ABC):
     """A task's data on one device, for one of several processes. What is drawn once is moved there once."""
@@ -71,8 +74,14 @@ class Task(ABC):
     def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
         """The data on a device, for process `rank` of `world_size`."""
 
-    carries_state: ClassVar[bool] = False
-    """Whether a step goes on from the state that the step before it ended with."""
+    final_splits: ClassVar[tuple[Split, ...]] = ("val", "test")
+    """The splits that are measured at the end, the one that the figures are of last."""
+
+    alphabet: str | None = None
+    """The symbols of the input and the output in their order, where the task has any: weights carry over by them."""
+
+    carries_state: bool = False
+    """Whether training has batches that are not fresh."""
 
     @abstractmethod
     def predict(
