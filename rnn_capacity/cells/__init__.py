@@ -42,7 +42,7 @@ def cell_class(cell: str | type[Cell]) -> type[Cell]:
             raise ValueError(f"cell: {cell!r} given, expected {expected}")
         try:
             found = getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, TypeError) as error:
             raise ValueError(f"cell: {cell!r} given ({error}), expected {expected}") from error
     else:
         found = cell

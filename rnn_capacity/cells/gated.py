@@ -67,6 +67,8 @@ class GatedCell(Cell):
         nonlinearity: str | None = None,
         b_fg: float | dict[str, float] = 0.0,
     ) -> None:
+        if not getattr(self, "gates", ()):
+            raise ValueError(f"cell: {type(self).__name__} given, which names no gates")
         super().__init__(input_size, hidden_size, nonlinearity)
         rows = len(self.gates) * hidden_size
         self.weight_input = nn.Parameter(torch.empty(rows, input_size))

@@ -47,6 +47,17 @@ class Initialization:
     state_scale: float = 0.0
     """Standard deviation of the learned initial state's first value."""
 
+    def __post_init__(self) -> None:
+        if self.recurrent not in ("orthogonal", "normal", "identity", None):
+            allowed = "orthogonal, normal, identity, null (the cell's own)"
+            raise ValueError(f"initialization.recurrent: {self.recurrent!r} given, {allowed} allowed")
+        if self.bias not in ("constant", "normal"):
+            raise ValueError(f"initialization.bias: {self.bias!r} given, constant or normal allowed")
+        for name in ("recurrent_scale", "input_scale", "readout_scale", "state_scale"):
+            scale = getattr(self, name)
+            if min(scale.values(), default=0.0) < 0 if isinstance(scale, dict) else scale < 0:
+                raise ValueError(f"initialization.{name}: {scale} given, a factor of at least 0 needed")
+
     def cell(self, cell: Cell, layer: int) -> None:
         """Initialise a cell in place, from the global generator; a cell that is not gated keeps its own start.
 
@@ -109,7 +120,7 @@ def scale_of(argument: str, scale: float | dict[str, float], gate: str, cell: Ga
         return scale
     if set(scale) != set(cell.gates):
         raise ValueError(
-            f"initialization.{argument}: gates {', '.join(sorted(scale))} given, "
+            f"initialization.{argument}: gates {', '.join(sorted(scale)) or 'none'} given, "
             f"{type(cell).__name__} has {', '.join(cell.gates)}"
         )
     return scale[gate]

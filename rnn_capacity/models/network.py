@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnn_capacity.cells import Cell, State, cell_class
 from rnn_capacity.models.initialization import Initialization
+from rnn_capacity.models.size import parameter_count
 from rnn_capacity.models.stack import Stack
 
 
@@ -27,7 +28,8 @@ class RecurrentNetwork(nn.Module):
         **options: Further arguments of `Stack`.
 
     Raises:
-        ValueError: If an argument is out of range, or a +RNN network of depth 1 is asked for.
+        ValueError: If an argument is out of range, a +RNN network of depth 1 is asked for, or a cell of one's own
+            miscounts its parameters.
     """
 
     def __init__(
@@ -49,12 +51,21 @@ class RecurrentNetwork(nn.Module):
                 f"depth: {depth} given, a network of {cell_class(cell).__name__} needs at least {least}: its gates "
                 "couple the way up the stack to the way through time, and the paper leaves the single layer out"
             )
+        if output_size < 1:
+            raise ValueError(f"output_size: {output_size} given, at least 1 needed")
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
-                torch.manual_seed(seed)
+                torch.default_generator.manual_seed(seed)  # the CPU's alone: fork_rng keeps no other
             self.stack = Stack(cell, depth, input_size, hidden_size, initialization=initialization, **options)
             self.readout = nn.Linear(hidden_size, output_size)
             (initialization or Initialization()).affine(self.readout)
+        norm = bool(self.stack.norms)
+        counted = parameter_count(cell, depth, hidden_size, input_size, output_size, layer_norm=norm)
+        if self.parameters_total != counted:
+            raise ValueError(
+                f"cell: {cell!r} given, by whose parameter_count the network has {counted} parameters; "
+                f"it has {self.parameters_total}"
+            )
 
     @property
     def parameters_total(self) -> int:

@@ -54,8 +54,9 @@ class Stack(nn.Module):
         cell_options: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if depth < 1:
-            raise ValueError(f"depth: {depth} given, at least 1 needed")
+        for name, size in (("depth", depth), ("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name}: {size} given, at least 1 needed")
         for name, share in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
             if not 0 <= share < 1:
                 raise ValueError(f"{name}: {share:g} given, a share in [0, 1) needed")
@@ -100,8 +101,8 @@ class Stack(nn.Module):
             inputs: (batch, time, input_size); or integers (batch, time, k), the places of k ones in an input of zeros,
                 such as the one character of a one-hot input.
             state: Each layer's state before the first step; None is the learned initial state.
-            lengths: Steps of each sample, (batch,), in [1, time]. The result is that of each sequence run alone: the
-                state is the one after its last step, and its outputs beyond are zero.
+            lengths: Steps of each sample, (batch,), integers in [1, T]. The result is that of each sequence run alone:
+                the state is the one after its last step, and its outputs beyond are zero.
             steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
             warmup: First steps whose outputs are not returned.
 
@@ -112,7 +113,7 @@ class Stack(nn.Module):
             ValueError: If the shapes do not fit, or `warmup` leaves no step.
         """
         steps = inputs.shape[1] if steps is None else steps
-        self._check(inputs, lengths, steps, warmup)
+        self._check(inputs, state, lengths, steps, warmup)
         sequence = inputs.transpose(0, 1)  # (time, batch, features): each step's rows lie together
         if self.projection is not None:
             # beyond the input, zero projects to the bias
@@ -147,7 +148,9 @@ class Stack(nn.Module):
             return None
         return F.dropout(self.initial_states[0].new_ones(inputs.shape[0], self.hidden_size), self.recurrent_dropout)
 
-    def _check(self, inputs: Tensor, lengths: Tensor | None, steps: int, warmup: int) -> None:
+    def _check(
+        self, inputs: Tensor, state: list[State] | None, lengths: Tensor | None, steps: int, warmup: int
+    ) -> None:
         if inputs.dim() != 3 or (inputs.is_floating_point() and inputs.shape[2] != self.input_size):
             shape = tuple(inputs.shape)
             raise ValueError(f"inputs: shape {shape} given, (batch, time, {self.input_size}) needed")
@@ -155,5 +158,11 @@ class Stack(nn.Module):
             raise ValueError(f"steps: {steps} given for {inputs.shape[1]} steps of input, at least as many needed")
         if not 0 <= warmup < steps:
             raise ValueError(f"warmup: {warmup} given, 0 to {steps - 1} allowed for {steps} steps")
-        if lengths is not None and lengths.shape != inputs.shape[:1]:
-            raise ValueError(f"lengths: shape {tuple(lengths.shape)} given, ({inputs.shape[0]},) needed")
+        if state is not None and len(state) != len(self.cells):
+            raise ValueError(f"state: {len(state)} layers given, {len(self.cells)} needed")
+        if lengths is not None:
+            if lengths.shape != inputs.shape[:1] or lengths.is_floating_point():
+                given = f"{lengths.dtype} of shape {tuple(lengths.shape)}"
+                raise ValueError(f"lengths: {given} given, integers of shape ({len(inputs)},) needed")
+            if int(lengths.min()) < 1 or int(lengths.max()) > steps:
+                raise ValueError(f"lengths: {int(lengths.min())} to {int(lengths.max())} given, 1 to {steps} allowed")

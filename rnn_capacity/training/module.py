@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, Metric
 
 from rnn_capacity.cells import GatedCell, State, cell_class
-from rnn_capacity.models import Initialization, RecurrentNetwork, parameter_count, units_for_budget
+from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.schedules import Schedule
 from rnn_capacity.training.task import Source, Split, Task
@@ -134,12 +134,6 @@ class RecurrentModule(LightningModule):
         self.depth = depth
         self.hidden_size = hidden_size
         self.parameters_total = self.network.parameters_total
-        counted = parameter_count(cell, depth, hidden_size, input_size, output_size, layer_norm=layer_norm)
-        if self.parameters_total != counted:
-            raise ValueError(
-                f"cell: {cell!r} given, whose parameter_count leads to {counted} parameters; "
-                f"the network has {self.parameters_total}"
-            )
         self.optimizer_factory = optimizer
         self.schedule = schedule
         self.clip_value = clip_value

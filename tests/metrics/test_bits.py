@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def test_chance_and_anything_below_it_stores_nothing(classes: int) -> None:
 
 def test_bits_rise_with_every_further_right_answer() -> None:
     bits = [stored_bits(correct, 200, 4) for correct in range(50, 201)]
-    assert all(before < after for before, after in zip(bits, bits[1:], strict=False))
+    assert all(before < after for before, after in pairwise(bits))
 
 
 def test_two_independent_draws_hold_the_bits_of_their_pooled_share() -> None:

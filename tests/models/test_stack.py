@@ -103,7 +103,11 @@ def test_samples_do_not_see_each_other(cell: str, randomise: Randomise) -> None:
         ((4, 6, 3), {"steps": 5}, "steps: 5 given for 6 steps of input, at least as many needed"),
         ((4, 6, 3), {"warmup": 6}, "warmup: 6 given, 0 to 5 allowed for 6 steps"),
         ((4, 6, 3), {"warmup": -1}, "warmup: -1 given"),
-        ((4, 6, 3), {"lengths": torch.tensor([1, 2])}, r"lengths: shape \(2,\) given, \(4,\) needed"),
+        ((4, 6, 3), {"lengths": torch.tensor([1, 2])}, r"lengths: torch.int64 of shape \(2,\) given, .* \(4,\) needed"),
+        ((2, 6, 3), {"lengths": torch.tensor([1.0, 2.0])}, "lengths: torch.float32 .* given, integers"),
+        ((2, 6, 3), {"lengths": torch.tensor([0, 2])}, "lengths: 0 to 2 given, 1 to 6 allowed"),
+        ((2, 6, 3), {"lengths": torch.tensor([1, 7])}, "lengths: 1 to 7 given, 1 to 6 allowed"),
+        ((2, 6, 3), {"state": []}, "state: 0 layers given"),
     ],
 )
 def test_what_does_not_fit_is_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
