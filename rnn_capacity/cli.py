@@ -16,6 +16,7 @@ COMMANDS = {
     "fit": "train a network and measure it",
     "validate": "measure a checkpoint on the validation set",
     "test": "measure a checkpoint on the test set",
+    "predict": "let a language model go on from data.prompt",
 }
 
 

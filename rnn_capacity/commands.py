@@ -53,7 +53,9 @@ class CapacityCLI(LightningCLI):
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """The commands, each with the arguments of the trainer's method that are not for the command line."""
-        return {name: LightningCLI.subcommands()[name] | {"verbose"} for name in ("fit", "validate", "test")}
+        return {name: LightningCLI.subcommands()[name] | {"verbose"} for name in ("fit", "validate", "test")} | {
+            "predict": LightningCLI.subcommands()["predict"] | {"return_predictions"}
+        }
 
     def _parse_ckpt_path(self) -> None:
         """A checkpoint's hyperparameters do not replace the given ones, as Lightning's would; see `_check`."""
@@ -70,7 +72,9 @@ class CapacityCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """A trainer whose first logger writes the run directory, with a progress bar and checkpoints."""
         config = self._get(self.config_init, "trainer")
-        if config["logger"] is not False:
+        if self.subcommand == "predict":
+            kwargs |= {"logger": False, "enable_progress_bar": False}
+        elif config["logger"] is not False:
             asked = config["logger"] if isinstance(config["logger"], list) else [config["logger"]]
             others = [logger for logger in asked if not isinstance(logger, (bool, type(None)))]
             stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
@@ -81,7 +85,7 @@ class CapacityCLI(LightningCLI):
                 fail(f"trainer.default_root_dir: {root!r} given, where nothing can be written ({error})")
             kwargs["logger"] = [CSVLogger(root, name=self.datamodule.task_class.name, version=stamp), *others]
         callbacks = list(config["callbacks"] or [])
-        if config["enable_progress_bar"] is not False:
+        if config["enable_progress_bar"] is not False and self.subcommand != "predict":
             callbacks.append(RunProgressBar())
         if self.subcommand == "fit" and config["enable_checkpointing"] is not False:
             callbacks.append(ModelCheckpoint(save_last=True, save_on_exception=True))
@@ -89,7 +93,7 @@ class CapacityCLI(LightningCLI):
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """The arguments of the trainer's method; its own table would repeat the run's."""
-        quiet = {} if subcommand == "fit" else {"verbose": False}
+        quiet = {"verbose": False} if subcommand in ("validate", "test") else {}
         return {**super()._prepare_subcommand_kwargs(subcommand), **quiet}
 
     def before_fit(self) -> None:
@@ -114,10 +118,28 @@ class CapacityCLI(LightningCLI):
         """Find what is wrong with the arguments before anything is written."""
         self._check()
 
+    def before_predict(self) -> None:
+        """Find what is wrong with the arguments before anything is made."""
+        self._check()
+        if self._get(self.config, "ckpt_path") is None:
+            fail("ckpt_path: none given, predict needs a trained network")
+        try:
+            self.datamodule.predict_dataloader()
+        except ValueError as error:
+            refuse(error)
+
+    def predict(self, **kwargs: Any) -> None:
+        """Print what the network goes on with."""
+        for text in self.trainer.predict(**kwargs) or []:
+            if self.trainer.is_global_zero:
+                print(text)
+
     def _check(self) -> None:
         """The task must fit the network, and a checkpoint must be one of this run's."""
         try:
-            self.datamodule.make_task(self.model.parameters_total)
+            task = self.datamodule.make_task(self.model.parameters_total)
+            if self.subcommand == "fit":
+                self.model.load_initial_weights(task)
         except ValueError as error:
             refuse(error)
         path = self._get(self.config, "ckpt_path")

@@ -117,7 +117,7 @@ class GatedCell(Cell):
         """
         if mask is not None:
             hidden = hidden * mask
-        if hidden.shape[0] < projected.shape[0]:
+        if projected.shape[0] not in (1, hidden.shape[0]):
             return projected + hidden @ weight.t()
         return torch.addmm(projected, hidden, weight.t())
 

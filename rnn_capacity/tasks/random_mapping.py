@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -111,6 +111,12 @@ class RandomMapping(Task):
         ):
             if value is not None and value < least:
                 raise ValueError(f"{name}: {value} given, at least {least} needed")
+        for name, choice, choices in (
+            ("show", self.show, get_args(Show)),
+            ("encoding", self.encoding, get_args(Encoding)),
+        ):
+            if choice not in choices:
+                raise ValueError(f"{name}: {choice!r} given, {' or '.join(choices)} allowed")
         if self.samples > 2**self.input_size:
             raise ValueError(
                 f"samples: {self.samples} given, {self.input_size} input bits (input_size) have "

@@ -1,9 +1,9 @@
 """What every task's LightningModule and LightningDataModule share."""
 
-from rnn_capacity.training.data import TaskData
+from rnn_capacity.training.data import Calls, TaskData
 from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.schedules import TotalDecay
 from rnn_capacity.training.task import Batch, Source, Split, Task
 
-__all__ = ["Batch", "RecurrentModule", "Source", "Split", "Task", "TaskData", "TotalDecay", "generator"]
+__all__ = ["Batch", "Calls", "RecurrentModule", "Source", "Split", "Task", "TaskData", "TotalDecay", "generator"]

@@ -86,10 +86,20 @@ class TaskData(LightningDataModule, ABC):
 
     def train_dataloader(self) -> Calls:
         """One epoch is the whole run: as many calls as it takes to make `trainer.max_steps` optimizer steps."""
-        return Calls(math.ceil(self._module.trainer.max_steps / self._module.steps_per_call))
+        trainer = self._module.trainer
+        made = trainer.fit_loop.epoch_loop.batch_progress.current.ready  # a resumed run's
+        return Calls(made + math.ceil((trainer.max_steps - trainer.global_step) / self._module.steps_per_call))
 
     def val_dataloader(self) -> Calls:
         """The module goes through the split by itself, in one call."""
         return Calls(1)
 
     test_dataloader = val_dataloader
+
+    def predict_dataloader(self) -> Calls:
+        """What the network goes on from, where a task has it.
+
+        Raises:
+            ValueError: If there is no such thing in this task, or it does not fit.
+        """
+        raise ValueError(f"data: {type(self).__name__} given, of which nothing can be predicted; language has it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, cast
@@ -19,8 +20,9 @@ from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budg
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.schedules import Schedule
 from rnn_capacity.training.task import Source, Split, Task
+from rnn_capacity.training.warm_start import freeze_layers, load_weights, parameter_groups
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
 DROPOUT = 1
 """What `generator(seed, DROPOUT, step, rank)` draws."""
@@ -59,6 +61,10 @@ class RecurrentModule(LightningModule):
         steps_per_call: Optimizer steps in one training_step of Lightning's; a matter of speed alone.
         divergence_factor: A loss above this multiple of the constant predictor's counts as diverged, like one that is
             not finite.
+        init_from: A checkpoint whose weights to begin from, of the same cell, depth and units. Input and readout carry
+            over by the symbols that both tasks have, or start afresh. To resume a run, give --ckpt_path instead.
+        freeze: Layers whose weights stay as they are, counted from 0 at the bottom.
+        layer_rates: Factor of the learning rate for each layer, the bottom one's first; the readout's is 1.
         seed: Of the weights and of dropout; the data has its own.
 
     Raises:
@@ -88,6 +94,9 @@ class RecurrentModule(LightningModule):
         l2: float = 0.0,
         steps_per_call: int = 50,
         divergence_factor: float = 1e3,
+        init_from: str | None = None,
+        freeze: list[int] | None = None,
+        layer_rates: list[float] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -134,6 +143,9 @@ class RecurrentModule(LightningModule):
         self.depth = depth
         self.hidden_size = hidden_size
         self.parameters_total = self.network.parameters_total
+        freeze_layers(self.network, freeze or [])
+        self.init_from = init_from
+        self.layer_rates = layer_rates
         self.optimizer_factory = optimizer
         self.schedule = schedule
         self.clip_value = clip_value
@@ -169,14 +181,40 @@ class RecurrentModule(LightningModule):
         Raises:
             ValueError: If the optimizer or the schedule refuses its arguments.
         """
-        optimizer = self.optimizer_factory(self.parameters())
+        optimizer = self.optimizer_factory(parameter_groups(self.network, self.layer_rates))
+        if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
+            raise ValueError(f"optimizer: {type(optimizer).__name__} given, one that needs no closure allowed")
+        for group in optimizer.param_groups:
+            group["lr"] *= group.get("factor", 1.0)
         return [optimizer], [] if self.schedule is None else [self.schedule(optimizer, total_steps)]
 
     def setup(self, stage: str) -> None:
         """Take the task from the trainer's datamodule, which made it for this network."""
-        self.task = self.trainer.datamodule.task  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+        task = getattr(getattr(self.trainer, "datamodule", None), "task", None)
+        if not isinstance(task, Task):
+            raise ValueError("datamodule: none given, the data of a task needed")
+        self.task = task
+        sizes = (self.network.stack.input_size, self.network.readout.out_features)
+        if sizes != (task.input_size, task.output_size):
+            raise ValueError(
+                f"input_size, output_size: {sizes} given, {task.name} has {(task.input_size, task.output_size)}"
+            )
+        if stage == "fit":
+            if self.trainer.max_steps < 1:
+                raise ValueError(f"max_steps: {self.trainer.max_steps} given, the number of optimizer steps needed")
+            self.diverged_at, self.carried, self.loaded_step = None, None, 0
+            self.load_initial_weights(self.task)
         self.figures = self.task.metric(self.network)
         self.mean_loss = MeanMetric(nan_strategy="disable")
+
+    def load_initial_weights(self, task: Task) -> None:
+        """Begin from the weights of `init_from`, if there is one.
+
+        Raises:
+            ValueError: If it is no checkpoint of this program, or its layers are not like the network's.
+        """
+        if self.init_from is not None:
+            load_weights(self.network, self.init_from, task.alphabet)
 
     def teardown(self, stage: str) -> None:
         """Free the data's memory."""
@@ -278,6 +316,9 @@ class RecurrentModule(LightningModule):
     def _conclude(self, split: Split) -> None:
         """Log a split's figures and keep them for the summary; those of a diverged run are the constant predictor's."""
         figures = {"loss": float(self.mean_loss.compute()), **self.figures.compute()}
+        if self.diverged_at is None and not figures["loss"] <= self.divergence_factor * self.task.constant_loss:
+            self.diverged_at = self.steps_trained
+            self.trainer.should_stop = True
         if self.diverged_at is not None:
             figures = {"loss": self.task.constant_loss, **self.task.worthless()}
         self.mean_loss.reset()

@@ -21,5 +21,6 @@ def generator(seed: int, *purpose: int) -> torch.Generator:
     """
     if min(seed, *purpose, seed) < 0:
         raise ValueError(f"seed: {(seed, *purpose)} given, numbers of at least 0 needed")
-    low, high = np.random.SeedSequence((seed, *purpose)).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(low) | int(high) >> 1 << 32)
+    # the CPU's generator takes 32 bits of its seed
+    state = np.random.SeedSequence(seed, spawn_key=purpose).generate_state(1)
+    return torch.Generator().manual_seed(int(state[0]))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 
 import pytest
 import torch
@@ -73,7 +74,7 @@ def test_shares_of_the_ranks_are_disjoint_and_make_up_the_batch(batch_size: int 
         batch = whole.batch(step)
         shares = [data.batch(step) for data in ranks]
         held = [which(task, share.inputs, share.targets) for share in shares]
-        assert sorted(sum(held, [])) == sorted(which(task, batch.inputs, batch.targets))
+        assert sorted(chain(*held)) == sorted(which(task, batch.inputs, batch.targets))
         assert sum(map(len, held)) == batch.size
         assert {share.size for share in shares} == {batch.size}
         assert max(map(len, held)) - min(map(len, held)) <= 1

@@ -9,6 +9,12 @@ from pytorch_lightning import Callback, Trainer
 from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
 
 
+def quiet_trainer(**options: Any) -> Trainer:
+    """A plain trainer on the CPU that writes nothing."""
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    return Trainer(**{"accelerator": "cpu", "devices": 1, "num_sanity_val_steps": 0, **quiet, **options})
+
+
 class Fit(Protocol):
     def __call__(
         self,
@@ -23,7 +29,7 @@ class Fit(Protocol):
 
 @pytest.fixture
 def fit() -> Fit:
-    """Train on the CPU with a plain trainer that writes nothing."""
+    """Train with a quiet trainer, which is returned."""
 
     def fit(
         module: RandomMappingModule,
@@ -33,18 +39,7 @@ def fit() -> Fit:
         checkpoint: Path | None = None,
         **options: Any,
     ) -> Trainer:
-        trainer = Trainer(
-            accelerator="cpu",
-            devices=1,
-            max_steps=max_steps,
-            callbacks=list(callbacks),
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            **options,
-        )
+        trainer = quiet_trainer(max_steps=max_steps, callbacks=list(callbacks), **options)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         return trainer
 

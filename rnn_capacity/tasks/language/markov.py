@@ -1,0 +1,88 @@
+"""A synthetic language whose entropy rate is known."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+SYMBOLS = "abcdefghijklmnopqrstuvwxyz "
+
+
+@dataclass(frozen=True)
+class MarkovLanguage:
+    """A random Markov source over the first `characters` letters of a-z and space.
+
+    The next character depends on the `order` characters before it; each context has its own distribution, drawn from a
+    symmetric Dirichlet distribution. A small concentration gives contexts with few likely successors.
+
+    Raises:
+        ValueError: If a field is out of range.
+    """
+
+    characters: int = 27
+    """Symbols V, 2 to 27."""
+
+    order: int = 2
+    """Characters that the next one depends on."""
+
+    concentration: float = 0.1
+    """Of the Dirichlet distribution of each context's successors."""
+
+    seed: int = 0
+    """Of the source and of the text."""
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.characters <= len(SYMBOLS):
+            raise ValueError(f"characters: {self.characters} given, 2 to {len(SYMBOLS)} allowed")
+        if not 1 <= self.order <= 3:
+            raise ValueError(f"order: {self.order} given, 1 to 3 allowed")
+        if not self.concentration > 0:
+            raise ValueError(f"concentration: {self.concentration:g} given, a positive number needed")
+
+    @property
+    def alphabet(self) -> str:
+        """The symbols, in the order of their indices."""
+        return SYMBOLS[-self.characters :]
+
+    @cached_property
+    def successors(self) -> NDArray[np.float64]:
+        """The next character's distribution in each context, (V^order, V); contexts by their oldest character first."""
+        random = np.random.default_rng((self.seed, 0))
+        shape = np.full(self.characters, self.concentration)
+        return random.dirichlet(shape, self.characters**self.order) + 1e-300
+
+    @cached_property
+    def entropy_rate(self) -> float:
+        """Bits per character of the source: Σ_contexts π H(successors), π its stationary distribution."""
+        table = self.successors
+        step = self.characters ** (self.order - 1)
+        share = np.full(len(table), 1 / len(table))
+        for _ in range(100_000):
+            # from context (a, b) and character c to context (b, c)
+            flow = (share[:, None] * table).reshape(self.characters, step, self.characters).sum(0).reshape(-1)
+            done = np.abs(flow - share).max() < 1e-15
+            share = flow / flow.sum()
+            if done:
+                break
+        entropy = -(table * np.log2(table)).sum(1)
+        return float(share @ entropy)
+
+    def text(self, length: int) -> NDArray[np.uint8]:
+        """Indices of so many characters, after a run-in that forgets the start."""
+        random = np.random.default_rng((self.seed, 1))
+        skipped = 1000
+        draws = random.random(length + skipped).tolist()
+        ladders = np.cumsum(self.successors, 1)
+        steps = (ladders / ladders[:, -1:]).tolist()
+        contexts, last = self.characters**self.order, self.characters - 1
+        context = 0
+        found = []
+        for draw in draws:
+            character = min(bisect(steps[context], draw), last)
+            found.append(character)
+            context = (context * self.characters + character) % contexts
+        return np.array(found[skipped:], dtype=np.uint8)

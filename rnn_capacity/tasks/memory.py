@@ -1,0 +1,197 @@
+"""Memory: how many real numbers can a unit hold? (Collins et al. 2017, sec. 2.2, App. B)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from rnn_capacity.cells import State
+from rnn_capacity.metrics import Reconstruction
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
+
+Show = Literal["first", "every"]
+
+TRAIN, VALIDATION, TEST = range(3)
+"""What `generator(seed, ...)` draws; TRAIN with the optimizer step."""
+
+EVALUATION_BATCH = 8192
+"""Samples evaluated at once."""
+
+
+@dataclass(frozen=True)
+class Memory(Task):
+    """Uniform values of variance 1, to be read back after some steps; the loss is the squared error.
+
+    Every optimizer step draws its samples afresh, so there is nothing to learn by heart: what is measured is what the
+    state carries.
+
+    Raises:
+        ValueError: If a field is out of range.
+    """
+
+    name = "memory"
+    headline = "reals_per_unit"
+    samples = None
+
+    input_size: int = 64
+    """Values n_in of a sample, each from U(-sqrt 3, sqrt 3)."""
+
+    steps: int = 12
+    """Steps T that the network runs; the values are read after the last."""
+
+    show: Show = "first"
+    """Show the input at the first step only, zeros after it, or at every step."""
+
+    batch_size: int = 128
+    """Samples of an optimizer step, over all processes."""
+
+    evaluation_samples: int = 4096
+    """Samples of the validation set, and of the test set."""
+
+    seed: int = 0
+    """Of the samples."""
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("input_size", self.input_size, 1),
+            ("steps", self.steps, 1),
+            ("batch_size", self.batch_size, 1),
+            ("evaluation_samples", self.evaluation_samples, 1),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name}: {value} given, at least {least} needed")
+
+    @property
+    def output_size(self) -> int:  # type: ignore[override]  # derived here, a field elsewhere
+        """As many as values."""
+        return self.input_size
+
+    @property
+    def constant_loss(self) -> float:
+        """The values' variance, 1: the best constant is zero."""
+        return 1.0
+
+    def draw(self, samples: int, *purpose: int) -> Tensor:
+        """Values for one purpose, such as (TRAIN, step): (samples, input_size), on the CPU."""
+        values = torch.rand(samples, self.input_size, generator=generator(self.seed, *purpose))
+        return (2 * values - 1) * math.sqrt(3)
+
+    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
+        """The samples on a device."""
+        return MemorySource(self, device, dtype, rank, world_size)
+
+    def predict(
+        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """The values as read after the last step, (batch, 1, input_size), and the last state."""
+        inputs = batch.inputs if self.show == "first" else batch.inputs.expand(-1, self.steps, -1)
+        values, state = network(inputs, state, steps=self.steps, warmup=self.steps - 1)
+        return values, state
+
+    def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Squared error, the mean over the dimensions: (batch,)."""
+        return (predictions[:, -1] - batch.targets).square().mean(1)
+
+    def metric(self, network: RecurrentNetwork) -> Metric:
+        """Squared error and reals held, over the units of a layer and over the reals of all states."""
+        state_reals = sum(state.numel() for state in network.stack.initial_states)
+        return Reconstruction(self.input_size, network.stack.hidden_size, state_reals)
+
+    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add the values read."""
+        metric.update(predictions[:, -1], batch.targets)
+
+    def worthless(self) -> dict[str, float]:
+        """Zero for every value: no reals."""
+        return {"mse": 1.0, **dict.fromkeys(("dimensions_recovered", "reals_per_unit", "reals_per_state_real"), 0.0)}
+
+
+class MemorySource(Source):
+    """Samples on one device, for one of several processes.
+
+    Args:
+        task: The task.
+        device: Where the samples go.
+        dtype: Of the samples.
+        rank: This process; it has every `world_size`-th sample of a batch.
+        world_size: Processes.
+    """
+
+    def __init__(self, task: Memory, device: torch.device, dtype: torch.dtype, rank: int, world_size: int) -> None:
+        self.task = task
+        self.device = device
+        self.dtype = dtype
+        self.share = slice(rank, None, world_size)
+
+    def batch(self, step: int) -> Batch:
+        """The samples drawn for optimizer step `step`."""
+        return self._batch(self._mine(self.task.batch_size, TRAIN, step), self.task.batch_size)
+
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        """The split's fixed samples; validation and test share none."""
+        samples = self.task.evaluation_samples
+        for values in torch.split(self._mine(samples, VALIDATION if split == "val" else TEST), EVALUATION_BATCH):
+            yield self._batch(values, samples)
+
+    def _mine(self, samples: int, *purpose: int) -> Tensor:
+        return self.task.draw(samples, *purpose)[self.share].to(self.device, self.dtype)
+
+    def _batch(self, values: Tensor, size: int) -> Batch:
+        return Batch(values.unsqueeze(1), values, size)
+
+
+class MemoryData(TaskData):
+    """Uniform values to be read back after some steps, drawn afresh at every optimizer step.
+
+    Args:
+        input_size: Values of a sample, each from U(-sqrt 3, sqrt 3), whose variance is 1.
+        steps: Steps that the network runs; the values are read after the last.
+        show: Show the input at the first step only, zeros after it, or at every step.
+        batch_size: Samples of an optimizer step over all devices.
+        evaluation_samples: Samples of the validation set, and of the test set.
+        seed: Of the samples; the network has its own.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    task_class = Memory
+
+    def __init__(
+        self,
+        input_size: int = 64,
+        steps: int = 12,
+        show: Show = "first",
+        batch_size: int = 128,
+        evaluation_samples: int = 4096,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.any_size = Memory(input_size, steps, show, batch_size, evaluation_samples, seed)
+
+    @property
+    def input_size(self) -> int:
+        """Values of a sample."""
+        return self.any_size.input_size
+
+    @property
+    def output_size(self) -> int:
+        """As many as values."""
+        return self.any_size.output_size
+
+    def make_task(self, parameters: int) -> Memory:
+        """The task, the same for every size of the network."""
+        return self.any_size
+
+
+class MemoryModule(RecurrentModule):
+    """A recurrent network that reads values back; its figure is reals per unit."""

@@ -1,0 +1,242 @@
+"""Parentheses: ten counts of open brackets, kept at once for a long time (Collins et al. 2017, sec. 3, App. B)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from rnn_capacity.cells import State
+from rnn_capacity.metrics import Counting, counting_loss
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
+
+TYPES = 10
+"""Bracket types; a stream of symbols for each."""
+
+NOISE = 10
+"""Noise characters."""
+
+SYMBOLS = 2 * TYPES + NOISE
+"""A stream's alphabet: the opening brackets of types 0 to 9, their closing ones, the noise."""
+
+HIGHEST = 9
+"""A count is held between 0 and this."""
+
+TRAIN, VALIDATION, TEST = range(3)
+"""What `generator(seed, ...)` draws."""
+
+EVALUATION_BATCH = 500
+"""Sequences evaluated at once."""
+
+
+def draw_symbols(sequences: int, steps: int, random: torch.Generator) -> Tensor:
+    """Symbols of which half are noise and half are brackets, of any type and either direction.
+
+    Args:
+        sequences: Sequences.
+        steps: Steps T.
+        random: Drawn from.
+
+    Returns:
+        (sequences, T, TYPES), int64 in [0, SYMBOLS): stream j is the last axis' place j.
+    """
+    drawn = torch.randint(4 * TYPES, (sequences, steps, TYPES), generator=random)
+    noise = 2 * TYPES + drawn % NOISE
+    return torch.where(drawn < 2 * TYPES, drawn, noise)
+
+
+def open_brackets(symbols: Tensor) -> Tensor:
+    """Each stream's count of open brackets of its own type after the last step, held at 0 and at HIGHEST all along.
+
+    `(a<a<bcb>[[[)` in the stream of type `<>` has one.
+
+    Args:
+        symbols: (sequences, T, TYPES), as `draw_symbols` gives them.
+
+    Returns:
+        (sequences, TYPES), int64 in [0, HIGHEST].
+    """
+    own = torch.arange(TYPES, device=symbols.device)
+    changes = (symbols == own).to(torch.int8) - (symbols == own + TYPES).to(torch.int8)
+    count = torch.zeros_like(changes[:, 0])
+    for change in changes.unbind(1):
+        count = (count + change).clamp_(0, HIGHEST)
+    return count.long()
+
+
+def count_distribution(steps: int) -> Tensor:
+    """The chance of each count after T steps, exactly: (HIGHEST + 1,), float64.
+
+    A count is a Markov chain from 0: a step opens a bracket of the stream's type with chance 1/(4 · TYPES), and closes
+    one with the same.
+    """
+    move = 1 / (4 * TYPES)
+    size = HIGHEST + 1
+    chain = torch.eye(size, dtype=torch.float64) * (1 - 2 * move)
+    chain[0, 0] = chain[-1, -1] = 1 - move
+    chain.diagonal(1)[:] = chain.diagonal(-1)[:] = move
+    shares: Tensor = torch.linalg.matrix_power(chain, steps)[0]
+    return shares
+
+
+@dataclass(frozen=True)
+class Parentheses(Task):
+    """Ten independent streams of brackets and noise; the count of open brackets of each stream's type at the end.
+
+    Every optimizer step has fresh sequences; validation and test set are fixed.
+
+    Raises:
+        ValueError: If a field is out of range.
+    """
+
+    name = "parentheses"
+    headline = "cross_entropy"
+    input_size = TYPES * SYMBOLS
+    output_size = TYPES * (HIGHEST + 1)
+    samples = None
+
+    steps: int = 175
+    """Steps T of a sequence; the last output is scored."""
+
+    batch_size: int = 64
+    """Sequences of an optimizer step. The paper does not give it."""
+
+    evaluation_samples: int = 5000
+    """Sequences of the validation set, and of the test set."""
+
+    seed: int = 0
+    """Of the sequences."""
+
+    def __post_init__(self) -> None:
+        for name, value, least in (
+            ("steps", self.steps, 1),
+            ("batch_size", self.batch_size, 1),
+            ("evaluation_samples", self.evaluation_samples, 1),
+            ("seed", self.seed, 0),
+        ):
+            if value < least:
+                raise ValueError(f"{name}: {value} given, at least {least} needed")
+
+    @property
+    def constant_loss(self) -> float:
+        """Ten times the entropy of a count, in nats."""
+        return TYPES * float(torch.special.entr(count_distribution(self.steps)).sum())
+
+    def draw(self, sequences: int, purpose: int, index: int) -> tuple[Tensor, Tensor]:
+        """Batch `index` of a purpose, a pure function of these and the seed.
+
+        Returns:
+            Places of the ones among the inputs, (sequences, T, TYPES), and counts, (sequences, TYPES); int64.
+        """
+        symbols = draw_symbols(sequences, self.steps, generator(self.seed, purpose, index))
+        return symbols + SYMBOLS * torch.arange(TYPES), open_brackets(symbols)
+
+    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
+        """The sequences on a device; integers, whatever the dtype."""
+        return ParenthesesSource(self, device, rank, world_size)
+
+    def predict(
+        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Logits of the last step, (batch, 1, output_size), and the last state."""
+        logits, state = network(batch.inputs, state, warmup=self.steps - 1)
+        return logits, state
+
+    def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """The sum of ten cross-entropies, in nats: (batch,)."""
+        return counting_loss(self._by_count(predictions), batch.targets)
+
+    def metric(self, network: RecurrentNetwork) -> Metric:
+        """Cross-entropy and the shares right."""
+        return Counting()
+
+    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add the last step's logits."""
+        metric.update(self._by_count(predictions), batch.targets)
+
+    def worthless(self) -> dict[str, float]:
+        """The best guess that ignores the sequence: each count's distribution, hence its most likely value."""
+        likeliest = float(count_distribution(self.steps).max())
+        return {
+            "cross_entropy": self.constant_loss,
+            "counts_right": likeliest,
+            "sequences_right": likeliest**TYPES,
+        }
+
+    @staticmethod
+    def _by_count(predictions: Tensor) -> Tensor:
+        return predictions[:, -1].view(-1, TYPES, HIGHEST + 1)
+
+
+class ParenthesesSource(Source):
+    """Sequences as they are asked for, for one of several processes: drawn on the CPU, then moved.
+
+    Args:
+        task: The task.
+        device: Where the batches go.
+        rank: This process; it has every `world_size`-th sequence of a batch.
+        world_size: Processes.
+    """
+
+    def __init__(self, task: Parentheses, device: torch.device, rank: int, world_size: int) -> None:
+        self.task = task
+        self.device = device
+        self.share = slice(rank, None, world_size)
+
+    def batch(self, step: int) -> Batch:
+        """Fresh sequences."""
+        return self._share_of(self.task.batch_size, TRAIN, step, self.task.batch_size)
+
+    def evaluation(self, split: Split) -> Iterator[Batch]:
+        """The split's sequences, drawn again each time: keeping them would take 14 kB each."""
+        total = self.task.evaluation_samples
+        for index, start in enumerate(range(0, total, EVALUATION_BATCH)):
+            sequences = min(EVALUATION_BATCH, total - start)
+            yield self._share_of(sequences, VALIDATION if split == "val" else TEST, index, total)
+
+    def _share_of(self, sequences: int, purpose: int, index: int, size: int) -> Batch:
+        inputs, targets = self.task.draw(sequences, purpose, index)
+        return Batch(inputs[self.share].to(self.device), targets[self.share].to(self.device), size)
+
+
+class ParenthesesData(TaskData):
+    """Ten streams of brackets and noise; how many brackets of its own type are open in each at the end?
+
+    Args:
+        steps: Steps of a sequence; the last output is scored.
+        batch_size: Sequences of an optimizer step over all devices, drawn afresh at every step.
+        evaluation_samples: Sequences of the validation set, and of the test set.
+        seed: Of the sequences; the network has its own.
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+
+    task_class = Parentheses
+
+    def __init__(self, steps: int = 175, batch_size: int = 64, evaluation_samples: int = 5000, seed: int = 0) -> None:
+        super().__init__()
+        self.save_hyperparameters(logger=False)
+        self.any_size = Parentheses(steps, batch_size, evaluation_samples, seed)
+
+    @property
+    def input_size(self) -> int:
+        """Ten one-hot symbols."""
+        return self.any_size.input_size
+
+    @property
+    def output_size(self) -> int:
+        """Ten one-hot counts."""
+        return self.any_size.output_size
+
+    def make_task(self, parameters: int) -> Parentheses:
+        """The task, whatever the network's size."""
+        return self.any_size
+
+
+class ParenthesesModule(RecurrentModule):
+    """A recurrent network that counts open brackets; its figure is the cross-entropy."""

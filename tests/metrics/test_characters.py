@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from rnn_capacity.metrics import UNSCORED, CharactersRight, nats_per_character, share_right
+
+
+@pytest.fixture
+def strings() -> tuple[Tensor, Tensor]:
+    """Logits and targets of 30 strings of 9 characters, 1 to 9 of them scored; some are right as a whole."""
+    random = torch.Generator().manual_seed(2)
+    targets = torch.randint(5, (30, 9), generator=random)
+    logits = 3 * F.one_hot(targets, 5) + 1.5 * torch.randn(30, 9, 5, generator=random, dtype=torch.float64)
+    scored = torch.rand(30, 9, generator=random) < torch.rand(30, 1, generator=random)
+    scored[:, 4] = True
+    return logits, targets.masked_fill(~scored, UNSCORED)
+
+
+def by_hand(logits: Tensor, targets: Tensor) -> tuple[list[float], list[float]]:
+    nats, shares = [], []
+    for rows, codes in zip(logits.tolist(), targets.tolist(), strict=True):
+        scored = [(row, code) for row, code in zip(rows, codes, strict=True) if code != UNSCORED]
+        chances = [math.exp(row[code]) / sum(map(math.exp, row)) for row, code in scored]
+        nats.append(-sum(map(math.log, chances)) / len(scored))
+        shares.append(sum(row[code] == max(row) for row, code in scored) / len(scored))
+    return nats, shares
+
+
+def test_nats_and_share_right_are_means_over_the_scored_characters(strings: tuple[Tensor, Tensor]) -> None:
+    nats, shares = by_hand(*strings)
+    assert nats_per_character(*strings).tolist() == pytest.approx(nats, rel=1e-12)
+    assert share_right(*strings).tolist() == pytest.approx(shares, rel=1e-6)
+
+
+def test_logits_of_unscored_characters_do_not_matter(strings: tuple[Tensor, Tensor]) -> None:
+    logits, targets = strings
+    other = torch.where((targets == UNSCORED).unsqueeze(-1), torch.randn_like(logits), logits).requires_grad_()
+    assert torch.equal(nats_per_character(other, targets), nats_per_character(logits, targets))
+    assert torch.equal(share_right(other, targets), share_right(logits, targets))
+    (gradient,) = torch.autograd.grad(nats_per_character(other, targets).sum(), other)
+    assert torch.equal(gradient.abs().sum(-1) == 0, targets == UNSCORED)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 30])
+def test_figures_weigh_every_string_the_same_however_they_come_in(strings: tuple[Tensor, Tensor], batch: int) -> None:
+    nats, shares = by_hand(*strings)
+    exact = sum(share == 1 for share in shares)
+    assert 0 < exact < 30
+    metric = CharactersRight()
+    for logits, targets in zip(*(part.split(batch) for part in strings), strict=True):
+        metric.update(logits, targets)
+    expected = {"cross_entropy": sum(nats) / 30, "characters_right": sum(shares) / 30, "exact_match": exact / 30}
+    assert metric.compute() == pytest.approx(expected, rel=1e-5)
+
+
+def test_unequal_shares_of_two_processes_add_up(strings: tuple[Tensor, Tensor]) -> None:
+    logits, targets = strings
+    parts = [CharactersRight(), CharactersRight()]
+    parts[0].update(logits[:4], targets[:4])
+    parts[1].update(logits[4:], targets[4:])
+    whole = CharactersRight()
+    whole.update(logits, targets)
+    parts[0].merge_state(parts[1])
+    assert parts[0].compute() == pytest.approx(whole.compute(), rel=1e-5)
+
+
+def test_one_wrong_character_spoils_a_string() -> None:
+    targets = torch.tensor([[1, 2, 3], [1, 2, 3], [1, 2, UNSCORED]])
+    said = torch.tensor([[1, 2, 3], [1, 0, 3], [1, 2, 0]])
+    metric = CharactersRight()
+    metric.update(20.0 * F.one_hot(said, 4), targets)
+    figures = metric.compute()
+    assert figures["exact_match"] == pytest.approx(2 / 3)
+    assert figures["characters_right"] == pytest.approx((1 + 2 / 3 + 1) / 3)
+    assert figures["cross_entropy"] == pytest.approx(20 / 9, rel=1e-6)
+
+
+def test_no_opinion_costs_the_log_of_the_characters() -> None:
+    targets = torch.tensor([[0, 1, UNSCORED, 11]])
+    assert nats_per_character(torch.zeros(1, 4, 12), targets).tolist() == pytest.approx([math.log(12)])

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnn_capacity.metrics import implied_bits, sample_weights
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.tasks import ContinuousFunction, ContinuousFunctionData
+from rnn_capacity.tasks.continuous_function import BLOCK
+from rnn_capacity.training import Source
+
+CPU = torch.device("cpu")
+
+
+def source(task: ContinuousFunction, rank: int = 0, world_size: int = 1) -> Source:
+    return task.source(CPU, torch.float64, rank, world_size)
+
+
+def everything(task: ContinuousFunction) -> tuple[Tensor, Tensor]:
+    """Inputs, (samples, d), and targets with weights, (samples, 2)."""
+    batch = source(replace(task, batch_size=None)).batch(0)
+    return batch.inputs[:, 0], batch.targets
+
+
+def places(task: ContinuousFunction, inputs: Tensor) -> list[int]:
+    """Which samples of the draw a batch holds, by their first coordinates."""
+    known = {value: place for place, value in enumerate(everything(task)[0][:, 0].tolist())}
+    return [known[value] for value in inputs[:, 0, 0].tolist()]
+
+
+def test_inputs_have_norm_one_in_every_direction_alike_and_targets_variance_one() -> None:
+    samples = 40_000
+    inputs, targets = everything(ContinuousFunction(samples=samples, input_size=8))
+    assert inputs.norm(dim=1).tolist() == pytest.approx([1.0] * samples, abs=1e-6)
+    assert float(inputs.mean(0).abs().max()) < 4.5 * (8 * samples) ** -0.5
+    assert float((inputs.T @ inputs / samples - torch.eye(8) / 8).abs().max()) < 5 * samples**-0.5 / 8
+    values = targets[:, 0]
+    assert float(values.mean()) == pytest.approx(0, abs=4 * samples**-0.5)
+    assert float(values.var()) == pytest.approx(1, abs=4 * (2 / samples) ** 0.5)
+    assert float((inputs * values.unsqueeze(1)).mean(0).abs().max()) < 4.5 * (8 * samples) ** -0.5
+
+
+def test_fewer_samples_are_the_first_of_more_and_another_seed_has_others() -> None:
+    inputs, targets = everything(ContinuousFunction(samples=2 * BLOCK + 5, input_size=3, seed=4))
+    fewer, fewer_targets = everything(ContinuousFunction(samples=BLOCK + 1, input_size=3, seed=4, tau=9.0, steps=2))
+    assert torch.equal(fewer, inputs[: BLOCK + 1])
+    assert torch.equal(fewer_targets[:, 0], targets[: BLOCK + 1, 0])
+    assert len(inputs.unique(dim=0)) == 2 * BLOCK + 5  # no block repeats another
+    others, _ = everything(ContinuousFunction(samples=BLOCK, input_size=3, seed=5))
+    assert not bool((others == inputs[:BLOCK]).any())
+
+
+def test_global_generator_is_left_alone() -> None:
+    state = torch.random.get_rng_state()
+    source(ContinuousFunction(samples=10)).batch(3)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "intersection"])
+@pytest.mark.parametrize("show", ["first", "every"])
+def test_input_is_shown_first_or_at_every_step_and_the_last_output_is_scored(
+    show: Literal["first", "every"], cell: str
+) -> None:
+    task = ContinuousFunction(samples=9, input_size=4, steps=6, show=show, batch_size=None)
+    network = RecurrentNetwork(cell, 2, 4, 3, 1, seed=1).double()
+    batch = source(task).batch(0)
+    shown = torch.zeros(9, 6, 4, dtype=torch.float64)
+    shown[:, : 6 if show == "every" else 1] = batch.inputs
+    predictions = task.predict(network, batch)[0]
+    torch.testing.assert_close(predictions, network(shown)[0][:, -1:], rtol=1e-12, atol=1e-13)
+
+
+def test_loss_over_all_samples_is_the_weighted_sum_of_squared_errors() -> None:
+    task = ContinuousFunction(samples=700, input_size=4, tau=50.0, batch_size=None)
+    batch = source(task).batch(0)
+    predictions = torch.randn(700, 1, 1, dtype=torch.float64)
+    shares = [1 / (place + 50) for place in range(1, 701)]
+    expected = sum(
+        share / sum(shares) * (float(target) - float(guess)) ** 2
+        for share, target, guess in zip(shares, batch.targets[:, 0], predictions.flatten(), strict=True)
+    )
+    assert float(task.loss_per_sample(predictions, batch).mean()) == pytest.approx(expected, rel=1e-12)
+    metric = task.metric(RecurrentNetwork("rnn", 1, 4, 2, 1))
+    for part in source(task).evaluation("test"):
+        task.measure(metric, predictions, part)
+    figures = metric.compute()
+    assert figures["weighted_mse"] == pytest.approx(expected, rel=1e-6)
+    assert figures.keys() == task.worthless().keys()
+
+
+def test_predicting_zero_costs_one_and_is_worth_nothing() -> None:
+    task = ContinuousFunction(samples=100_000, input_size=1)
+    data, metric = source(task), task.metric(RecurrentNetwork("rnn", 1, 1, 1, 1))
+    for part in data.evaluation("val"):
+        task.measure(metric, torch.zeros(len(part.inputs), 1, 1), part)
+    figures = metric.compute()
+    deviation = float((2 * sample_weights(100_000).square().sum()).sqrt())  # of Σ β y²
+    assert figures["weighted_mse"] == pytest.approx(task.constant_loss, abs=4 * deviation)
+    assert figures["implied_bits"] <= implied_bits(1 - 4 * deviation, 100_000)
+
+
+@pytest.mark.parametrize("sampling", ["weighted", "uniform"])
+def test_minibatches_estimate_the_loss_without_bias(sampling: Literal["weighted", "uniform"]) -> None:
+    task = ContinuousFunction(samples=60, input_size=2, tau=3.0, batch_size=50, sampling=sampling)
+    guess = 0.7  # squared errors then differ from sample to sample
+    whole = source(replace(task, batch_size=None)).batch(0)
+    expected = float(task.loss_per_sample(torch.full((60, 1, 1), guess), whole).mean())
+    data = source(task)
+    means = []
+    for step in range(2000):
+        batch = data.batch(step)
+        assert batch.size == 50
+        means.append(float(task.loss_per_sample(torch.full((50, 1, 1), guess), batch).mean()))
+    spread = torch.tensor(means).std() / len(means) ** 0.5
+    assert sum(means) / len(means) == pytest.approx(expected, abs=4 * float(spread))
+    assert float(spread) < 0.02 * expected
+
+
+def test_weighted_sampling_draws_each_sample_by_its_weight_and_has_less_noise() -> None:
+    weighted = ContinuousFunction(samples=40, input_size=2, tau=2.0, batch_size=20_000)
+    drawn = torch.bincount(torch.tensor(places(weighted, source(weighted).batch(0).inputs)), minlength=40)
+    expected = 20_000 * sample_weights(40, 2.0)
+    chi_squared = float(((drawn - expected).square() / expected).sum())
+    assert chi_squared < 39 + 4 * (2 * 39) ** 0.5
+    noise = {}
+    for sampling in ("weighted", "uniform"):
+        task = replace(weighted, sampling=sampling)
+        batch = source(task).batch(1)
+        ones = batch.targets[:, :1].unsqueeze(1) + 1  # an error of 1 everywhere
+        noise[sampling] = float(task.loss_per_sample(ones, batch).square().mean())
+    assert noise["weighted"] == pytest.approx(1)
+    assert noise["uniform"] == pytest.approx(40 * float(sample_weights(40, 2.0).square().sum()), rel=0.05)
+
+
+@pytest.mark.parametrize("sampling", ["weighted", "uniform"])
+def test_a_batch_holds_samples_of_the_draw_and_does_not_depend_on_those_before(
+    sampling: Literal["weighted", "uniform"],
+) -> None:
+    task = ContinuousFunction(samples=90, input_size=5, batch_size=16, sampling=sampling)
+    _, targets = everything(task)
+    data, wandering = source(task), source(task)
+    batches = [data.batch(step) for step in range(8)]
+    for step in (7, 0, 3, 7):
+        batch = wandering.batch(step)
+        assert torch.equal(batch.inputs, batches[step].inputs)
+        assert torch.equal(batch.targets[:, 0], targets[places(task, batch.inputs), 0])
+        weights = targets[places(task, batch.inputs), 1] if sampling == "uniform" else torch.ones(16).double()
+        assert torch.equal(batch.targets[:, 1], weights)
+    assert not torch.equal(batches[0].inputs, batches[1].inputs)
+
+
+@pytest.mark.parametrize("batch_size", [None, 11])
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_shares_of_the_ranks_make_up_batch_and_evaluation(world_size: int, batch_size: int | None) -> None:
+    task = ContinuousFunction(samples=10_001, input_size=2, batch_size=batch_size)
+    whole, ranks = source(task), [source(task, rank, world_size) for rank in range(world_size)]
+    batch, shares = whole.batch(2), [data.batch(2) for data in ranks]
+    assert {share.size for share in shares} == {batch.size} == {batch_size or 10_001}
+    held = torch.cat([torch.cat((share.inputs[:, 0], share.targets), 1) for share in shares])
+    expected = torch.cat((batch.inputs[:, 0], batch.targets), 1)
+    assert sorted(held.tolist()) == sorted(expected.tolist())
+    evaluated = torch.cat([part.inputs[:, 0] for data in ranks for part in data.evaluation("val")])
+    assert sorted(evaluated.tolist()) == sorted(everything(task)[0].tolist())
+
+
+OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
+    ({"samples": 0}, "samples: 0 given, at least 1 needed"),
+    ({"input_size": 0}, "input_size: 0 given, at least 1 needed"),
+    ({"steps": 0}, "steps: 0 given, at least 1 needed"),
+    ({"batch_size": 0}, "batch_size: 0 given, at least 1 needed"),
+    ({"seed": -1}, "seed: -1 given, at least 0 needed"),
+    ({"tau": -2.0}, "tau: -2 given, a finite number of at least 0 needed"),
+    ({"show": "last"}, "show: 'last' given, first or every allowed"),
+    ({"sampling": "best"}, "sampling: 'best' given, weighted or uniform allowed"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), OUT_OF_RANGE)
+@pytest.mark.parametrize("kind", [ContinuousFunction, ContinuousFunctionData])
+def test_what_is_out_of_range_is_refused(kind: type, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        kind(**arguments)

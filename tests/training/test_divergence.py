@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import pytest
+from torch.nn import functional as F
+from torch.optim import SGD
+
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.tasks import RandomMapping, RandomMappingData, RandomMappingModule
+from tests.training.conftest import Fit
+
+WORTHLESS = {
+    "loss": math.log(2),
+    "accuracy": 0.5,
+    "stored_bits": 0.0,
+    "bits_per_parameter": 0.0,
+    "likelihood_bits": 0.0,
+    "likelihood_bits_per_parameter": 0.0,
+}
+
+
+def module_for(rate: float, factor: float, steps_per_call: int) -> RandomMappingModule:
+    return RandomMappingModule(
+        hidden_size=6,
+        input_size=8,
+        optimizer=partial(SGD, lr=rate),
+        divergence_factor=factor,
+        steps_per_call=steps_per_call,
+    )
+
+
+def first_step_beyond(bound: float, rate: float, max_steps: int) -> int | None:
+    """The first step, from 1, of a plain loop whose loss is above the bound or not finite."""
+    network = RecurrentNetwork("rnn", 1, 8, 6, 1, seed=0)
+    inputs, labels = RandomMapping(samples=40, input_size=8).draw()
+    optimizer = SGD(network.parameters(), lr=rate)
+    for step in range(1, max_steps + 1):
+        logits = network(inputs.unsqueeze(1), steps=5)[0][:, -1, 0]
+        loss = F.binary_cross_entropy_with_logits(logits, labels.float())
+        if not math.isfinite(loss.item()) or loss.item() > bound:
+            return step
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return None
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 4])
+@pytest.mark.parametrize(("rate", "factor"), [(1e3, 1e3), (30.0, 20.0), (10.0, 5.0), (1e30, 1e3), (1e38, math.inf)])
+def test_run_ends_at_the_first_loss_beyond_the_bound(fit: Fit, rate: float, factor: float, steps_per_call: int) -> None:
+    expected = first_step_beyond(factor * math.log(2), rate, max_steps=100)
+    assert expected is not None
+    assert 1 < expected < 60
+    module = module_for(rate, factor, steps_per_call)
+    trainer = fit(module, RandomMappingData(samples=40, input_size=8), 100)
+    assert module.diverged_at == expected
+    assert trainer.global_step == math.ceil(expected / steps_per_call) * steps_per_call
+    assert module.latest == pytest.approx(WORTHLESS)
+
+
+def test_later_divergences_are_told_apart_from_the_first_step() -> None:
+    steps = [first_step_beyond(factor * math.log(2), rate, 100) for rate, factor in ((1e3, 1e3), (30.0, 20.0))]
+    assert len(set(steps)) == 2
+
+
+def test_loss_up_to_the_bound_is_no_divergence(fit: Fit) -> None:
+    assert first_step_beyond(1e3 * math.log(2), 30.0, 100) is None
+    module = module_for(30.0, 1e3, 7)
+    trainer = fit(module, RandomMappingData(samples=40, input_size=8), 100)
+    assert module.diverged_at is None
+    assert trainer.global_step == 100
+    assert module.latest["loss"] > math.log(2)
+
+
+def test_run_whose_last_step_breaks_the_network_has_a_constant_predictors_figures(fit: Fit) -> None:
+    bound = 1e3 * math.log(2)
+    assert (first_step_beyond(bound, 1e38, 1), first_step_beyond(bound, 1e38, 2)) == (None, 2)
+    module = module_for(1e38, 1e3, 1)
+    fit(module, RandomMappingData(samples=40, input_size=8), 1)
+    assert module.diverged_at is not None
+    assert module.latest == pytest.approx(WORTHLESS)

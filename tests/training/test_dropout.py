@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor
+from torch.optim import SGD
+
+from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from tests.training.conftest import Fit
+
+
+class Losses(Callback):
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        self.seen.append(float(trainer.callback_metrics["train/loss"]))
+
+
+KINDS = [{"dropout": 0.3}, {"recurrent_dropout": 0.3}]
+
+
+def curve(
+    fit: Fit, kind: dict[str, float], rate: float, seed: int = 0, start: dict[str, Tensor] | None = None
+) -> tuple[list[float], dict[str, Tensor]]:
+    """The loss of each of 30 steps, and the weights before the first."""
+    module = RandomMappingModule(
+        depth=2, hidden_size=6, input_size=8, optimizer=partial(SGD, lr=rate), steps_per_call=1, seed=seed, **kind
+    )
+    if start is not None:
+        module.load_state_dict(start)
+    before = {name: weight.clone() for name, weight in module.state_dict().items()}
+    losses = Losses()
+    fit(module, RandomMappingData(samples=40, input_size=8), 30, losses)
+    return losses.seen, before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_runs_with_one_seed_are_equal_whatever_the_global_generator_holds(fit: Fit, kind: dict[str, float]) -> None:
+    first, _ = curve(fit, kind, rate=0.1)
+    torch.manual_seed(1234)
+    assert curve(fit, kind, rate=0.1)[0] == first
+
+
+@pytest.mark.parametrize("kind", [*KINDS, {}])
+def test_training_leaves_the_global_generator_alone(fit: Fit, kind: dict[str, float]) -> None:
+    torch.manual_seed(1234)
+    before = torch.random.get_rng_state()
+    curve(fit, kind, rate=0.1)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_is_drawn_anew_at_every_step(fit: Fit, kind: dict[str, float]) -> None:
+    losses, _ = curve(fit, kind, rate=0.0)  # the weights stand still, so only the noise can change the loss
+    assert len(set(losses)) == 30
+    still, _ = curve(fit, {}, rate=0.0)
+    assert len(set(still)) == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_noise_depends_on_the_networks_seed(fit: Fit, kind: dict[str, float]) -> None:
+    first, start = curve(fit, kind, rate=0.0, seed=0)
+    other, same_start = curve(fit, kind, rate=0.0, seed=1, start=start)
+    assert all(torch.equal(same_start[name], start[name]) for name in start)
+    assert not set(first) & set(other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_dropped_when_the_network_is_measured(fit: Fit, kind: dict[str, float]) -> None:
+    figures = []
+    for options in (kind, {}):
+        module = RandomMappingModule(
+            depth=2, hidden_size=6, input_size=8, optimizer=partial(SGD, lr=0.0), steps_per_call=1, **options
+        )
+        fit(module, RandomMappingData(samples=40, input_size=8), 1)
+        figures.append(module.latest)
+    assert figures[0] == figures[1]
