@@ -14,20 +14,20 @@ def dimensions_recovered(mse: float, dimensions: int, variance: float = 1.0) -> 
     MSE = variance (1 - k / n_in), so that n_eff = k.
 
     Args:
-        mse: Mean squared error per dimension.
+        mse: Mean squared error per dimension; one that is not a number, a diverged run's, recovers nothing.
         dimensions: Dimensions n_in, independent and of equal variance.
         variance: Of a dimension: the MSE of the best guess that sees nothing.
 
     Raises:
         ValueError: If an argument is out of range.
     """
-    if not mse >= 0:
+    if mse < 0:
         raise ValueError(f"mse: {mse:g} given, at least 0 needed")
     if dimensions < 1:
         raise ValueError(f"dimensions: {dimensions} given, at least 1 needed")
     if not variance > 0:
         raise ValueError(f"variance: {variance:g} given, a positive number needed")
-    return max(dimensions * (1 - mse / variance), 0.0)
+    return dimensions * (1 - mse / variance) if mse < variance else 0.0
 
 
 def least_linear_mse(units: int, dimensions: int) -> float:

@@ -70,7 +70,7 @@ class Memory(Task):
                 raise ValueError(f"{name}: {value} given, at least {least} needed")
 
     @property
-    def output_size(self) -> int:  # type: ignore[override]  # derived here, a field elsewhere
+    def output_size(self) -> int:
         """As many as values."""
         return self.input_size
 

@@ -126,7 +126,7 @@ class RandomMapping(Task):
             raise ValueError(f"loss_from: {self.loss_from} given, a step from 1 to steps = {self.steps} needed")
 
     @property
-    def output_size(self) -> int:  # type: ignore[override]  # derived here, a field elsewhere
+    def output_size(self) -> int:
         """One logit for two classes, else one a class."""
         return 1 if self.classes == 2 else self.classes
 

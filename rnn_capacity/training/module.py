@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any, Literal, cast
 
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric, Metric
 
 from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
-from rnn_capacity.training.randomness import generator
+from rnn_capacity.training.gradient import limit_gradient
+from rnn_capacity.training.randomness import drawing
 from rnn_capacity.training.schedules import Schedule
 from rnn_capacity.training.task import Source, Split, Task
 from rnn_capacity.training.warm_start import freeze_layers, load_weights, parameter_groups
@@ -25,7 +26,7 @@ from rnn_capacity.training.warm_start import freeze_layers, load_weights, parame
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
 DROPOUT = 1
-"""What `generator(seed, DROPOUT, step, rank)` draws."""
+"""What `drawing(device, seed, DROPOUT, step, rank)` draws."""
 
 
 class RecurrentModule(LightningModule):
@@ -236,44 +237,24 @@ class RecurrentModule(LightningModule):
         first = self.global_step
         state = self.carried
         losses = []
+        still = nullcontext()
         for step in range(first, min(first + self.steps_per_call, self.trainer.max_steps)):
             batch = source.batch(step)
-            with self._dropout_noise(step):
+            noise = drawing(self.device, self.seed, DROPOUT, step, self.global_rank) if self.draws_dropout else still
+            with noise:
                 predictions, state = self.task.predict(self.network, batch, None if batch.fresh else state)
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
             loss = self.task.loss_per_sample(predictions, batch).sum() * (world_size / batch.size)
             optimizer.zero_grad()
             self.manual_backward(loss)
-            self._limit_gradient()
+            limit_gradient(self.network, self.l2, self.clip_value, self.clip_norm)
             optimizer.step()
             if schedule is not None:
                 schedule.step()
             losses.append(loss.detach())
         self.carried = state
         self._after_steps(first, torch.stack(losses))
-
-    @contextmanager
-    def _dropout_noise(self, step: int) -> Iterator[None]:
-        """Draw dropout's masks from the network's seed, the step and the process; leave the global generator alone."""
-        if not self.draws_dropout:
-            yield
-            return
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(generator(self.seed, DROPOUT, step, self.global_rank).initial_seed())
-            yield
-
-    def _limit_gradient(self) -> None:
-        """Add the L2 penalty's gradient, then clip."""
-        if self.l2:
-            for parameter in self.parameters():
-                if parameter.grad is not None:
-                    parameter.grad.add_(parameter.detach(), alpha=self.l2)
-        if self.clip_value is not None:
-            nn.utils.clip_grad_value_(self.parameters(), self.clip_value)
-        if self.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters(), self.clip_norm)
 
     def _after_steps(self, first: int, shares: Tensor) -> None:
         """Log the mean loss of the call's steps, and stop the run if one of them diverged.

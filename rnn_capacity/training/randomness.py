@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import torch
 
@@ -24,3 +27,15 @@ def generator(seed: int, *purpose: int) -> torch.Generator:
     # the CPU's generator takes 32 bits of its seed
     state = np.random.SeedSequence(seed, spawn_key=purpose).generate_state(1)
     return torch.Generator().manual_seed(int(state[0]))
+
+
+@contextmanager
+def drawing(device: torch.device, seed: int, *purpose: int) -> Iterator[None]:
+    """Draw from the global generators of the CPU and the device as `generator` would; leave them as they were.
+
+    For what takes no generator of its own, such as dropout.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(generator(seed, *purpose).initial_seed())
+        yield

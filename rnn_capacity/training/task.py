@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -53,17 +53,36 @@ class Task(ABC):
     headline: ClassVar[str]
     """The figure that a run is about, a key of what the metric computes."""
 
-    input_size: int
-    """Features of the input."""
+    final_splits: ClassVar[tuple[Split, ...]] = ("val", "test")
+    """The splits that are measured at the end, the one that the figures are of last."""
 
-    output_size: int
-    """Outputs of the network."""
+    if TYPE_CHECKING:  # a field in one task, derived in another
 
-    samples: int | None
-    """Samples of the training set; None where they are drawn afresh at every step."""
+        @property
+        def input_size(self) -> int:
+            """Features of the input."""
 
-    seed: int
-    """Of the data; the network's is its own."""
+        @property
+        def output_size(self) -> int:
+            """Outputs of the network."""
+
+        @property
+        def samples(self) -> int | None:
+            """Samples of the training set; None where they are drawn afresh at every step."""
+
+        @property
+        def seed(self) -> int:
+            """Of the data; the network's is its own."""
+
+    @property
+    def alphabet(self) -> str | None:
+        """The symbols of input and output in their order, where the task has any: weights carry over by them."""
+        return None
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether training has batches that are not fresh."""
+        return False
 
     @property
     @abstractmethod
@@ -73,15 +92,6 @@ class Task(ABC):
     @abstractmethod
     def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
         """The data on a device, for process `rank` of `world_size`."""
-
-    final_splits: ClassVar[tuple[Split, ...]] = ("val", "test")
-    """The splits that are measured at the end, the one that the figures are of last."""
-
-    alphabet: str | None = None
-    """The symbols of the input and the output in their order, where the task has any: weights carry over by them."""
-
-    carries_state: bool = False
-    """Whether training has batches that are not fresh."""
 
     @abstractmethod
     def predict(

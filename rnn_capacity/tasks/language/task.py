@@ -80,24 +80,24 @@ class Language(Task):
             )
 
     @property
-    def input_size(self) -> int:  # type: ignore[override]  # derived here, a field elsewhere
+    def input_size(self) -> int:
         """One input a symbol."""
         return len(self.corpus.alphabet)
 
     output_size = input_size  # one logit a symbol
 
     @property
-    def samples(self) -> int:  # type: ignore[override]  # derived here, a field elsewhere
+    def samples(self) -> int:
         """Characters of the training part."""
         return len(self.corpus.train)
 
     @property
-    def alphabet(self) -> str:  # type: ignore[override]  # derived here, a field elsewhere
+    def alphabet(self) -> str:
         """The text's symbols."""
         return self.corpus.alphabet
 
     @property
-    def carries_state(self) -> bool:  # type: ignore[override]  # derived here, a field elsewhere
+    def carries_state(self) -> bool:
         """Streams do."""
         return self.order == "streams"
 
@@ -116,7 +116,8 @@ class Language(Task):
         """Logits of the next character after each scored step, (batch, steps scored, symbols), and the last state."""
         if state is not None and len(batch.inputs) < len(state[0][0]):  # the few streams that are one longer
             state = [tuple(part[: len(batch.inputs)] for part in layer) for layer in state]
-        return network(batch.inputs, state, warmup=batch.inputs.shape[1] - batch.targets.shape[1])  # type: ignore[no-any-return]
+        logits, state = network(batch.inputs, state, warmup=batch.inputs.shape[1] - batch.targets.shape[1])
+        return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy in nats per character, the mean over the scored steps: (batch,)."""
