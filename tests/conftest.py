@@ -42,6 +42,12 @@ def runner(tmp_path: Path) -> Runner:
 def toy() -> Callable[..., list[str]]:
     """The options that make a shipped config a matter of seconds."""
 
+    smaller = {
+        "arithmetic": ["--data.evaluation_samples=100"],
+        "language": ["--data.length=6000", "--model.max_parameters=1500"],
+        "memory": ["--model.max_parameters=2000"],
+    }
+
     def options(config: str = "random_mapping") -> list[str]:
         return [
             "--config",
@@ -50,6 +56,7 @@ def toy() -> Callable[..., list[str]]:
             "--trainer.val_check_interval=1",
             "--model.max_parameters=150",
             "--model.steps_per_call=20",
+            *smaller.get(config, []),
         ]
 
     return options

@@ -306,9 +306,11 @@ class RecurrentModule(LightningModule):
         self.figures.reset()
         self.latest = figures
         self.measured[split] = figures
-        self.log("step", float(self.steps_trained), batch_size=1)
+        together = self.trainer.world_size > 1  # all processes have the same figures; Lightning warns unless told
+        self.log("step", float(self.steps_trained), batch_size=1, sync_dist=together)
         for name, value in figures.items():
-            self.log(f"{split}/{name}", value, batch_size=1, prog_bar=name == self.task.headline)
+            shown = name == self.task.headline
+            self.log(f"{split}/{name}", value, batch_size=1, prog_bar=shown, sync_dist=together)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the summary says beside the weights."""
