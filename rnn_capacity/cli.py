@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from rnn_capacity.commands import run
 
+    sys.path.insert(0, "")  # a cell of one's own may lie in the current folder
     run([options.command, *arguments])
 
 
@@ -69,8 +70,8 @@ def with_run_config(command: str, arguments: list[str]) -> list[str]:
 
 
 def check_exists(argument: str, path: str) -> None:
-    """Fail unless the file exists; null and a URL are left to Lightning."""
-    if path != "null" and "://" not in path and not Path(path).is_file():
+    """Fail unless the file exists; null stands for none."""
+    if path != "null" and not Path(path).is_file():
         fail(f"{argument}: {path!r} given, no such file")
 
 

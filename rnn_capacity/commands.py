@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -70,25 +72,30 @@ class CapacityCLI(LightningCLI):
             fail(f"trainer: {error}")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """A trainer whose first logger writes the run directory, with a progress bar and checkpoints."""
+        """A trainer whose first logger writes the run directory, with a progress bar and checkpoints.
+
+        Without a logger, in a fast development run and in a prediction nothing is written.
+        """
         config = self._get(self.config_init, "trainer")
-        if self.subcommand == "predict":
-            kwargs |= {"logger": False, "enable_progress_bar": False}
-        elif config["logger"] is not False:
-            asked = config["logger"] if isinstance(config["logger"], list) else [config["logger"]]
-            others = [logger for logger in asked if not isinstance(logger, (bool, type(None)))]
+        asked = config["callbacks"] or []
+        callbacks = list(asked) if isinstance(asked, list) else [asked]
+        writes = config["logger"] is not False and not config["fast_dev_run"] and self.subcommand != "predict"
+        if writes:
+            loggers = config["logger"] if isinstance(config["logger"], list) else [config["logger"]]
+            others = [logger for logger in loggers if not isinstance(logger, (bool, type(None)))]
             stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
             root = config["default_root_dir"] = config["default_root_dir"] or "runs"
-            try:
-                Path(root).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                fail(f"trainer.default_root_dir: {root!r} given, where nothing can be written ({error})")
             kwargs["logger"] = [CSVLogger(root, name=self.datamodule.task_class.name, version=stamp), *others]
-        callbacks = list(config["callbacks"] or [])
-        if config["enable_progress_bar"] is not False and self.subcommand != "predict":
-            callbacks.append(RunProgressBar())
-        if self.subcommand == "fit" and config["enable_checkpointing"] is not False:
+        else:
+            kwargs["logger"] = False
+        if writes and self.subcommand == "fit" and config["enable_checkpointing"] is not False:
             callbacks.append(ModelCheckpoint(save_last=True, save_on_exception=True))
+        else:
+            kwargs["enable_checkpointing"] = False
+        if config["enable_progress_bar"] is not False and self.subcommand == "fit":
+            callbacks.append(RunProgressBar())
+        else:
+            kwargs["enable_progress_bar"] = False
         return super().instantiate_trainer(callbacks=callbacks, **kwargs)
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
@@ -98,16 +105,32 @@ class CapacityCLI(LightningCLI):
 
     def before_fit(self) -> None:
         """Find what is wrong with the arguments before anything is written."""
-        self._check()
+        config = self._get(self.config, "trainer")
+        if config["gradient_clip_val"] is not None:
+            clip = config["gradient_clip_val"]
+            fail(f"trainer.gradient_clip_val: {clip} given; use model.clip_norm or model.clip_value")
+        if config["accumulate_grad_batches"] != 1:
+            fail(f"trainer.accumulate_grad_batches: {config['accumulate_grad_batches']} given; use data.batch_size")
         if self.trainer.max_steps < 1:
             fail(f"trainer.max_steps: {self.trainer.max_steps} given, the number of optimizer steps needed")
+        calls = math.ceil(self.trainer.max_steps / self.model.steps_per_call)
+        every = config["val_check_interval"]
+        if isinstance(every, int) and every > calls and config["check_val_every_n_epoch"] is not None:
+            fail(
+                f"trainer.val_check_interval: {every} given, a share of the run or at most its {calls} calls of "
+                f"model.steps_per_call = {self.model.steps_per_call} optimizer steps"
+            )
         try:
             self.model.build_optimizer(self.trainer.max_steps)
-        except ValueError as error:
-            refuse(error)
+        except (ValueError, TypeError) as error:
+            fail(str(error))
+        self._check()
 
     def after_fit(self) -> None:
-        """Measure the trained network."""
+        """Keep the trained network, and measure it."""
+        checkpoints = self.trainer.checkpoint_callback
+        if isinstance(checkpoints, ModelCheckpoint) and checkpoints.last_model_path:
+            self.trainer.save_checkpoint(checkpoints.last_model_path)  # the last one saved may be some steps behind
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
 
     def before_validate(self) -> None:
@@ -121,8 +144,6 @@ class CapacityCLI(LightningCLI):
     def before_predict(self) -> None:
         """Find what is wrong with the arguments before anything is made."""
         self._check()
-        if self._get(self.config, "ckpt_path") is None:
-            fail("ckpt_path: none given, predict needs a trained network")
         try:
             self.datamodule.predict_dataloader()
         except ValueError as error:
@@ -135,7 +156,7 @@ class CapacityCLI(LightningCLI):
                 print(text)
 
     def _check(self) -> None:
-        """The task must fit the network, and a checkpoint must be one of this run's."""
+        """The task must fit the network, a checkpoint must be one of this run's, and the runs' folder must be there."""
         try:
             task = self.datamodule.make_task(self.model.parameters_total)
             if self.subcommand == "fit":
@@ -143,27 +164,62 @@ class CapacityCLI(LightningCLI):
         except ValueError as error:
             refuse(error)
         path = self._get(self.config, "ckpt_path")
-        if path is None or not Path(path).is_file():
-            return
+        if path is not None:
+            self._check_checkpoint(str(path), task.alphabet)
+        elif self.subcommand != "fit":
+            fail(f"ckpt_path: none given, {self.subcommand} needs a trained network")
+        try:
+            Path(self.trainer.default_root_dir).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            fail(f"trainer.default_root_dir: {self.trainer.default_root_dir!r} given, not a writable folder ({error})")
+
+    def _check_checkpoint(self, path: str, alphabet: str | None) -> None:
+        """A run is resumed under its own arguments alone, and measured by a network of the same shape."""
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
             saved = checkpoint["hyper_parameters"]
             data = checkpoint["datamodule_hyper_parameters"]
         except Exception as error:  # whatever a broken file makes torch raise
             fail(f"ckpt_path: {path!r} given, not a readable checkpoint of this program ({error!r:.200})")
-        self._compare("model", path, dict(self.model.hparams), saved)
+        given = dict(self.model.hparams)
         if self.subcommand == "fit":
-            self._compare("data", path, dict(self.datamodule.hparams), data)
-            if self.model.schedule is not None and checkpoint["max_steps"] != self.trainer.max_steps:
-                self._mismatch("trainer.max_steps", path, self.trainer.max_steps, checkpoint["max_steps"])
+            compare("model", path, given, saved)
+            compare("data", path, dict(self.datamodule.hparams), data)
+            if self.model.schedule is not None:
+                compare(
+                    "trainer", path, {"max_steps": self.trainer.max_steps}, {"max_steps": checkpoint.get("max_steps")}
+                )
+        else:
+            shape = [name for name in SHAPE if name in given or name in saved]
+            compare("model", path, *({name: part.get(name) for name in shape} for part in (given, saved)))
+        compare("data", path, {"alphabet": alphabet}, {"alphabet": checkpoint.get("alphabet")})
 
-    def _compare(self, part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) -> None:
-        for name in sorted(set(given) | set(saved)):
-            if name != "_instantiator" and given.get(name) != saved.get(name):
-                self._mismatch(f"{part}.{name}", path, given.get(name), saved.get(name))
 
-    def _mismatch(self, argument: str, path: str, given: object, saved: object) -> NoReturn:
-        fail(f"{argument}: {given!r} given, {path} was trained with {saved!r}; give the run's own config")
+SHAPE = (
+    "_class_path",
+    "cell",
+    "depth",
+    "hidden_size",
+    "max_parameters",
+    "nonlinearity",
+    "b_fg",
+    "residual",
+    "layer_norm",
+    "cell_options",
+)
+"""The arguments of the model that its function depends on, the weights aside."""
+
+
+def compare(part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Refuse a checkpoint that was trained with another value; names the first that differs, however deep."""
+    for name in sorted(set(given) | set(saved)):
+        here, there = given.get(name), saved.get(name)
+        if name == "_instantiator" or here == there:
+            continue
+        if isinstance(here, dict) and isinstance(there, dict):
+            compare(f"{part}.{name}", path, here, there)
+        name = name.lstrip("_")
+        fail(f"{part}.{name}: {here!r} given, {path} was trained with {there!r}; give the run's own config")
 
 
 def refuse(error: ValueError) -> NoReturn:
@@ -180,16 +236,22 @@ def run(argv: list[str]) -> None:
     """Parse the command line with Lightning and run its command."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
     warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
+    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # measuring saves no checkpoints
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
-    CapacityCLI(
-        RecurrentModule,
-        TaskData,
-        RunRecord,
-        trainer_defaults={"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 1},
-        seed_everything_default=False,
-        parser_class=OneLineParser,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        auto_configure_optimizers=False,
-        args=argv,
-    )
+    try:
+        CapacityCLI(
+            RecurrentModule,
+            TaskData,
+            RunRecord,
+            trainer_defaults={"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 1},
+            seed_everything_default=False,
+            parser_class=OneLineParser,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            args=argv,
+        )
+    finally:
+        wandb = sys.modules.get("wandb")
+        if wandb is not None and wandb.run is not None:
+            wandb.finish()  # the next run in this process is a run of its own

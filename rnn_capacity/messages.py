@@ -45,6 +45,8 @@ def one_line(message: str, parser: ArgumentParser, bases: dict[str, type[object]
 
 def allowed(text: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
     """What could stand in place of an unknown option, argument or class; empty if none is named."""
+    if "are required" in text and "model" in text:
+        return "; give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
     if unknown := re.match(r"Subcommand '(\S+)' does not accept option '([^.']+)", text):
         commands = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
         return "; " + closest(unknown[2], options_of(commands[unknown[1]]))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
+import rnn_capacity.tasks
 from rnn_capacity import __version__
 from rnn_capacity.cells import CELLS
 from rnn_capacity.cli import main
@@ -60,6 +63,12 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--model.schedule=TotalDecay", "--model.schedule.decay=7"], ["decay: 7 given"]),
         (["--model.optimizer.lr=-1"], ["learning rate", "-1"]),
         (["--trainer.max_steps=-1"], ["trainer.max_steps: -1 given"]),
+        (["--trainer.gradient_clip_val=1"], ["trainer.gradient_clip_val: 1", "model.clip_norm"]),
+        (["--trainer.accumulate_grad_batches=4"], ["trainer.accumulate_grad_batches: 4", "data.batch_size"]),
+        (["--trainer.val_check_interval=7"], ["trainer.val_check_interval: 7 given", "3 calls"]),
+        (["--model.cell_options={'foo': 1}"], ["cell_options: ", "'foo'", "RNNCell"]),
+        (["--model.seed=100000000000000000000"], ["seed: 100000000000000000000 given"]),
+        (["--ckpt_path=http://127.0.0.1/last.ckpt"], ["ckpt_path: ", "no such file"]),
         (["--trainer.accelerator=gpu"], ["trainer: ", "gpu"]),
         (["--ckpt_path=nowhere.ckpt"], ["ckpt_path: 'nowhere.ckpt'", "no such file"]),
         (["--config=nowhere.yaml"], ["config: 'nowhere.yaml'", "no such file"]),
@@ -106,7 +115,12 @@ def test_an_unreadable_checkpoint_is_refused(
 
 @pytest.mark.parametrize(
     ("option", "name"),
-    [("--model.optimizer.lr=0.5", "model.optimizer"), ("--data.seed=3", "data.seed"), ("--model.cell=gru", "cell")],
+    [
+        ("--model.optimizer.lr=0.5", "model.optimizer.init_args.lr"),
+        ("--data.seed=3", "data.seed"),
+        ("--model.cell=gru", "model.cell"),
+        ("--trainer.max_steps=80", "trainer.max_steps"),
+    ],
 )
 def test_resuming_under_other_hyperparameters_is_refused(
     option: str, name: str, runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
@@ -117,8 +131,19 @@ def test_resuming_under_other_hyperparameters_is_refused(
     assert "was trained with" in line
 
 
+@pytest.mark.parametrize("command", ["validate", "test", "predict"])
+def test_measuring_needs_a_checkpoint_of_the_same_shape(
+    command: str, runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "ckpt_path: none given" in refusal([command, *toy(), *runner.quiet()], capsys)
+    checkpoint = runner("fit", *toy())["run"] / "checkpoints" / "last.ckpt"
+    line = refusal([command, *toy(), *runner.quiet(), "--model.cell=gru", "--ckpt_path", str(checkpoint)], capsys)
+    assert "model.cell: 'gru' given" in line
+
+
 def test_commands_are_listed_and_unknown_ones_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "fit, validate, test" in refusal(["train"], capsys).replace("'", "")
+    assert "fit, validate, test, predict" in refusal(["train"], capsys).replace("'", "")
+    assert "give --config" in refusal(["fit"], capsys)
     assert "COMMAND" in refusal([], capsys)
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
@@ -155,6 +180,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == f"rnn-capacity {__version__}"
 
 
-def test_configs_hold_only_what_differs() -> None:
-    for config in CONFIGS.glob("*.yaml"):
-        assert len(config.read_text().splitlines()) < 60
+@pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_config_holds_no_default_of_its_model_or_data(config: Path) -> None:
+    content = yaml.safe_load(config.read_text())
+    for part in ("model", "data"):
+        kind = getattr(rnn_capacity.tasks, content[part]["class_path"])
+        defaults = inspect.signature(kind).parameters
+        for name, value in content[part].get("init_args", {}).items():
+            if name not in ("cell", "depth"):  # every config names what it trains
+                assert value != defaults[name].default

@@ -4,10 +4,12 @@ import csv
 import json
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from rnn_capacity.cells import CELLS
@@ -86,6 +88,14 @@ def test_a_checkpoint_gives_the_final_figures_of_its_run(command: str, runner: R
         assert measured[key] == trained[key]
 
 
+def test_the_last_checkpoint_is_the_end_of_the_run_wherever_validation_was(runner: Runner, toy: Toy) -> None:
+    trained = runner("fit", *toy(), "--trainer.val_check_interval=2", "--model.schedule=null")
+    checkpoint = trained["run"] / "checkpoints" / "last.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["global_step"] == 60
+    measured = runner("test", "--ckpt_path", checkpoint)
+    assert {key: measured[key] for key in MEASURED} == {key: trained[key] for key in MEASURED}
+
+
 def test_a_resumed_run_ends_where_the_whole_run_ends(runner: Runner, toy: Toy) -> None:
     options = [*toy(), "--data.batch_size=50", "--model.recurrent_dropout=0.2"]
     whole = runner("fit", *options)
@@ -105,7 +115,10 @@ def test_a_diverging_run_is_a_result(runner: Runner, toy: Toy) -> None:
     assert summary["accuracy"] == 0.5
 
 
-def test_two_runs_at_once_have_a_directory_each(runner: Runner, toy: Toy) -> None:
+def test_two_runs_of_one_second_have_a_directory_each(
+    runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda _: "20170424-090000")
     first, second = runner("fit", *toy()), runner("fit", *toy())
     assert first["run"] != second["run"]
     assert len(runner.runs()) == 2
@@ -117,17 +130,32 @@ def test_a_class_path_brings_a_cell_of_ones_own(runner: Runner, toy: Toy) -> Non
     assert summary["feasible"]
 
 
+def test_the_program_finds_a_cell_in_the_current_folder(toy: Toy, tmp_path: Path) -> None:
+    cell = (Path(__file__).parent / "own_cell.py").read_text()
+    (tmp_path / "mine.py").write_text(cell)
+    program = Path(sysconfig.get_path("scripts")) / "rnn-capacity"
+    command = [str(program), "fit", *toy(), "--model.cell=mine.MinimalGatedUnit"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "mine.MinimalGatedUnit" in done.stdout
+    assert len(list((tmp_path / "runs" / "random_mapping").glob("*/summary.json"))) == 1
+
+
+def test_without_a_logger_nothing_is_written(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    main(["fit", *toy(), "--trainer.logger=false", "--trainer.enable_progress_bar=false"])
+    assert list(tmp_path.rglob("*.*")) == []
+
+
 def test_wandb_is_a_flag_away_and_the_run_directory_stays(
     runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    summary = runner("fit", *toy(), "--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}")
-    assert (summary["run"] / "metrics.csv").is_file()
-    assert list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))
-    import wandb
-
-    wandb.finish()
+    for _ in range(2):
+        summary = runner("fit", *toy(), "--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}")
+        assert (summary["run"] / "metrics.csv").is_file()
+    assert len(list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))) == 2
 
 
 def test_two_processes_measure_what_one_does_and_write_once(runner: Runner, toy: Toy, tmp_path: Path) -> None:

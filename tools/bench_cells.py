@@ -57,13 +57,13 @@ def layers(inputs: int, units: int) -> dict[str, tuple[nn.Module, int]]:
 
 
 def milliseconds(passes: dict[str, Pass], repeats: int) -> dict[str, float]:
-    """The median time of each pass, all of them once in every turn, after two turns to warm up."""
+    """The median time of each pass, all of them once in every turn, after one turn to warm up."""
     times: dict[str, list[float]] = {name: [] for name in passes}
-    for turn in range(repeats + 2):
+    for turn in range(repeats + 1):
         for name, run in passes.items():
             start = time.perf_counter()
             run()
-            if turn >= 2:
+            if turn:
                 times[name].append(1e3 * (time.perf_counter() - start))
     return {name: statistics.median(taken) for name, taken in times.items()}
 
@@ -90,7 +90,7 @@ def table(steps: int, batch: int, inputs: int, units: int, repeats: int) -> str:
 def main() -> None:
     """Print the tables of all shapes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=9, help="timed turns of each shape")
+    parser.add_argument("--repeats", type=int, default=7, help="timed turns of each shape")
     arguments = parser.parse_args()
     load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, load average {load} before")

@@ -2,16 +2,15 @@
 
     python tools/capacity_table.py --out tools/results
 
-Runs `rnn-capacity fit --config configs/random_mapping.yaml` for six cells (depth 1; the +RNN depth 2) at two budgets, one
-after another, each in a process of its own. A run that is already in the results is not run again.
+Runs `rnn-capacity fit --config configs/random_mapping.yaml` for six cells (depth 1; the +RNN depth 2) at two budgets,
+one seed each, one after another, each in a process of its own. A run that is already in the results is not run again:
+delete the file, or name another folder, after a change of the config.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from machine import machine
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -41,16 +41,6 @@ def measure(cell: str, budget: int, options: list[str]) -> dict[str, Any]:
         return summary
 
 
-def machine() -> str:
-    """This machine in words."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        cpu = names[0] if names else cpu
-    return f"{cpu}, {os.cpu_count()} cores"
-
-
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a Markdown table."""
     lines = [
@@ -58,7 +48,8 @@ def table(results: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for run in results:
-        figures = f"{run['accuracy']:.4f} | {run['bits_per_parameter']:.2f} | {run['likelihood_bits_per_parameter']:.2f}"
+        bits = f"{run['bits_per_parameter']:.2f} | {run['likelihood_bits_per_parameter']:.2f}"
+        figures = f"{run['accuracy']:.4f} | {bits}"
         size = f"{run['depth']} | {run['units']} | {run['parameters']:,}"
         lines.append(f"| {run['cell']} | {size} | {figures} | {run['seconds']:.0f} |")
     return "\n".join(lines)
@@ -75,7 +66,8 @@ def figure(results: list[dict[str, Any]], path: Path) -> None:
         positions = [list(CELLS).index(cell) + 0.4 * (place - 0.5) for cell in cells]
         bars = axes.bar(positions, [runs[cell]["bits_per_parameter"] for cell in cells], 0.38, label=f"≤ {budget:,}")
         axes.bar_label(bars, fmt="%.2f", fontsize=8)
-    axes.set_xticks(range(len(CELLS)), ["+RNN (2 layers)" if cell == "intersection" else cell.upper() for cell in CELLS])
+    names = ["+RNN (2 layers)" if cell == "intersection" else cell.upper() for cell in CELLS]
+    axes.set_xticks(range(len(CELLS)), names)
     axes.set_ylabel("stored bits per parameter")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(title="parameters", frameon=False)
@@ -96,10 +88,9 @@ def main() -> None:
         for cell in arguments.cells:
             if any((run["cell"], run["budget"]) == (cell, budget) for run in results):
                 continue
-            results.append({"budget": budget, **measure(cell, budget, options)})
+            results.append({"budget": budget, "machine": machine(), **measure(cell, budget, options)})
             results.sort(key=lambda run: (run["budget"], list(CELLS).index(run["cell"])))
-            path.write_text(json.dumps({"machine": machine(), "runs": results}, indent=1) + "\n")
-    print(machine())
+            path.write_text(json.dumps({"runs": results}, indent=1) + "\n")
     print(table(results))
     figure(results, arguments.out / "capacity.png")
 

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from machine import machine
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -46,16 +45,6 @@ def measure(cell: str, units: int, options: list[str]) -> dict[str, Any]:
         (path,) = Path(folder).glob("*/*/summary.json")
         summary: dict[str, Any] = json.loads(path.read_text())
         return {**summary, "options": options}
-
-
-def machine() -> str:
-    """This machine in words."""
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
-        cpu = names[0] if names else cpu
-    return f"{cpu}, {os.cpu_count()} cores"
 
 
 def table(results: list[dict[str, Any]]) -> str:

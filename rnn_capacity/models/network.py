@@ -69,7 +69,7 @@ class RecurrentNetwork(nn.Module):
 
     @property
     def parameters_total(self) -> int:
-        """Trainable parameters, the learned initial states included."""
+        """Parameters, the learned initial states included; frozen ones count."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def forward(

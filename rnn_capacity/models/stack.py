@@ -79,7 +79,10 @@ class Stack(nn.Module):
         self.initial_states = nn.ParameterList()
         for layer in range(depth):
             features = input_size if layer == 0 and not kind.equal_sizes else hidden_size
-            cells.append(kind(features, hidden_size, nonlinearity, **(cell_options or {})))
+            try:
+                cells.append(kind(features, hidden_size, nonlinearity, **(cell_options or {})))
+            except TypeError as error:
+                raise ValueError(f"cell_options: {cell_options} given to {kind.__name__} ({error})") from None
             initialization.cell(cells[-1], layer)
             self.initial_states.append(nn.Parameter(torch.empty(len(kind.state_names), hidden_size)))
             initialization.state(self.initial_states[-1])

@@ -106,6 +106,8 @@ class RecurrentModule(LightningModule):
                 f"hidden_size: {hidden_size} given with max_parameters {max_parameters}; "
                 "give one and set the other to null"
             )
+        if seed >= 2**63:
+            raise ValueError(f"seed: {seed} given, at most {2**63 - 1} allowed")
         for name, number, least in (("steps_per_call", steps_per_call, 1), ("l2", l2, 0), ("seed", seed, 0)):
             if number < least:
                 raise ValueError(f"{name}: {number:g} given, at least {least} needed")
@@ -265,7 +267,7 @@ class RecurrentModule(LightningModule):
         """
         losses = self.trainer.strategy.reduce(shares, reduce_op="mean")
         bound = self.divergence_factor * self.task.constant_loss
-        within = (losses <= bound).tolist()  # false for a loss that is not a number, too
+        within = (losses.isfinite() & (losses <= bound)).tolist()
         self.log("step", float(first + len(within)), batch_size=1)
         self.log("train/loss", losses.mean(), batch_size=1, prog_bar=True)
         if not all(within):
@@ -287,7 +289,8 @@ class RecurrentModule(LightningModule):
         for batch in self.bring_data().evaluation(split):
             predictions, state = self.task.predict(self.network, batch, None if batch.fresh else state)
             losses = self.task.loss_per_sample(predictions, batch)
-            self.mean_loss.update(losses, weight=predictions.shape[1])  # a loss is the mean over the scored steps
+            # a loss is the mean over the scored steps; MeanMetric ignores weights where it does not look for NaN
+            self.mean_loss.update(losses.unsqueeze(1).expand(-1, predictions.shape[1]))
             self.task.measure(self.figures, predictions, batch)
 
     def on_validation_epoch_end(self) -> None:

@@ -47,9 +47,9 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
             shapes = f"{tuple(saved[name].shape)} there, {tuple(own[name].shape)} here"
             raise ValueError(f"init_from: {path!r} given, of another hidden_size or cell ({name}: {shapes})")
     loaded = {name: saved[name] for name in set(own) - ends}
-    for name in ends & set(saved):
+    for name in ends & set(saved) & set(own):
         loaded[name] = carry_over(own[name], saved[name], 1 if name == first else 0, alphabet, known)
-    network.load_state_dict(loaded | {name: own[name] for name in ends - set(saved)})
+    network.load_state_dict(loaded | {name: own[name] for name in (ends & set(own)) - set(saved)})
 
 
 def carry_over(own: Tensor, saved: Tensor, dimension: int, alphabet: str | None, known: str | None) -> Tensor:

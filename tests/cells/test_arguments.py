@@ -20,7 +20,7 @@ from rnn_capacity.cells import (
     UGRNNCell,
 )
 
-GATES = {"rnn": 1, "irnn": 1, "ugrnn": 2, "gru": 3, "lstm": 4, "intersection": 4}  # G of PAPER.md, section 1
+GATES = {"rnn": 1, "irnn": 1, "ugrnn": 2, "gru": 3, "lstm": 4, "intersection": 4}  # G of Collins et al. 2017, sec. 1.4
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -59,13 +59,14 @@ class Corpus:
         return float(-(share * share.log()).sum())
 
 
-def bounds_of(length: int, validation: float, test: float) -> tuple[int, int, int]:
+def bounds_of(length: int, validation: float, test: float, argument: str = "path") -> tuple[int, int, int]:
     """Characters up to the end of each part.
 
     Args:
         length: Characters of the text.
         validation: Share of the validation part.
         test: Share of the test part.
+        argument: What the text was given as, for the message.
 
     Raises:
         ValueError: If a share is out of range, or a part gets no character.
@@ -78,7 +79,7 @@ def bounds_of(length: int, validation: float, test: float) -> tuple[int, int, in
     first = length - round(length * (validation + test))
     second = length - round(length * test)
     if not 0 < first < second < length:
-        raise ValueError(f"path: {length} characters given, too few for three parts")
+        raise ValueError(f"{argument}: {length} characters given, too few for three parts")
     return first, second, length
 
 
@@ -167,7 +168,10 @@ def text8(cache: Path, download: bool) -> Path:
         return path
     if not download:
         raise ValueError(f"corpus: 'text8' given, {path} does not exist; data.download true fetches it (31 MB)")
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"cache_dir: {str(cache)!r} given, where nothing can be written ({error})") from error
     part = cache / f"text8.zip.{os.getpid()}.part"
     try:
         fetch(TEXT8_URL, part)
@@ -181,6 +185,8 @@ def text8(cache: Path, download: bool) -> Path:
             whole.replace(path)
     except urllib.error.URLError as error:
         raise ValueError(f"corpus: 'text8' given, {TEXT8_URL} cannot be reached ({error.reason})") from error
+    except OSError as error:  # a connection that breaks off, a full disk
+        raise ValueError(f"corpus: 'text8' given, {TEXT8_URL} cannot be brought to {cache} ({error})") from error
     finally:
         part.unlink(missing_ok=True)
     return path

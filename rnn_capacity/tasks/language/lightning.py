@@ -76,7 +76,7 @@ class LanguageData(TaskData):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
-        check_sampling(prompt, sample_length, temperature, top_k)
+        check_sampling(prompt, sample_length, temperature, top_k, "sample_length")
         if unknown is not None and len(unknown) != 1:
             raise ValueError(f"unknown: {unknown!r} given, one character needed")
         self.path = path
@@ -93,7 +93,7 @@ class LanguageData(TaskData):
         self.temperature = temperature
         self.top_k = top_k
         self.sample_seed = sample_seed
-        bounds_of(length, *self.shares)
+        bounds_of(length, *self.shares, "length")
 
     @cached_property
     def corpus(self) -> Corpus:

@@ -14,7 +14,7 @@ SYMBOLS = "abcdefghijklmnopqrstuvwxyz "
 
 @dataclass(frozen=True)
 class MarkovLanguage:
-    """A random Markov source over the first `characters` letters of a-z and space.
+    """A random Markov source over the last `characters` of a-z and space.
 
     The next character depends on the `order` characters before it; each context has its own distribution, drawn from a
     symmetric Dirichlet distribution. A small concentration gives contexts with few likely successors.

@@ -55,11 +55,22 @@ def draw(logits: Tensor, temperature: float, top_k: int | None, random: torch.Ge
         return logits.argmax(0, keepdim=True)
     if top_k is not None and top_k < len(logits):
         logits = logits.masked_fill(logits < logits.topk(top_k).values[-1], float("-inf"))
-    return torch.multinomial((logits / temperature).softmax(0), 1, generator=random)
+    # the largest is 0 and float64 holds it, so that no temperature makes a chance of inf - inf
+    chances = ((logits - logits.max()).double() / temperature).softmax(0)
+    return torch.multinomial(chances, 1, generator=random)
 
 
-def check_sampling(prompt: str, length: int, temperature: float, top_k: int | None) -> None:
+def check_sampling(
+    prompt: str, length: int, temperature: float, top_k: int | None, length_name: str = "length"
+) -> None:
     """Refuse what cannot be sampled.
+
+    Args:
+        prompt: What is gone on from.
+        length: Characters to add.
+        temperature: Divides the logits.
+        top_k: Likeliest characters to draw among; None is all.
+        length_name: What the length was given as, for the message.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -67,8 +78,8 @@ def check_sampling(prompt: str, length: int, temperature: float, top_k: int | No
     if not prompt:
         raise ValueError("prompt: '' given, at least one character needed")
     if length < 1:
-        raise ValueError(f"length: {length} given, at least 1 needed")
-    if temperature < 0:
+        raise ValueError(f"{length_name}: {length} given, at least 1 needed")
+    if not temperature >= 0:
         raise ValueError(f"temperature: {temperature:g} given, at least 0 needed")
     if top_k is not None and top_k < 1:
         raise ValueError(f"top_k: {top_k} given, at least 1 needed")

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnn_capacity.cli import main
+from tests.program import CONFIGS, Runner
+
+FIGURES = ("loss", "bits_per_character", "val_bits_per_character")
+
+TOY = [
+    "--config",
+    str(CONFIGS / "language.yaml"),
+    "--trainer.max_steps=60",
+    "--trainer.val_check_interval=1",
+    "--model.max_parameters=1500",
+    "--model.steps_per_call=20",
+    "--data.length=6000",
+    "--data.characters=8",
+    "--data.language_order=1",
+    "--data.concentration=0.5",
+    "--data.prompt=z",
+    "--data.steps=12",
+    "--data.warmup=3",
+    "--data.batch_size=16",
+]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(list(arguments))
+    assert stop.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line.removeprefix("rnn-capacity: error: ")
+
+
+def predicted(runner: Runner, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    before = runner.runs()
+    capsys.readouterr()
+    main(["predict", *arguments, *runner.quiet()])
+    assert runner.runs() == before
+    return capsys.readouterr().out.rstrip("\n")
+
+
+def last(summary: dict[str, Any]) -> str:
+    return str(summary["run"] / "checkpoints" / "last.ckpt")
+
+
+def test_a_run_learns_and_its_checkpoint_measures_the_same(runner: Runner) -> None:
+    trained = runner("fit", *TOY)
+    assert trained["task"] == "language"
+    assert trained["feasible"]
+    assert trained["samples"] == 4800
+    assert 0 < trained["entropy_rate"] < trained["bits_per_character"] < 3  # log2 of eight characters
+    assert trained["excess_bits_per_character"] == pytest.approx(
+        trained["bits_per_character"] - trained["entropy_rate"], rel=1e-9
+    )
+    assert trained["loss"] / 0.6931471805599453 == pytest.approx(trained["bits_per_character"], rel=1e-5)
+    assert abs(trained["val_bits_per_character"] - trained["bits_per_character"]) < 0.3
+    measured = runner("test", "--ckpt_path", last(trained))
+    for key in (*FIGURES, "entropy_rate", "steps", "parameters"):
+        assert measured[key] == trained[key]
+
+
+@pytest.mark.parametrize("order", ["streams", "pointers"])
+def test_a_resumed_run_ends_where_the_whole_run_ends(order: str, runner: Runner) -> None:
+    # 24 pieces a pass: the interruption at 40 is within the second
+    options = [*TOY, f"--data.order={order}", "--model.cell=lstm"]
+    whole = runner("fit", *options)
+    halves = runner("fit", *options, "--trainer.callbacks+=tests.interruption.StopAfter", "--trainer.callbacks.step=40")
+    assert halves["steps"] == 40
+    resumed = runner("fit", *options, "--ckpt_path", last(halves))
+    assert {key: resumed[key] for key in FIGURES} == {key: whole[key] for key in FIGURES}
+    assert {key: halves[key] for key in FIGURES} != {key: whole[key] for key in FIGURES}
+
+
+def test_predict_goes_on_from_the_prompt_by_its_seed(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    path = last(runner("fit", *TOY))
+    options = ["--ckpt_path", path, "--data.prompt=zy", "--data.sample_length=50", "--data.temperature=2"]
+    texts = [predicted(runner, capsys, *options, f"--data.sample_seed={seed}") for seed in (3, 3, 4)]
+    assert texts[0] == texts[1] != texts[2]
+    for text in texts:
+        assert text.startswith("zy")
+        assert len(text) == 52
+        assert set(text) <= set("tuvwxyz ")
+    assert "prompt: '!' given" in refusal(capsys, "predict", "--ckpt_path", path, "--data.prompt=!")
+
+
+def test_predict_needs_a_checkpoint_and_a_language(
+    runner: Runner, capsys: pytest.CaptureFixture[str], toy: Callable[..., list[str]]
+) -> None:
+    assert refusal(capsys, "predict", *TOY) == "ckpt_path: none given, predict needs a trained network"
+    path = last(runner("fit", *toy()))
+    assert "RandomMappingData given" in refusal(capsys, "predict", "--ckpt_path", path)
+
+
+def test_a_file_of_ones_own_is_read(runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "verse.txt"
+    path.write_text("übers Meer, ☃ und zurück.\n" * 80, encoding="utf-8")
+    trained = runner("fit", *TOY, f"--data.path={path}", "--data.prompt=ü")
+    assert trained["samples"] == 26 * 80 - round(0.2 * 26 * 80)
+    assert "entropy_rate" not in trained
+    assert trained["bits_per_character"] < 4  # nearly 18 symbols
+    text = predicted(runner, capsys, "--ckpt_path", last(trained), "--data.sample_length=30", "--data.prompt=☃")
+    assert text.startswith("☃")
+    assert set(text) <= set("übers Meer, ☃ und zurück.\n")
+
+
+def test_a_text_that_cannot_be_read_is_one_line_and_no_run(
+    runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for path, says in ((tmp_path / "missing.txt", "No such file"), (tmp_path, "cannot be read")):
+        line = refusal(capsys, "fit", *TOY, f"--data.path={path}", *runner.quiet())
+        assert line.startswith("path: ")
+        assert says in line
+    line = refusal(capsys, "fit", *TOY, "--data.corpus=text8", f"--data.cache_dir={tmp_path}", *runner.quiet())
+    assert "data.download true" in line
+    assert not runner.runs()
+
+
+@pytest.mark.parametrize("command", ["test", "predict"])
+def test_a_text_with_another_alphabet_of_the_same_size_is_refused(
+    command: str, runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, symbols in (("one", "abcd"), ("other", "wxyz")):
+        (tmp_path / name).write_text(symbols * 300)
+    trained = runner("fit", *TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a")
+    options = ["--ckpt_path", last(trained), f"--data.path={tmp_path / 'other'}", "--data.prompt=w"]
+    assert "'abcd'" in refusal(capsys, command, *options, *runner.quiet())

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rnn_capacity.tasks.language import LanguageData, MarkovLanguage
+
+LANGUAGES = [
+    MarkovLanguage(characters, order, concentration, seed)
+    for characters, order, concentration in ((2, 1, 0.5), (5, 1, 0.3), (3, 2, 0.5), (4, 2, 0.3), (3, 3, 1.0))
+    for seed in (0, 1)
+]
+
+
+def stationary(language: MarkovLanguage) -> tuple[list[tuple[int, ...]], NDArray[np.float64]]:
+    """The contexts and their shares in the long run, from the eigenvector of the dense matrix between contexts."""
+    contexts = list(product(range(language.characters), repeat=language.order))
+    matrix = np.zeros((len(contexts), len(contexts)))
+    for row, context in enumerate(contexts):
+        for character in range(language.characters):
+            column = contexts.index((*context[1:], character))
+            matrix[row, column] = language.successors[row, character]
+    values, vectors = np.linalg.eig(matrix.T)
+    vector = vectors[:, np.argmin(abs(values - 1))].real
+    return contexts, vector / vector.sum()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_entropy_rate_is_that_of_the_dense_transition_matrix(language: MarkovLanguage) -> None:
+    contexts, shares = stationary(language)
+    expected = -sum(
+        share * chance * math.log2(chance)
+        for place, share in zip(range(len(contexts)), shares, strict=True)
+        for chance in language.successors[place]
+    )
+    assert 0 < expected < math.log2(language.characters)
+    assert language.entropy_rate == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_successors_are_distributions(language: MarkovLanguage) -> None:
+    table = language.successors
+    assert table.shape == (language.characters**language.order, language.characters)
+    assert (table > 0).all()
+    assert table.sum(1) == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.parametrize("language", LANGUAGES[2:])
+def test_a_long_text_has_the_stationary_shares_and_the_entropy_rate(language: MarkovLanguage) -> None:
+    length, order = 60_000, language.order
+    text = language.text(length).tolist()
+    runs = Counter(tuple(text[place : place + order + 1]) for place in range(length - order))
+    before: Counter[tuple[int, ...]] = Counter()
+    for run, count in runs.items():
+        before[run[:-1]] += count
+    for context, share in zip(*stationary(language), strict=True):
+        assert before[context] / length == pytest.approx(share, abs=0.02)
+    total = sum(runs.values())
+    empirical = -sum(count / total * math.log2(count / before[run[:-1]]) for run, count in runs.items())
+    assert empirical == pytest.approx(language.entropy_rate, abs=0.03)
+
+
+def test_each_context_has_its_own_successors_in_the_text() -> None:
+    language = MarkovLanguage(3, 2, 0.5, seed=1)
+    text = language.text(60_000).tolist()
+    follows = Counter(tuple(text[place : place + 3]) for place in range(len(text) - 2))
+    for row, (older, newer) in enumerate(product(range(3), repeat=2)):
+        seen = [follows[older, newer, character] for character in range(3)]
+        if sum(seen) > 1000:
+            assert [count / sum(seen) for count in seen] == pytest.approx(language.successors[row], abs=0.06)
+
+
+def test_text_is_a_pure_function_of_the_seed_and_a_longer_one_goes_on_from_it() -> None:
+    text = MarkovLanguage(seed=4).text(300)
+    np.random.seed(5)  # noqa: NPY002 (the global generator must not matter)
+    assert (MarkovLanguage(seed=4).text(300) == text).all()
+    assert (MarkovLanguage(seed=4).text(500)[:300] == text).all()
+    assert not (MarkovLanguage(seed=5).text(300) == text).all()
+
+
+@pytest.mark.parametrize("characters", [2, 26, 27])
+def test_the_corpus_has_the_languages_letters_and_entropy_rate(characters: int) -> None:
+    data = LanguageData(characters=characters, language_order=1, concentration=0.5, length=3000, language_seed=2)
+    language = MarkovLanguage(characters, 1, 0.5, 2)
+    assert data.corpus.alphabet == language.alphabet
+    assert len(set(language.alphabet)) == len(language.alphabet) == characters
+    assert set(language.alphabet) <= set("abcdefghijklmnopqrstuvwxyz ")
+    assert data.corpus.indices.tolist() == language.text(3000).tolist()
+    assert data.corpus.entropy_rate == language.entropy_rate
+    assert data.input_size == data.output_size == characters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"characters": 1}, "characters: 1"),
+        ({"characters": 28}, "characters: 28"),
+        ({"order": 0}, "order: 0"),
+        ({"order": 4}, "order: 4"),
+        ({"concentration": 0.0}, "concentration: 0"),
+        ({"concentration": float("nan")}, "concentration: nan"),
+    ],
+)
+def test_a_language_that_cannot_be_is_refused(arguments: dict[str, int | float], named: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{named} given"):
+        MarkovLanguage(**arguments)  # type: ignore[arg-type]

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam
+
+from rnn_capacity.cells import CELLS
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks.language import LanguageData, LanguageModule
+from rnn_capacity.training import TotalDecay
+from rnn_capacity.training.warm_start import load_weights
+from tests.training.conftest import Fit, quiet_trainer
+
+UNITS = 4
+
+
+def text_of(symbols: str, folder: Path) -> LanguageData:
+    path = folder / f"{len(list(folder.iterdir()))}.txt"
+    path.write_text(symbols * (200 // len(symbols)), encoding="utf-8")
+    return LanguageData(path=str(path), steps=5, warmup=1, batch_size=4, prompt=symbols[0])
+
+
+def language_module(cell: str, symbols: str, **options: Any) -> LanguageModule:
+    size = len(symbols)
+    fresh = {"depth": 2, "hidden_size": UNITS, "optimizer": partial(Adam, lr=0.05), "seed": 1, "steps_per_call": 2}
+    return LanguageModule(cell, input_size=size, output_size=size, **{**fresh, **options})
+
+
+def trained_on(symbols: str, cell: str, folder: Path, **options: Any) -> tuple[dict[str, Tensor], str]:
+    """The weights of a short run on a text of these symbols, and its checkpoint."""
+    module = language_module(cell, symbols, **options)
+    trainer = quiet_trainer(max_steps=4, limit_val_batches=0)
+    trainer.fit(module, datamodule=text_of(symbols, folder))
+    path = str(folder / f"{cell}.ckpt")
+    trainer.save_checkpoint(path)
+    return weights(module.network), path
+
+
+def weights(network: RecurrentNetwork) -> dict[str, Tensor]:
+    return {name: weight.clone() for name, weight in network.state_dict().items()}
+
+
+def input_name(cell: str) -> str:
+    return "stack.projection.weight" if cell == "intersection" else "stack.cells.0.weight_input"
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_same_alphabet_carries_everything_over(cell: str, tmp_path: Path) -> None:
+    saved, path = trained_on("abcd", cell, tmp_path)
+    own = language_module(cell, "abcd", seed=2).network
+    assert not torch.equal(own.readout.weight, saved["readout.weight"])
+    load_weights(own, path, "abcd")
+    found = weights(own)
+    assert found.keys() == saved.keys()
+    assert all(torch.equal(found[name], saved[name]) for name in saved)
+
+
+@pytest.mark.parametrize(("cell", "alphabet"), [*((cell, "cdxyb") for cell in CELLS), ("gru", "dc"), ("gru", "wxyz")])
+def test_another_alphabet_carries_the_shared_symbols_over(cell: str, alphabet: str, tmp_path: Path) -> None:
+    saved, path = trained_on("abcd", cell, tmp_path)
+    own = language_module(cell, alphabet, seed=2).network
+    fresh = weights(own)
+    load_weights(own, path, alphabet)
+    found = weights(own)
+    first = input_name(cell)
+    for name in found.keys() - {first, "readout.weight", "readout.bias"}:
+        assert torch.equal(found[name], saved[name])
+    for place, symbol in enumerate(alphabet):
+        source, index = (saved, "abcd".index(symbol)) if symbol in "abcd" else (fresh, place)
+        assert torch.equal(found[first][:, place], source[first][:, index])
+        assert torch.equal(found["readout.weight"][place], source["readout.weight"][index])
+        assert torch.equal(found["readout.bias"][place], source["readout.bias"][index])
+
+
+def mapping_checkpoint(fit: Fit, cell: str, path: Path, **options: Any) -> tuple[dict[str, Tensor], str]:
+    fresh = {"depth": 2, "hidden_size": UNITS, "input_size": 5, "optimizer": partial(Adam, lr=0.05)}
+    module = RandomMappingModule(cell, **{**fresh, **options})
+    trainer = fit(module, RandomMappingData(samples=20, input_size=5), 4, limit_val_batches=0)
+    trainer.save_checkpoint(path)
+    return weights(module.network), str(path)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_language_model_takes_the_layers_of_a_random_mapping(fit: Fit, cell: str, tmp_path: Path) -> None:
+    saved, path = mapping_checkpoint(fit, cell, tmp_path / "mapping.ckpt")
+    own = language_module(cell, "abcde").network  # as many symbols as the mapping has inputs
+    fresh = weights(own)
+    load_weights(own, path, "abcde")
+    for name, weight in weights(own).items():
+        source = fresh if name in {input_name(cell), "readout.weight", "readout.bias"} else saved
+        assert torch.equal(weight, source[name])
+
+
+@pytest.mark.parametrize("size", [5, 6])
+def test_between_tasks_without_alphabets_the_ends_carry_over_if_their_sizes_agree(
+    fit: Fit, size: int, tmp_path: Path
+) -> None:
+    saved, path = mapping_checkpoint(fit, "gru", tmp_path / "mapping.ckpt")
+    own = RandomMappingModule("gru", 2, UNITS, input_size=size, seed=3).network
+    fresh = weights(own)
+    load_weights(own, path, None)
+    for name, weight in weights(own).items():
+        source = fresh if name == input_name("gru") and size == 6 else saved
+        assert torch.equal(weight, source[name])
+
+
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [("lstm", {}), ("rnn", {}), ("gru", {"depth": 3}), ("gru", {"hidden_size": 5}), ("gru", {"layer_norm": True})],
+)
+def test_layers_of_another_kind_are_refused(fit: Fit, cell: str, options: dict[str, Any], tmp_path: Path) -> None:
+    _, path = mapping_checkpoint(fit, "gru", tmp_path / "mapping.ckpt")
+    own = language_module(cell, "abc", **options).network
+    fresh = weights(own)
+    with pytest.raises(ValueError, match=r"^init_from: .*mapping\.ckpt' given, of another"):
+        load_weights(own, path, "abc")
+    assert all(torch.equal(weight, fresh[name]) for name, weight in weights(own).items())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a checkpoint"])
+def test_a_file_that_is_no_checkpoint_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "broken.ckpt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"^init_from: .*broken\.ckpt' given, not a readable checkpoint"):
+        load_weights(language_module("gru", "abc").network, str(path), "abc")
+    torch.save({"weights": 1}, path)
+    with pytest.raises(ValueError, match=r"^init_from: .*broken\.ckpt' given, not a readable checkpoint"):
+        load_weights(language_module("gru", "abc").network, str(path), "abc")
+
+
+def test_training_begins_from_the_weights_of_the_checkpoint(tmp_path: Path) -> None:
+    saved, path = trained_on("abcd", "gru", tmp_path)
+    still = language_module("gru", "abcd", seed=2, init_from=path, optimizer=partial(SGD, lr=0.0))
+    quiet_trainer(max_steps=2, limit_val_batches=0).fit(still, datamodule=text_of("abcd", tmp_path))
+    assert all(torch.equal(weight, saved[name]) for name, weight in weights(still.network).items())
+
+
+@pytest.mark.parametrize(("cell", "frozen"), [*((cell, [0]) for cell in CELLS), ("gru", [1]), ("gru", [0, 1])])
+def test_exactly_the_frozen_layers_keep_their_weights(cell: str, frozen: list[int], tmp_path: Path) -> None:
+    saved, path = trained_on("abcd", cell, tmp_path, layer_norm=True)
+    options = {"seed": 2, "init_from": path, "freeze": frozen, "l2": 0.1, "layer_norm": True}
+    module = language_module(cell, "abcd", **options)
+    quiet_trainer(max_steps=4, limit_val_batches=0).fit(module, datamodule=text_of("abcd", tmp_path))
+    found = weights(module.network)
+    kept = {name for name in found if torch.equal(found[name], saved[name])}
+    expected = {
+        name for name in found for layer in frozen if f".{layer}." in f"{name}." and not name.startswith("readout")
+    } | {name for name in found if "projection" in name and 0 in frozen}
+    assert kept == expected
+
+
+def test_a_layer_that_is_not_there_cannot_be_frozen() -> None:
+    for layer in (2, -1):
+        with pytest.raises(ValueError, match=rf"^freeze: layer {layer} given, 0 to 1 allowed"):
+            language_module("gru", "abc", freeze=[layer])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("schedule", [None, TotalDecay])
+def test_layer_rates_scale_each_groups_learning_rate_under_any_schedule(cell: str, schedule: Any) -> None:
+    module = language_module(
+        cell, "abc", layer_rates=[0.1, 3.0], optimizer=partial(SGD, lr=0.2), schedule=schedule, layer_norm=True
+    )
+    (optimizer,), schedules = module.build_optimizer(10)
+    names = {id(parameter): name for name, parameter in module.network.named_parameters()}
+    groups = [{names[id(parameter)] for parameter in group["params"]} for group in optimizer.param_groups]
+    assert sorted(name for group in groups for name in group) == sorted(names.values())
+    for layer in range(2):
+        own = {f"stack.initial_states.{layer}", f"stack.norms.{layer}.weight", f"stack.norms.{layer}.bias"}
+        assert own <= groups[layer]
+        assert {name for name in names.values() if name.startswith(f"stack.cells.{layer}.")} <= groups[layer]
+    assert groups[2] == {"readout.weight", "readout.bias"}
+    assert input_name(cell) in groups[0]
+    for step in range(5):
+        decayed = 0.2 * (0.1 ** (step / 10) if schedule else 1.0)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        assert rates == pytest.approx([0.1 * decayed, 3 * decayed, decayed], rel=1e-9)
+        optimizer.step()
+        for one in schedules:
+            one.step()
+
+
+def test_a_step_of_gradient_descent_moves_each_layer_by_its_rate(tmp_path: Path) -> None:
+    moves = []
+    data = text_of("abcd", tmp_path)
+    for rates in ([1.0, 1.0], [0.25, 2.0], [0.0, 1.0]):
+        module = language_module("gru", "abcd", layer_rates=rates, optimizer=partial(SGD, lr=0.1))
+        before = weights(module.network)
+        trainer = quiet_trainer(max_steps=1, limit_val_batches=0, precision="64-true")
+        trainer.fit(module, datamodule=data)
+        moves.append({name: weight - before[name].double() for name, weight in weights(module.network).items()})
+    whole = moves[0]
+    for rates, moved in zip(([0.25, 2.0], [0.0, 1.0]), moves[1:], strict=True):
+        for name, move in moved.items():
+            rate = 1.0 if name.startswith("readout") else rates[int(name.split(".")[2])]
+            assert float(whole[name].abs().max()) > 0
+            torch.testing.assert_close(move, rate * whole[name], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rates", [[1.0], [1.0, 1.0, 1.0], [1.0, -0.5], []])
+def test_layer_rates_are_one_a_layer_and_not_negative(rates: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"^layer_rates: .* given, 2 factors"):
+        language_module("gru", "abc", layer_rates=rates).build_optimizer(10)
