@@ -47,7 +47,7 @@ def toy() -> Callable[..., list[str]]:
         "continuous_function": ["--data.samples=2000"],
         "language": ["--data.length=6000", "--model.max_parameters=1500"],
         "memory": ["--model.max_parameters=2000"],
-        "parentheses": ["--model.max_parameters=2500", "--data.evaluation_samples=64", "--trainer.max_steps=20"],
+        "parentheses": ["--model.max_parameters=2500", "--data.evaluation_samples=64"],
     }
 
     def options(config: str = "random_mapping") -> list[str]:
