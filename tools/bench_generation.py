@@ -33,9 +33,9 @@ class Case:
 
 
 CASES = [
+    Case(ContinuousFunction(), "rnn", 3000),
     Case(Parentheses(batch_size=64), "rnn", 200_000),
     Case(Parentheses(batch_size=64), "gru", 60_000),
-    Case(ContinuousFunction(), "rnn", 3000),
 ]
 """Add a line for another task."""
 

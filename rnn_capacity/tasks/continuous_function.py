@@ -140,8 +140,8 @@ class ContinuousFunction(Task):
 class ContinuousFunctionSource(Source):
     """The draw on one device, for one of several processes; a batch's targets are (y, weight in the mean).
 
-    The draw is kept whole, since a minibatch may need any of it: 4 bytes a number, 204 MB for N = 1e6 of d = 50. It is
-    filled block by block and nothing of its size stands beside it.
+    The draw is kept whole, since a minibatch may need any of it: 208 MB for N = 1e6 of d = 50 in float32. It is filled
+    block by block, and the process's memory peaks 235 MiB above what it was (`tools/bench_generation.py` measures it).
 
     Args:
         task: The task.

@@ -45,8 +45,7 @@ def draw_symbols(sequences: int, steps: int, random: torch.Generator) -> Tensor:
         (sequences, T, TYPES), int64 in [0, SYMBOLS): stream j is the last axis' place j.
     """
     drawn = torch.randint(4 * TYPES, (sequences, steps, TYPES), generator=random)
-    noise = 2 * TYPES + drawn % NOISE
-    return torch.where(drawn < 2 * TYPES, drawn, noise)
+    return torch.where(drawn < SYMBOLS, drawn, drawn - NOISE)  # two of the numbers mean the same noise character
 
 
 def open_brackets(symbols: Tensor) -> Tensor:
