@@ -299,11 +299,13 @@ class RecurrentModule(LightningModule):
 
     def _conclude(self, split: Split) -> None:
         """Log a split's figures and keep them for the summary; those of a diverged run are the constant predictor's."""
-        figures = {"loss": float(self.mean_loss.compute()), **self.figures.compute()}
-        if self.diverged_at is None and not figures["loss"] <= self.divergence_factor * self.task.constant_loss:
+        loss = float(self.mean_loss.compute())
+        if self.diverged_at is None and not loss <= self.divergence_factor * self.task.constant_loss:
             self.diverged_at = self.steps_trained
             self.trainer.should_stop = True
-        if self.diverged_at is not None:
+        if self.diverged_at is None:
+            figures = {"loss": loss, **self.figures.compute()}
+        else:
             figures = {"loss": self.task.constant_loss, **self.task.worthless()}
         self.mean_loss.reset()
         self.figures.reset()
