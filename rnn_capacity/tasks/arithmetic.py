@@ -14,7 +14,7 @@ from torchmetrics import Metric
 from rnn_capacity.cells import State
 from rnn_capacity.metrics import UNSCORED, CharactersRight, nats_per_character
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
+from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, at_least, generator
 
 Scored = Literal["string", "answer"]
 
@@ -144,16 +144,15 @@ class Arithmetic(Task):
     """Of the operands."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("operand_limit", self.operand_limit, 1),
-            ("compute_steps", self.compute_steps, 1),
-            ("steps", self.steps, 1),
-            ("batch_size", self.batch_size, 1),
-            ("evaluation_samples", self.evaluation_samples, 1),
-            ("seed", self.seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name}: {value} given, at least {least} needed")
+        at_least(
+            1,
+            operand_limit=self.operand_limit,
+            compute_steps=self.compute_steps,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            evaluation_samples=self.evaluation_samples,
+        )
+        at_least(0, seed=self.seed)
         if self.operand_limit > LARGEST_LIMIT:
             raise ValueError(f"operand_limit: {self.operand_limit} given, at most {LARGEST_LIMIT} allowed")
         if self.scored not in ("string", "answer"):

@@ -14,7 +14,7 @@ from torchmetrics import Metric
 from rnn_capacity.cells import State
 from rnn_capacity.metrics import Reconstruction
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
+from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, at_least, generator
 
 Show = Literal["first", "every"]
 
@@ -59,15 +59,14 @@ class Memory(Task):
     """Of the samples."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("input_size", self.input_size, 1),
-            ("steps", self.steps, 1),
-            ("batch_size", self.batch_size, 1),
-            ("evaluation_samples", self.evaluation_samples, 1),
-            ("seed", self.seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name}: {value} given, at least {least} needed")
+        at_least(
+            1,
+            input_size=self.input_size,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            evaluation_samples=self.evaluation_samples,
+        )
+        at_least(0, seed=self.seed)
 
     @property
     def output_size(self) -> int:

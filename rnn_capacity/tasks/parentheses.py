@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from rnn_capacity.cells import State
 from rnn_capacity.metrics import Counting, counting_loss
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
+from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, at_least, generator
 
 TYPES = 10
 """Bracket types; a stream of symbols for each."""
@@ -111,14 +111,8 @@ class Parentheses(Task):
     """Of the sequences."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("steps", self.steps, 1),
-            ("batch_size", self.batch_size, 1),
-            ("evaluation_samples", self.evaluation_samples, 1),
-            ("seed", self.seed, 0),
-        ):
-            if value < least:
-                raise ValueError(f"{name}: {value} given, at least {least} needed")
+        at_least(1, steps=self.steps, batch_size=self.batch_size, evaluation_samples=self.evaluation_samples)
+        at_least(0, seed=self.seed)
 
     @property
     def constant_loss(self) -> float:

@@ -15,7 +15,7 @@ from torchmetrics import Metric
 from rnn_capacity.cells import State
 from rnn_capacity.metrics import StoredInformation
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
+from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, at_least, generator
 
 Encoding = Literal["signed", "binary"]
 Show = Literal["first", "every"]
@@ -101,16 +101,9 @@ class RandomMapping(Task):
     """Of the draw and of the batches' order."""
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("samples", self.samples, 1),
-            ("input_size", self.input_size, 1),
-            ("classes", self.classes, 2),
-            ("steps", self.steps, 1),
-            ("batch_size", self.batch_size, 1),
-            ("seed", self.seed, 0),
-        ):
-            if value is not None and value < least:
-                raise ValueError(f"{name}: {value} given, at least {least} needed")
+        at_least(2, classes=self.classes)
+        at_least(1, samples=self.samples, input_size=self.input_size, steps=self.steps, batch_size=self.batch_size)
+        at_least(0, seed=self.seed)
         for name, choice, choices in (
             ("show", self.show, get_args(Show)),
             ("encoding", self.encoding, get_args(Encoding)),

@@ -4,6 +4,17 @@ from rnn_capacity.training.data import Calls, TaskData
 from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.schedules import TotalDecay
-from rnn_capacity.training.task import Batch, Source, Split, Task
+from rnn_capacity.training.task import Batch, Source, Split, Task, at_least
 
-__all__ = ["Batch", "Calls", "RecurrentModule", "Source", "Split", "Task", "TaskData", "TotalDecay", "generator"]
+__all__ = [
+    "Batch",
+    "Calls",
+    "RecurrentModule",
+    "Source",
+    "Split",
+    "Task",
+    "TaskData",
+    "TotalDecay",
+    "at_least",
+    "generator",
+]

@@ -20,7 +20,7 @@ from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budg
 from rnn_capacity.training.gradient import limit_gradient
 from rnn_capacity.training.randomness import drawing
 from rnn_capacity.training.schedules import Schedule
-from rnn_capacity.training.task import Source, Split, Task
+from rnn_capacity.training.task import Source, Split, Task, at_least
 from rnn_capacity.training.warm_start import freeze_layers, load_weights, parameter_groups
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
@@ -108,9 +108,8 @@ class RecurrentModule(LightningModule):
             )
         if seed >= 2**63:
             raise ValueError(f"seed: {seed} given, at most {2**63 - 1} allowed")
-        for name, number, least in (("steps_per_call", steps_per_call, 1), ("l2", l2, 0), ("seed", seed, 0)):
-            if number < least:
-                raise ValueError(f"{name}: {number:g} given, at least {least} needed")
+        at_least(1, steps_per_call=steps_per_call)
+        at_least(0, l2=l2, seed=seed)
         for name, bound in (
             ("clip_value", clip_value),
             ("clip_norm", clip_norm),

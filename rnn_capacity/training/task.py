@@ -123,3 +123,14 @@ class Task(ABC):
     @abstractmethod
     def worthless(self) -> dict[str, float]:
         """The figures of the constant predictor, which learnt nothing: what a diverged run is given."""
+
+
+def at_least(least: int, **given: float | None) -> None:
+    """Refuse arguments below the least value allowed; None stands for an argument that is not given.
+
+    Raises:
+        ValueError: If one is below.
+    """
+    for name, value in given.items():
+        if value is not None and value < least:
+            raise ValueError(f"{name}: {value} given, at least {least} needed")

@@ -16,7 +16,7 @@ from rnn_capacity.cells import State
 from rnn_capacity.metrics import BitsPerCharacter
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.tasks.language.corpus import Corpus
-from rnn_capacity.training import Batch, Source, Split, Task, generator
+from rnn_capacity.training import Batch, Source, Split, Task, at_least, generator
 
 Order = Literal["pointers", "streams"]
 
@@ -65,10 +65,8 @@ class Language(Task):
     """Of the pointers."""
 
     def __post_init__(self) -> None:
-        least_values = (("steps", self.steps, 1), ("batch_size", self.batch_size, 1), ("seed", self.seed, 0))
-        for name, value, least in least_values:
-            if value < least:
-                raise ValueError(f"{name}: {value} given, at least {least} needed")
+        at_least(1, steps=self.steps, batch_size=self.batch_size)
+        at_least(0, seed=self.seed)
         if not 0 <= self.warmup < self.steps:
             raise ValueError(f"warmup: {self.warmup} given, 0 to steps - 1 = {self.steps - 1} allowed")
         length = len(self.corpus.train)
