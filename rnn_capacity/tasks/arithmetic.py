@@ -286,20 +286,6 @@ class ArithmeticData(TaskData):
         self.save_hyperparameters(logger=False)
         self.any_size = Arithmetic(operand_limit, compute_steps, steps, scored, batch_size, evaluation_samples, seed)
 
-    @property
-    def input_size(self) -> int:
-        """Characters that are read."""
-        return self.any_size.input_size
-
-    @property
-    def output_size(self) -> int:
-        """Characters that can be said."""
-        return self.any_size.output_size
-
-    def make_task(self, parameters: int) -> Arithmetic:
-        """The task, whatever the network's size."""
-        return self.any_size
-
 
 class ArithmeticModule(RecurrentModule):
     """A recurrent network that learns to add; its figure is the cross-entropy per character."""

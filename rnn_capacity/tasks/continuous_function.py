@@ -229,20 +229,6 @@ class ContinuousFunctionData(TaskData):
         self.save_hyperparameters(logger=False)
         self.any_size = ContinuousFunction(samples, input_size, tau, steps, show, batch_size, sampling, seed)
 
-    @property
-    def input_size(self) -> int:
-        """Dimension of an input."""
-        return self.any_size.input_size
-
-    @property
-    def output_size(self) -> int:
-        """One number."""
-        return self.any_size.output_size
-
-    def make_task(self, parameters: int) -> ContinuousFunction:
-        """The function, whatever the network's size."""
-        return self.any_size
-
 
 class ContinuousFunctionModule(RecurrentModule):
     """A recurrent network that learns random numbers at random points; its figure is implied bits per parameter."""

@@ -177,20 +177,6 @@ class MemoryData(TaskData):
         self.save_hyperparameters(logger=False)
         self.any_size = Memory(input_size, steps, show, batch_size, evaluation_samples, seed)
 
-    @property
-    def input_size(self) -> int:
-        """Values of a sample."""
-        return self.any_size.input_size
-
-    @property
-    def output_size(self) -> int:
-        """As many as values."""
-        return self.any_size.output_size
-
-    def make_task(self, parameters: int) -> Memory:
-        """The task, the same for every size of the network."""
-        return self.any_size
-
 
 class MemoryModule(RecurrentModule):
     """A recurrent network that reads values back; its figure is reals per unit."""

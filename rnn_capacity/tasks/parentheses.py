@@ -216,20 +216,6 @@ class ParenthesesData(TaskData):
         self.save_hyperparameters(logger=False)
         self.any_size = Parentheses(steps, batch_size, evaluation_samples, seed)
 
-    @property
-    def input_size(self) -> int:
-        """Ten one-hot symbols."""
-        return self.any_size.input_size
-
-    @property
-    def output_size(self) -> int:
-        """Ten one-hot counts."""
-        return self.any_size.output_size
-
-    def make_task(self, parameters: int) -> Parentheses:
-        """The task, whatever the network's size."""
-        return self.any_size
-
 
 class ParenthesesModule(RecurrentModule):
     """A recurrent network that counts open brackets; its figure is the cross-entropy."""

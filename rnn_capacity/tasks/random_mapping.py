@@ -240,6 +240,7 @@ class RandomMappingData(TaskData):
     """
 
     task_class = RandomMapping
+    any_size: RandomMapping
 
     def __init__(
         self,
@@ -275,16 +276,6 @@ class RandomMappingData(TaskData):
             batch_size,
             seed,
         )
-
-    @property
-    def input_size(self) -> int:
-        """Bits of an input."""
-        return self.any_size.input_size
-
-    @property
-    def output_size(self) -> int:
-        """Logits."""
-        return self.any_size.output_size
 
     def make_task(self, parameters: int) -> RandomMapping:
         """The mapping for a network of so many parameters."""

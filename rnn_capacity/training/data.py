@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -48,31 +47,35 @@ class Calls:
         self.start = state["done"]
 
 
-class TaskData(LightningDataModule, ABC):
+class TaskData(LightningDataModule):
     """Makes a task once the size of the network is known, and counts the run's calls for Lightning."""
 
     task_class: ClassVar[type[Task]]
     """What `make_task` makes."""
 
+    any_size: Task
+    """The task as the arguments have it; what depends on the network's size is not settled yet."""
+
     task: Task
+    """The task of the trainer's network."""
 
     @property
-    @abstractmethod
     def input_size(self) -> int:
         """Features of the input; the model is linked to it."""
+        return self.any_size.input_size
 
     @property
-    @abstractmethod
     def output_size(self) -> int:
         """Outputs of the network; the model is linked to it."""
+        return self.any_size.output_size
 
-    @abstractmethod
     def make_task(self, parameters: int) -> Task:
-        """The task for a network of so many parameters.
+        """The task for a network of so many parameters; the same for every size unless a task says otherwise.
 
         Raises:
             ValueError: If the arguments do not fit together.
         """
+        return self.any_size
 
     def setup(self, stage: str) -> None:
         """Make the task for the trainer's network."""

@@ -86,7 +86,7 @@ def test_streams_are_contiguous_and_read_each_character_once_a_pass(train: int, 
         for before, batch in pairwise(batches):
             if not batch.fresh:
                 assert torch.equal(batch.inputs[:, 0, 0], before.targets[:, -1])
-        for batch, again in zip(batches, batches[pieces:]):  # noqa: B905
+        for batch, again in zip(batches, batches[pieces:], strict=False):
             assert torch.equal(batch.inputs, again.inputs)
         for batch in batches:
             assert torch.equal(batch.targets, batch.inputs[..., 0] + 1)

@@ -5,6 +5,7 @@ import io
 import urllib.error
 import urllib.request
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_parts_are_80_10_and_10_percent_unless_asked_otherwise(
     text = ("ab" * length)[:length]
     found = LanguageData(path=written(tmp_path, text)).corpus
     assert found.bounds == bounds == LanguageData(length=length).corpus.bounds
-    assert [found.part(split) for split in ("train", "val", "test")] == list(zip((0, *bounds), bounds))  # noqa: B905
+    assert [found.part(split) for split in ("train", "val", "test")] == [*pairwise((0, *bounds))]
     assert len(found.train) == bounds[0]
     assert decoded(found) == text
 

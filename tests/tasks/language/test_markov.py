@@ -108,4 +108,4 @@ def test_the_corpus_has_the_languages_letters_and_entropy_rate(characters: int) 
 )
 def test_a_language_that_cannot_be_is_refused(arguments: dict[str, int | float], named: str) -> None:
     with pytest.raises(ValueError, match=rf"^{named} given"):
-        MarkovLanguage(**arguments)  # type: ignore[arg-type]
+        MarkovLanguage(**arguments)  # type: ignore[arg-type]  # wrong on purpose
