@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import logging
 import math
-import secrets
+import os
 import sys
-import time
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
-import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers import WandbLogger
 
 import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
-from rnn_capacity.callbacks import RunProgressBar, RunRecord
+from rnn_capacity.callbacks import (
+    Pictures,
+    RunLogger,
+    RunProgressBar,
+    RunRecord,
+    StopOnSignal,
+    WandbRun,
+    checkpoint_of,
+    given_name,
+    new_name,
+)
 from rnn_capacity.messages import fail, one_line
+from rnn_capacity.resuming import check_checkpoint
 from rnn_capacity.training import RecurrentModule, TaskData
 
 
@@ -59,6 +69,18 @@ class CapacityCLI(LightningCLI):
             "predict": LightningCLI.subcommands()["predict"] | {"return_predictions"}
         }
 
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        """A training can be given the directory that it goes on in."""
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand == "fit":
+            parser.add_argument(
+                "--run",
+                type=str | None,
+                help="Name of the run's directory, with $VARIABLES of the environment: a start that finds an "
+                "unfinished run there goes on from its last checkpoint. Null makes a new directory at each start.",
+            )
+        return parser
+
     def _parse_ckpt_path(self) -> None:
         """A checkpoint's hyperparameters do not replace the given ones, as Lightning's would; see `_check`."""
 
@@ -83,13 +105,22 @@ class CapacityCLI(LightningCLI):
         if writes:
             loggers = config["logger"] if isinstance(config["logger"], list) else [config["logger"]]
             others = [logger for logger in loggers if not isinstance(logger, (bool, type(None)))]
-            stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
-            root = config["default_root_dir"] = config["default_root_dir"] or "runs"
-            kwargs["logger"] = [CSVLogger(root, name=self.datamodule.task_class.name, version=stamp), *others]
+            config["default_root_dir"] = config["default_root_dir"] or "runs"
+            kwargs["logger"] = [self._run_logger(config["default_root_dir"]), *others]
+            if any(isinstance(logger, WandbLogger) for logger in others):
+                os.environ.setdefault("WANDB_RESUME", "allow")  # Lightning's default, but for the parser's null
+                callbacks.append(WandbRun())
+            if any(hasattr(logger, "log_image") for logger in others):
+                callbacks.append(Pictures())
         else:
             kwargs["logger"] = False
+            if (run := self._get(self.config_init, "run")) is not None:
+                fail(f"run: {run!r} given with a trainer that writes nothing; give trainer.logger or no run")
+        if self.subcommand == "fit":
+            callbacks.append(StopOnSignal())
         if writes and self.subcommand == "fit" and config["enable_checkpointing"] is not False:
-            callbacks.append(ModelCheckpoint(save_last=True, save_on_exception=True))
+            # at each validation: the end of the epoch is the end of the run
+            callbacks.append(ModelCheckpoint(save_last=True, save_on_exception=True, save_on_train_epoch_end=False))
         else:
             kwargs["enable_checkpointing"] = False
         if config["enable_progress_bar"] is not False and self.subcommand == "fit":
@@ -97,6 +128,22 @@ class CapacityCLI(LightningCLI):
         else:
             kwargs["enable_progress_bar"] = False
         return super().instantiate_trainer(callbacks=callbacks, **kwargs)
+
+    def _run_logger(self, root: str) -> RunLogger:
+        """The writer of a new run directory, or of the given one, whose checkpoint is then where the run begins."""
+        task = self.datamodule.task_class.name
+        run = self._get(self.config_init, "run")
+        if run is None:
+            return RunLogger(root, task, new_name())
+        if self._get(self.config_init, "ckpt_path") is not None:
+            fail(f"run: {run!r} given with ckpt_path; a run goes on from its own checkpoint, give one of the two")
+        try:
+            logger = RunLogger(root, task, given_name(run))
+            checkpoint = checkpoint_of(Path(logger.log_dir))
+        except ValueError as error:
+            fail(str(error))
+        self.config_init[self.subcommand]["ckpt_path"] = checkpoint and str(checkpoint)
+        return logger
 
     def _prepare_subcommand_kwargs(self, subcommand: str) -> dict[str, Any]:
         """The arguments of the trainer's method; its own table would repeat the run's."""
@@ -163,63 +210,16 @@ class CapacityCLI(LightningCLI):
                 self.model.load_initial_weights(task)
         except ValueError as error:
             refuse(error)
-        path = self._get(self.config, "ckpt_path")
+        path = self._get(self.config_init, "ckpt_path")
         if path is not None:
-            self._check_checkpoint(str(path), task.alphabet)
+            max_steps = self.trainer.max_steps if self.subcommand == "fit" else None
+            check_checkpoint(str(path), self.model, self.datamodule, task, max_steps)
         elif self.subcommand != "fit":
             fail(f"ckpt_path: none given, {self.subcommand} needs a trained network")
         try:
             Path(self.trainer.default_root_dir).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             fail(f"trainer.default_root_dir: {self.trainer.default_root_dir!r} given, not a writable folder ({error})")
-
-    def _check_checkpoint(self, path: str, alphabet: str | None) -> None:
-        """A run is resumed under its own arguments alone, and measured by a network of the same shape."""
-        try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            saved = checkpoint["hyper_parameters"]
-            data = checkpoint["datamodule_hyper_parameters"]
-        except Exception as error:  # whatever a broken file makes torch raise
-            fail(f"ckpt_path: {path!r} given, not a readable checkpoint of this program ({error!r:.200})")
-        given = dict(self.model.hparams)
-        if self.subcommand == "fit":
-            compare("model", path, given, saved)
-            compare("data", path, dict(self.datamodule.hparams), data)
-            if self.model.schedule is not None:
-                compare(
-                    "trainer", path, {"max_steps": self.trainer.max_steps}, {"max_steps": checkpoint.get("max_steps")}
-                )
-        else:
-            shape = [name for name in SHAPE if name in given or name in saved]
-            compare("model", path, *({name: part.get(name) for name in shape} for part in (given, saved)))
-        compare("data", path, {"alphabet": alphabet}, {"alphabet": checkpoint.get("alphabet")})
-
-
-SHAPE = (
-    "_class_path",
-    "cell",
-    "depth",
-    "hidden_size",
-    "max_parameters",
-    "nonlinearity",
-    "b_fg",
-    "residual",
-    "layer_norm",
-    "cell_options",
-)
-"""The arguments of the model that its function depends on, the weights aside."""
-
-
-def compare(part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) -> None:
-    """Refuse a checkpoint that was trained with another value; names the first that differs, however deep."""
-    for name in sorted(set(given) | set(saved)):
-        here, there = given.get(name), saved.get(name)
-        if name == "_instantiator" or here == there:
-            continue
-        if isinstance(here, dict) and isinstance(there, dict):
-            compare(f"{part}.{name}", path, here, there)
-        name = name.lstrip("_")
-        fail(f"{part}.{name}: {here!r} given, {path} was trained with {there!r}; give the run's own config")
 
 
 def refuse(error: ValueError) -> NoReturn:
@@ -233,10 +233,11 @@ def refuse(error: ValueError) -> NoReturn:
 
 
 def run(argv: list[str]) -> None:
-    """Parse the command line with Lightning and run its command."""
+    """Parse the command line with Lightning and run its command; a W&B run ends with it, as it does."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
     warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
     warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # measuring saves no checkpoints
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # that of the run that goes on
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
     try:
         CapacityCLI(
@@ -251,7 +252,29 @@ def run(argv: list[str]) -> None:
             auto_configure_optimizers=False,
             args=argv,
         )
-    finally:
-        wandb = sys.modules.get("wandb")
-        if wandb is not None and wandb.run is not None:
-            wandb.finish()  # the next run in this process is a run of its own
+    except SystemExit as stop:
+        finish_wandb(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
+        raise
+    except Exception as error:
+        if wandb_runs():
+            traceback.print_exception(error)  # W&B keeps what is printed before its run ends
+            finish_wandb(1)
+            sys.exit(1)
+        raise
+    finish_wandb(0)
+
+
+def wandb_runs() -> bool:
+    """Whether this process has a W&B run; W&B is imported by its logger alone."""
+    wandb = sys.modules.get("wandb")
+    return wandb is not None and wandb.run is not None
+
+
+def finish_wandb(exit_code: int) -> None:
+    """End this process's W&B run if it has one, so that the next run here is one of its own.
+
+    Args:
+        exit_code: Other than 0, W&B records a failed run.
+    """
+    if wandb_runs():
+        sys.modules["wandb"].finish(exit_code)

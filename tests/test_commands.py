@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import subprocess
 import sys
 import sysconfig
@@ -156,28 +155,6 @@ def test_wandb_is_a_flag_away_and_the_run_directory_stays(
         summary = runner("fit", *toy(), "--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}")
         assert (summary["run"] / "metrics.csv").is_file()
     assert len(list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))) == 2
-
-
-@pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-def test_two_processes_measure_what_one_does_and_write_once(
-    config: str, runner: Runner, toy: Toy, tmp_path: Path
-) -> None:
-    # in float32 a chaotic network takes the order of a sum for a reason to differ
-    options = [*toy(config), "--trainer.max_steps=20", "--trainer.precision=64-true"]
-    alone = runner("fit", *options)
-    devices = ["--trainer.strategy=ddp", "--trainer.devices=2", "--trainer.accelerator=cpu"]
-    together = Runner(tmp_path / "together")
-    command = [sys.executable, "-m", "rnn_capacity", "fit", *options, *devices, *together.quiet()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("run: ") == 1
-    (run,) = together.runs()
-    summary = json.loads((run / "summary.json").read_text())
-    figures = {key: value for key, value in alone.items() if isinstance(value, float) and key != "seconds"}
-    assert len(figures) >= 3
-    for key, value in figures.items():
-        rounding = 1e-3 if key.startswith("likelihood") else 1e-7  # a few bits, left of a float32 sum of hundreds
-        assert summary[key] == pytest.approx(value, rel=1e-6, abs=rounding), key
 
 
 def test_the_module_is_the_same_program(toy: Toy, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if inputs.is_floating_point():
         return F.linear(inputs, weight, bias)
     bags = inputs.reshape(-1, inputs.shape[-1])
-    return (F.embedding_bag(bags, weight.t(), mode="sum") + bias).view(*inputs.shape[:-1], -1)
+    return (F.embedding_bag(bags, weight.t(), mode="sum") + bias).view(*inputs.shape[:-1], len(weight))
 
 
 class GatedCell(Cell):
@@ -113,13 +113,14 @@ class GatedCell(Cell):
             mask: (batch, hidden_size), or None.
 
         Returns:
-            (batch, rows).
+            (batch, rows), of the state's type: under autocast the product alone is made with fewer bits, too few for
+            the sums by which a gate close to 1 keeps what it has.
         """
         if mask is not None:
             hidden = hidden * mask
         if projected.shape[0] not in (1, hidden.shape[0]):
             return projected + hidden @ weight.t()
-        return torch.addmm(projected, hidden, weight.t())
+        return torch.addmm(projected, hidden, weight.t()).to(hidden.dtype)
 
     def input_matrices(self) -> dict[str, Tensor]:
         """Views of the input matrices, (hidden_size, input_size) each, by gate."""

@@ -9,6 +9,7 @@ from rnn_capacity.metrics.bits import (
 )
 from rnn_capacity.metrics.characters import UNSCORED, CharactersRight, nats_per_character, share_right
 from rnn_capacity.metrics.counting import Counting, counting_loss
+from rnn_capacity.metrics.direction import optimum
 from rnn_capacity.metrics.language import BitsPerCharacter
 from rnn_capacity.metrics.reconstruction import Reconstruction, dimensions_recovered, least_linear_mse
 from rnn_capacity.metrics.stored import StoredInformation
@@ -32,6 +33,7 @@ __all__ = [
     "likelihood_bits",
     "nats_per_character",
     "negative_log_likelihood",
+    "optimum",
     "sample_weights",
     "share_right",
     "stored_bits",

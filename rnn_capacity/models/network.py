@@ -91,7 +91,8 @@ class RecurrentNetwork(nn.Module):
             warmup: First steps that are not read.
 
         Returns:
-            (batch, T - warmup, output_size), and each layer's state after the last step.
+            (batch, T - warmup, output_size), of the state's type under autocast, too, so that losses and metrics are
+            exact; and each layer's state after the last step.
         """
         outputs, state = self.stack(inputs, state, lengths=lengths, steps=steps, warmup=warmup)
-        return self.readout(outputs), state
+        return self.readout(outputs).to(outputs.dtype), state

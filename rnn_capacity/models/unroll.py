@@ -8,7 +8,7 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells import Cell, State
+from rnn_capacity.cells import Cell, Projected, State
 
 
 def unroll(
@@ -23,7 +23,8 @@ def unroll(
 
     The input's part of every step is computed before the loop, in one product. An input that is expanded over time
     (stride 0, the same at every step) is projected once. Beyond the last input the input is zero, and its
-    projection is computed once, for one row.
+    projection is computed once, for one row. Under autocast the matrix products are of its type; the state, and all
+    that is computed element by element, stays in the type that it starts in.
 
     Args:
         cell: The cell.
@@ -36,13 +37,18 @@ def unroll(
     Returns:
         The outputs, T tensors of shape (batch, hidden_size), and the state after each sample's last step.
     """
+    dtype = state[0].dtype
+
+    def project(part: Tensor) -> Projected:  # autocast leaves a product in its own dtype, and the state in its
+        return tuple(values.to(dtype) for values in cell.project(part))
+
     given = min(inputs.shape[0], steps)
     if given > 1 and inputs.stride(0) == 0:
-        projections = list(repeat(cell.project(inputs[0]), given))
+        projections = list(repeat(project(inputs[0]), given))
     else:
-        projections = list(zip(*(part.unbind(0) for part in cell.project(inputs[:given])), strict=True))
+        projections = list(zip(*(values.unbind(0) for values in project(inputs[:given])), strict=True))
     if given < steps:
-        projections += repeat(cell.project(state[0].new_zeros(1, cell.input_size)), steps - given)
+        projections += repeat(project(state[0].new_zeros(1, cell.input_size)), steps - given)
     step = cell.step if mask is None else partial(cell.step, mask=mask)
     outputs = []
     for time, projected in enumerate(projections):

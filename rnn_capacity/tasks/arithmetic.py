@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -14,7 +13,7 @@ from torchmetrics import Metric
 from rnn_capacity.cells import State
 from rnn_capacity.metrics import UNSCORED, CharactersRight, nats_per_character
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, at_least, generator
+from rnn_capacity.training import Batch, FreshTask, RecurrentModule, TaskData, at_least, generator
 
 Scored = Literal["string", "answer"]
 
@@ -29,14 +28,11 @@ SPACE, MINUS, ZERO, PLUS, EQUALS = map(CHARACTERS.index, " -0+=")
 LARGEST_LIMIT = 10**17
 """The sums' digits are computed in 64 bits."""
 
-TRAINING, VALIDATION, TEST, CONSTANT = range(4)
-"""What `generator(seed, ...)` draws."""
+CONSTANT = 3
+"""What `generator(seed, CONSTANT)` draws beside the kinds of every `FreshTask`."""
 
 CONSTANT_SAMPLES = 1 << 16
 """Samples that the constant predictor's loss is estimated from."""
-
-EVALUATION_BATCH = 1024
-"""Samples evaluated at once."""
 
 
 def spell(numbers: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,7 +97,7 @@ def additions(first: Tensor, second: Tensor, steps: int, compute_steps: int) -> 
 
 
 @dataclass(frozen=True)
-class Arithmetic(Task):
+class Arithmetic(FreshTask):
     """Sums of two integers, drawn afresh at every step, read and said one character a step.
 
     The expression starts at the first step, the answer `compute_steps` steps after its `=`; there are spaces wherever
@@ -118,7 +114,7 @@ class Arithmetic(Task):
 
     name = "arithmetic"
     headline = "cross_entropy"
-    samples = None
+    evaluation_batch = 1024
     input_size = len(CHARACTERS)
     output_size = len(ANSWER_CHARACTERS)
 
@@ -165,10 +161,10 @@ class Arithmetic(Task):
             )
 
     def draw(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Additions: the codes read, (samples, T), and those to be said, (samples, T), UNSCORED where none counts."""
+        """Additions: codes read, (samples, T, 1), and those to be said, (samples, T), UNSCORED where none counts."""
         operands = torch.randint(-self.operand_limit, self.operand_limit + 1, (2, samples), generator=random)
         read, said, answer = additions(operands[0], operands[1], self.steps, self.compute_steps)
-        return read, said if self.scored == "string" else said.masked_fill(~answer, UNSCORED)
+        return read.unsqueeze(2), said if self.scored == "string" else said.masked_fill(~answer, UNSCORED)
 
     @cached_property
     def constant(self) -> tuple[float, float]:
@@ -189,10 +185,6 @@ class Arithmetic(Task):
     def constant_loss(self) -> float:
         """Nats per character of the best distribution for each step."""
         return self.constant[0]
-
-    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
-        """Fresh samples for every step, and the two sets of evaluation; the inputs are codes, whatever the dtype."""
-        return ArithmeticSource(self, device, rank, world_size)
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
@@ -217,41 +209,6 @@ class Arithmetic(Task):
         """What `constant` says, which is no sum."""
         loss, right = self.constant
         return {"cross_entropy": loss, "characters_right": right, "exact_match": 0.0}
-
-
-class ArithmeticSource(Source):
-    """The samples on one device, for one of several processes.
-
-    Args:
-        task: The task.
-        device: Where the samples go.
-        rank: This process; it has every `world_size`-th sample of a batch.
-        world_size: Processes.
-    """
-
-    def __init__(self, task: Arithmetic, device: torch.device, rank: int, world_size: int) -> None:
-        self.task = task
-        self.device = device
-        self.share = slice(rank, None, world_size)
-        count = task.evaluation_samples
-        self.sets = {"val": self._samples(count, VALIDATION), "test": self._samples(count, TEST)}
-
-    def _samples(self, count: int, *purpose: int) -> Batch:
-        read, said = self.task.draw(count, generator(self.task.seed, *purpose))
-        inputs = read[self.share].unsqueeze(2)
-        return Batch(inputs.to(self.device), said[self.share].to(self.device), count)
-
-    def batch(self, step: int) -> Batch:
-        """Sums that no other step has but by chance."""
-        return self._samples(self.task.batch_size, TRAINING, step)
-
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """The split's own sums, the same at every call."""
-        whole = self.sets[split]
-        for inputs, targets in zip(
-            torch.split(whole.inputs, EVALUATION_BATCH), torch.split(whole.targets, EVALUATION_BATCH), strict=True
-        ):
-            yield Batch(inputs, targets, whole.size)
 
 
 class ArithmeticData(TaskData):

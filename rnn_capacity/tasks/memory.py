@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,23 +13,16 @@ from torchmetrics import Metric
 from rnn_capacity.cells import State
 from rnn_capacity.metrics import Reconstruction
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, at_least, generator
+from rnn_capacity.training import Batch, FreshTask, RecurrentModule, TaskData, at_least
 
 Show = Literal["first", "every"]
 
-TRAIN, VALIDATION, TEST = range(3)
-"""What `generator(seed, ...)` draws; TRAIN with the optimizer step."""
-
-EVALUATION_BATCH = 8192
-"""Samples evaluated at once."""
-
 
 @dataclass(frozen=True)
-class Memory(Task):
+class Memory(FreshTask):
     """Uniform values of variance 1, to be read back after some steps; the loss is the squared error.
 
-    Every optimizer step draws its samples afresh, so there is nothing to learn by heart: what is measured is what the
-    state carries.
+    Every optimizer step draws its samples afresh, so that what is measured is what the state carries.
 
     Raises:
         ValueError: If a field is out of range.
@@ -38,7 +30,7 @@ class Memory(Task):
 
     name = "memory"
     headline = "reals_per_unit"
-    samples = None
+    evaluation_batch = 8192
 
     input_size: int = 64
     """Values n_in of a sample, each from U(-sqrt 3, sqrt 3)."""
@@ -78,14 +70,10 @@ class Memory(Task):
         """The values' variance, 1: the best constant is zero."""
         return 1.0
 
-    def draw(self, samples: int, *purpose: int) -> Tensor:
-        """Values for one purpose, such as (TRAIN, step): (samples, input_size), on the CPU."""
-        values = torch.rand(samples, self.input_size, generator=generator(self.seed, *purpose))
-        return (2 * values - 1) * math.sqrt(3)
-
-    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
-        """The samples on a device."""
-        return MemorySource(self, device, dtype, rank, world_size)
+    def draw(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Values: inputs of one step, (samples, 1, input_size), and targets, (samples, input_size)."""
+        values = (2 * torch.rand(samples, self.input_size, generator=random) - 1) * math.sqrt(3)
+        return values.unsqueeze(1), values
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
@@ -111,40 +99,6 @@ class Memory(Task):
     def worthless(self) -> dict[str, float]:
         """Zero for every value: no reals."""
         return {"mse": 1.0, **dict.fromkeys(("dimensions_recovered", "reals_per_unit", "reals_per_state_real"), 0.0)}
-
-
-class MemorySource(Source):
-    """Samples on one device, for one of several processes.
-
-    Args:
-        task: The task.
-        device: Where the samples go.
-        dtype: Of the samples.
-        rank: This process; it has every `world_size`-th sample of a batch.
-        world_size: Processes.
-    """
-
-    def __init__(self, task: Memory, device: torch.device, dtype: torch.dtype, rank: int, world_size: int) -> None:
-        self.task = task
-        self.device = device
-        self.dtype = dtype
-        self.share = slice(rank, None, world_size)
-
-    def batch(self, step: int) -> Batch:
-        """The samples drawn for optimizer step `step`."""
-        return self._batch(self._mine(self.task.batch_size, TRAIN, step), self.task.batch_size)
-
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """The split's fixed samples; validation and test share none."""
-        samples = self.task.evaluation_samples
-        for values in torch.split(self._mine(samples, VALIDATION if split == "val" else TEST), EVALUATION_BATCH):
-            yield self._batch(values, samples)
-
-    def _mine(self, samples: int, *purpose: int) -> Tensor:
-        return self.task.draw(samples, *purpose)[self.share].to(self.device, self.dtype)
-
-    def _batch(self, values: Tensor, size: int) -> Batch:
-        return Batch(values.unsqueeze(1), values, size)
 
 
 class MemoryData(TaskData):

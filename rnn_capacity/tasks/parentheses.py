@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from torchmetrics import Metric
 from rnn_capacity.cells import State
 from rnn_capacity.metrics import Counting, counting_loss
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, at_least, generator
+from rnn_capacity.training import Batch, FreshTask, RecurrentModule, TaskData, at_least
 
 TYPES = 10
 """Bracket types; a stream of symbols for each."""
@@ -25,12 +24,6 @@ SYMBOLS = 2 * TYPES + NOISE
 
 HIGHEST = 9
 """A count is held between 0 and this."""
-
-TRAIN, VALIDATION, TEST = range(3)
-"""What `generator(seed, ...)` draws."""
-
-EVALUATION_BATCH = 500
-"""Sequences evaluated at once."""
 
 
 def draw_symbols(sequences: int, steps: int, random: torch.Generator) -> Tensor:
@@ -83,10 +76,8 @@ def count_distribution(steps: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Parentheses(Task):
+class Parentheses(FreshTask):
     """Ten independent streams of brackets and noise; the count of open brackets of each stream's type at the end.
-
-    Every optimizer step has fresh sequences; validation and test set are fixed.
 
     Raises:
         ValueError: If a field is out of range.
@@ -96,7 +87,8 @@ class Parentheses(Task):
     headline = "cross_entropy"
     input_size = TYPES * SYMBOLS
     output_size = TYPES * (HIGHEST + 1)
-    samples = None
+    evaluation_batch = 500
+    draws_by_batch = True  # a sequence takes 14 kB
 
     steps: int = 175
     """Steps T of a sequence; the last output is scored."""
@@ -119,18 +111,10 @@ class Parentheses(Task):
         """Ten times the entropy of a count, in nats."""
         return TYPES * float(torch.special.entr(count_distribution(self.steps)).sum())
 
-    def draw(self, sequences: int, purpose: int, index: int) -> tuple[Tensor, Tensor]:
-        """Batch `index` of a purpose, a pure function of these and the seed.
-
-        Returns:
-            Places of the ones among the inputs, (sequences, T, TYPES), and counts, (sequences, TYPES); int64.
-        """
-        symbols = draw_symbols(sequences, self.steps, generator(self.seed, purpose, index))
+    def draw(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Sequences: places of the ones among the inputs, (samples, T, TYPES), and counts, (samples, TYPES); int64."""
+        symbols = draw_symbols(samples, self.steps, random)
         return symbols + SYMBOLS * torch.arange(TYPES), open_brackets(symbols)
-
-    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
-        """The sequences on a device; integers, whatever the dtype."""
-        return ParenthesesSource(self, device, rank, world_size)
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
@@ -163,37 +147,6 @@ class Parentheses(Task):
     @staticmethod
     def _by_count(predictions: Tensor) -> Tensor:
         return predictions[:, -1].view(-1, TYPES, HIGHEST + 1)
-
-
-class ParenthesesSource(Source):
-    """Sequences as they are asked for, for one of several processes: drawn on the CPU, then moved.
-
-    Args:
-        task: The task.
-        device: Where the batches go.
-        rank: This process; it has every `world_size`-th sequence of a batch.
-        world_size: Processes.
-    """
-
-    def __init__(self, task: Parentheses, device: torch.device, rank: int, world_size: int) -> None:
-        self.task = task
-        self.device = device
-        self.share = slice(rank, None, world_size)
-
-    def batch(self, step: int) -> Batch:
-        """Fresh sequences."""
-        return self._share_of(self.task.batch_size, TRAIN, step, self.task.batch_size)
-
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """The split's sequences, drawn again each time: keeping them would take 14 kB each."""
-        total = self.task.evaluation_samples
-        for index, start in enumerate(range(0, total, EVALUATION_BATCH)):
-            sequences = min(EVALUATION_BATCH, total - start)
-            yield self._share_of(sequences, VALIDATION if split == "val" else TEST, index, total)
-
-    def _share_of(self, sequences: int, purpose: int, index: int, size: int) -> Batch:
-        inputs, targets = self.task.draw(sequences, purpose, index)
-        return Batch(inputs[self.share].to(self.device), targets[self.share].to(self.device), size)
 
 
 class ParenthesesData(TaskData):

@@ -1,6 +1,7 @@
 """What every task's LightningModule and LightningDataModule share."""
 
 from rnn_capacity.training.data import Calls, TaskData
+from rnn_capacity.training.fresh import FreshTask
 from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.schedules import TotalDecay
@@ -9,6 +10,7 @@ from rnn_capacity.training.task import Batch, Source, Split, Task, at_least
 __all__ = [
     "Batch",
     "Calls",
+    "FreshTask",
     "RecurrentModule",
     "Source",
     "Split",

@@ -20,6 +20,7 @@ from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budg
 from rnn_capacity.training.gradient import limit_gradient
 from rnn_capacity.training.randomness import drawing
 from rnn_capacity.training.schedules import Schedule
+from rnn_capacity.training.streams import gather_streams, share_of_streams
 from rnn_capacity.training.task import Source, Split, Task, at_least
 from rnn_capacity.training.warm_start import freeze_layers, load_weights, parameter_groups
 
@@ -242,13 +243,14 @@ class RecurrentModule(LightningModule):
         for step in range(first, min(first + self.steps_per_call, self.trainer.max_steps)):
             batch = source.batch(step)
             noise = drawing(self.device, self.seed, DROPOUT, step, self.global_rank) if self.draws_dropout else still
+            before = None if batch.fresh else state
             with noise:
-                predictions, state = self.task.predict(self.network, batch, None if batch.fresh else state)
+                predictions, state = self.task.predict(self.network, batch, before)
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
             loss = self.task.loss_per_sample(predictions, batch).sum() * (world_size / batch.size)
             optimizer.zero_grad()
-            self.manual_backward(loss)
+            self._backward(loss, carried=before is not None)
             limit_gradient(self.network, self.l2, self.clip_value, self.clip_norm)
             optimizer.step()
             if schedule is not None:
@@ -256,6 +258,19 @@ class RecurrentModule(LightningModule):
             losses.append(loss.detach())
         self.carried = state
         self._after_steps(first, torch.stack(losses))
+
+    def _backward(self, loss: Tensor, carried: bool) -> None:
+        """Compute the gradient. From a carried state on, the learned initial state has none.
+
+        Several processes wait for the gradient of every parameter: there it is zero, and taken away again, since an
+        optimizer goes on moving what has a gradient.
+        """
+        unused = list(self.network.stack.initial_states) if carried and self.trainer.world_size > 1 else []
+        for start in unused:
+            loss = loss + 0 * start.sum()
+        self.manual_backward(loss)
+        for start in unused:
+            start.grad = None
 
     def _after_steps(self, first: int, shares: Tensor) -> None:
         """Log the mean loss of the call's steps, and stop the run if one of them diverged.
@@ -321,12 +336,7 @@ class RecurrentModule(LightningModule):
         checkpoint["diverged_at"] = self.diverged_at
         checkpoint["max_steps"] = self.trainer.max_steps
         checkpoint["alphabet"] = self.task.alphabet
-        carried = self.carried or []
-        # every process goes on from its own streams
-        checkpoint["carried"] = [
-            [cast(Tensor, self.all_gather(part)).reshape(self.trainer.world_size, *part.shape) for part in layer]
-            for layer in carried
-        ]
+        checkpoint["carried"] = gather_streams(self, self.carried) if self.carried else []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up where the checkpoint's run was."""
@@ -334,8 +344,7 @@ class RecurrentModule(LightningModule):
         self.loaded_step = checkpoint.get("global_step", 0)
         carried = checkpoint.get("carried")
         if carried and self._trainer is not None:
-            rank = self.trainer.global_rank
-            self.carried = [tuple(part[rank].to(self.device) for part in layer) for layer in carried]
+            self.carried = share_of_streams(self, carried)
 
     @property
     def steps_trained(self) -> int:

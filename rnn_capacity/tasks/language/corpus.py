@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,9 @@ from tqdm import tqdm
 TEXT8_URL = "https://mattmahoney.net/dc/text8.zip"
 TEXT8_SHA256 = "a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232"
 TEXT8_ALPHABET = " abcdefghijklmnopqrstuvwxyz"
+
+NOT_IN_TRAINING = "the training part has no such character (see data.unknown)"
+"""Said of a file's later parts, the one case where another symbol may stand for a character."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,10 @@ class Corpus:
         """The training part."""
         return self.indices[: self.bounds[0]]
 
+    @cached_property
     def unigram_entropy(self) -> float:
         """Nats per character of the training part's letter frequencies."""
-        counts = torch.bincount(self.train.long(), minlength=len(self.alphabet)).double()
+        counts = torch.bincount(self.train, minlength=len(self.alphabet)).double()
         share = counts[counts > 0] / counts.sum()
         return float(-(share * share.log()).sum())
 
@@ -94,14 +99,20 @@ def read_text(path: str) -> str:
     except OSError as error:
         raise ValueError(f"path: {path!r} given, which cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"path: {path!r} given, which is not UTF-8 ({error})") from error
+        # a UnicodeDecodeError is a ValueError, too, and the first of a chain is what the command line reports
+        raise ValueError(f"path: {path!r} given, which is not UTF-8 ({error})") from None
     if not text:
         raise ValueError(f"path: {path!r} given, which is empty")
     return text
 
 
 def corpus_of(
-    text: str, shares: tuple[float, float], alphabet: str | None = None, unknown: str | None = None
+    text: str,
+    shares: tuple[float, float],
+    alphabet: str | None = None,
+    unknown: str | None = None,
+    argument: str = "path",
+    lacking: str = NOT_IN_TRAINING,
 ) -> Corpus:
     """A text as a corpus.
 
@@ -110,14 +121,16 @@ def corpus_of(
         shares: Of the validation and the test part.
         alphabet: The symbols; None is the characters of the training part, in the order of their numbers.
         unknown: A symbol that stands for characters outside the alphabet.
+        argument: What the text was given as, for the message.
+        lacking: What is said of a character outside the alphabet.
 
     Raises:
         ValueError: If a part gets no character, or a character is outside the alphabet and nothing stands for it.
     """
-    bounds = bounds_of(len(text), *shares)
+    bounds = bounds_of(len(text), *shares, argument)
     if alphabet is None:
         alphabet = "".join(map(chr, np.unique(code_points(text[: bounds[0]] + (unknown or "")))))
-    return Corpus(encode(text, alphabet, "path", unknown), alphabet, bounds)
+    return Corpus(encode(text, alphabet, argument, lacking, unknown), alphabet, bounds)
 
 
 def code_points(text: str) -> NDArray[np.unsignedinteger]:
@@ -127,13 +140,14 @@ def code_points(text: str) -> NDArray[np.unsignedinteger]:
     return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
 
 
-def encode(text: str, alphabet: str, argument: str, unknown: str | None = None) -> Tensor:
+def encode(text: str, alphabet: str, argument: str, lacking: str, unknown: str | None = None) -> Tensor:
     """Indices of a text's characters.
 
     Args:
         text: The text.
         alphabet: The symbols.
         argument: What the text was given as, for the message.
+        lacking: What the message says of characters outside the alphabet.
         unknown: A symbol that stands for every character outside the alphabet.
 
     Returns:
@@ -152,7 +166,7 @@ def encode(text: str, alphabet: str, argument: str, unknown: str | None = None) 
     if strange.any():
         if unknown is None:
             names = ", ".join(repr(chr(code)) for code in np.unique(codes[strange])[:10])
-            raise ValueError(f"{argument}: {names} given, the training part has no such character (see data.unknown)")
+            raise ValueError(f"{argument}: {names} given, {lacking}")
         indices[strange] = alphabet.index(unknown)
     return torch.from_numpy(indices)
 

@@ -9,9 +9,9 @@ from typing import Literal, cast
 
 import torch
 
-from rnn_capacity.tasks.language.corpus import TEXT8_ALPHABET, Corpus, bounds_of, corpus_of, encode, read_text, text8
+from rnn_capacity.tasks.language.corpus import TEXT8_ALPHABET, Corpus, bounds_of, corpus_of, read_text, text8
 from rnn_capacity.tasks.language.markov import MarkovLanguage
-from rnn_capacity.tasks.language.sampling import check_sampling, sample_text
+from rnn_capacity.tasks.language.sampling import check_sampling, encode_prompt, sample_text
 from rnn_capacity.tasks.language.task import Language, Order
 from rnn_capacity.training import Calls, RecurrentModule, TaskData
 
@@ -107,7 +107,9 @@ class LanguageData(TaskData):
             text = torch.from_numpy(self.language.text(self.length))
             return Corpus(text, self.language.alphabet, bounds, self.language.entropy_rate)
         if self.path is None:
-            return corpus_of(read_text(str(text8(self.cache, self.download))), self.shares, TEXT8_ALPHABET)
+            path = text8(self.cache, self.download)
+            other = f"which text8 does not have: {path} is another file"
+            return corpus_of(read_text(str(path)), self.shares, TEXT8_ALPHABET, argument="corpus", lacking=other)
         return corpus_of(read_text(self.path), self.shares, unknown=self.unknown)
 
     @property
@@ -123,7 +125,7 @@ class LanguageData(TaskData):
 
     def predict_dataloader(self) -> Calls:
         """One call, which goes on from the prompt."""
-        encode(self.prompt, self.corpus.alphabet, "prompt")
+        encode_prompt(self.prompt, self.corpus.alphabet)
         return Calls(1)
 
 

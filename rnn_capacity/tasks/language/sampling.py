@@ -39,7 +39,7 @@ def sample_text(
     check_sampling(prompt, length, temperature, top_k)
     random = torch.Generator().manual_seed(seed)
     device = next(network.parameters()).device
-    read = encode(prompt, alphabet, "prompt").long().to(device)
+    read = encode_prompt(prompt, alphabet).to(device)
     logits, state = network(read.view(1, -1, 1), warmup=len(read) - 1)
     added = []
     for _ in range(length):
@@ -58,6 +58,15 @@ def draw(logits: Tensor, temperature: float, top_k: int | None, random: torch.Ge
     # the largest is 0 and float64 holds it, so that no temperature makes a chance of inf - inf
     chances = ((logits - logits.max()).double() / temperature).softmax(0)
     return torch.multinomial(chances, 1, generator=random)
+
+
+def encode_prompt(prompt: str, alphabet: str) -> Tensor:
+    """Indices of a prompt's characters, (characters,), int64.
+
+    Raises:
+        ValueError: If a character is outside the alphabet.
+    """
+    return encode(prompt, alphabet, "prompt", "the network's alphabet has no such character").long()
 
 
 def check_sampling(

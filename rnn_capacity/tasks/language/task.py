@@ -69,6 +69,8 @@ class Language(Task):
         at_least(0, seed=self.seed)
         if not 0 <= self.warmup < self.steps:
             raise ValueError(f"warmup: {self.warmup} given, 0 to steps - 1 = {self.steps - 1} allowed")
+        if not self.corpus.unigram_entropy > 0:
+            raise ValueError("corpus: a training part of one symbol alone given, at least two needed")
         length = len(self.corpus.train)
         needed = self.steps if self.order == "pointers" else self.steps * self.batch_size
         if length <= needed:
@@ -102,7 +104,7 @@ class Language(Task):
     @property
     def constant_loss(self) -> float:
         """Entropy of the training part's letter frequencies, in nats."""
-        return self.corpus.unigram_entropy()
+        return self.corpus.unigram_entropy
 
     def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
         """The text on a device."""

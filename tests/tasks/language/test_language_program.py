@@ -110,7 +110,7 @@ def test_a_file_of_ones_own_is_read(runner: Runner, capsys: pytest.CaptureFixtur
     assert set(text) <= set("übers Meer, ☃ und zurück.\n")
 
 
-def test_a_text_that_cannot_be_read_is_one_line_and_no_run(
+def test_a_text_that_is_not_there_is_one_line_and_no_run(
     runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for path, says in ((tmp_path / "missing.txt", "No such file"), (tmp_path, "cannot be read")):
@@ -119,6 +119,37 @@ def test_a_text_that_cannot_be_read_is_one_line_and_no_run(
         assert says in line
     line = refusal(capsys, "fit", *TOY, "--data.corpus=text8", f"--data.cache_dir={tmp_path}", *runner.quiet())
     assert "data.download true" in line
+    assert not runner.runs()
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "says"),
+    [
+        (b"", [], "path: '{path}' given, which is empty"),
+        (b"abc", [], "path: 3 characters given, too few for three parts"),
+        (b"ab\xff" * 50, [], "path: '{path}' given, which is not UTF-8 ("),
+        (b"a" * 100, [], "corpus: a training part of one symbol alone given, at least two needed"),
+        (b"ab" * 50 + b"c", [], "path: 'c' given, the training part has no such character (see data.unknown)"),
+        (b"ab" * 50, ["--data.steps=80"], "steps: 80 given with batch_size 16, a training part of 80 characters has"),
+        (b"ab" * 50, ["--data.order=streams"], "steps: 12 given with batch_size 16, a training part of 80 characters"),
+        (b"ab" * 50, ["--data.warmup=12"], "warmup: 12 given, 0 to steps - 1 = 11 allowed"),
+    ],
+)
+def test_a_text_that_cannot_be_learnt_is_one_line_and_no_run(
+    content: bytes, options: list[str], says: str, runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_bytes(content)
+    line = refusal(capsys, "fit", *TOY, f"--data.path={path}", *options, *runner.quiet())
+    assert line.startswith(says.format(path=path))
+    assert not runner.runs()
+
+
+def test_a_language_whose_entropy_rate_cannot_be_had_is_one_line_and_no_run(
+    runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refusal(capsys, "fit", *TOY, "--data.concentration=0.05", "--data.characters=5", *runner.quiet())
+    assert line.startswith("concentration: 0.05 given, ")
     assert not runner.runs()
 
 
@@ -131,3 +162,20 @@ def test_a_text_with_another_alphabet_of_the_same_size_is_refused(
     trained = runner("fit", *TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a")
     options = ["--ckpt_path", last(trained), f"--data.path={tmp_path / 'other'}", "--data.prompt=w"]
     assert "'abcd'" in refusal(capsys, command, *options, *runner.quiet())
+
+
+def test_a_run_on_another_text_is_no_resumed_run_but_begins_from_its_weights(
+    runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for name, symbols in (("one", "abcd"), ("other", "cdef")):
+        (tmp_path / name).write_text(symbols * 300)
+    trained = runner("fit", *TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a")
+    other = [*TOY, f"--data.path={tmp_path / 'other'}", "--data.prompt=c"]
+    line = refusal(capsys, "fit", *other, "--ckpt_path", last(trained), *runner.quiet())
+    assert line.startswith(f"data.path: '{tmp_path / 'other'}' given, {last(trained)} was trained with")
+    (tmp_path / "one").write_text("wxyz" * 300)
+    same = [*TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a"]
+    line = refusal(capsys, "fit", *same, "--ckpt_path", last(trained), *runner.quiet())
+    assert line.startswith(f"data.alphabet: 'wxyz' given, {last(trained)} was trained with 'abcd'")
+    tuned = runner("fit", *other, "--model.init_from", last(trained), "--trainer.max_steps=20")
+    assert tuned["steps"] == 20

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -40,6 +41,86 @@ def test_entropy_rate_is_that_of_the_dense_transition_matrix(language: MarkovLan
     )
     assert 0 < expected < math.log2(language.characters)
     assert language.entropy_rate == pytest.approx(expected, rel=1e-9)
+
+
+def transitions(language: MarkovLanguage) -> NDArray[np.float64]:
+    """The chance of each context after each, (V^order, V^order)."""
+    contexts = language.characters**language.order
+    matrix = np.zeros((contexts, contexts))
+    for row, column in product(range(contexts), range(language.characters)):
+        matrix[row, (row * language.characters + column) % contexts] += language.successors[row, column]
+    return matrix
+
+
+def exact_entropy_rate(language: MarkovLanguage) -> float:
+    """By Gaussian elimination in fractions, which loses no digit however small a chance is."""
+    matrix = [[Fraction(chance) for chance in row] for row in transitions(language).tolist()]
+    contexts = len(matrix)
+    for last in range(contexts - 1, 0, -1):  # the chain as seen while it is not in the last context
+        for row in matrix[:last]:
+            via = row[last] / sum(matrix[last][:last])
+            row[:last] = [chance + via * other for chance, other in zip(row, matrix[last][:last], strict=False)]
+            row[last] = via
+    share = [Fraction(1)]
+    for context in range(1, contexts):
+        share.append(sum((share[row] * matrix[row][context] for row in range(context)), Fraction(0)))
+    entropies = -(language.successors * np.log2(language.successors)).sum(1)
+    weighted = sum(part * Fraction(entropy) for part, entropy in zip(share, entropies.tolist(), strict=True))
+    return float(weighted / sum(share))
+
+
+@pytest.mark.parametrize("concentration", [1.0, 0.1, 0.01, 0.005])
+@pytest.mark.parametrize(("characters", "order"), [(2, 1), (5, 1), (3, 2), (2, 3), (9, 1)])
+def test_entropy_rate_is_exact_or_refused_where_a_text_does_not_show_it(
+    characters: int, order: int, concentration: float
+) -> None:
+    refused = {}
+    for seed in range(6):
+        language = MarkovLanguage(characters, order, concentration, seed)
+        try:
+            rate = language.entropy_rate
+        except ValueError as error:
+            refused[language] = str(error)
+        else:
+            assert rate == pytest.approx(exact_entropy_rate(language), rel=1e-9)
+    assert len(refused) <= (0 if concentration == 1 else 4)
+    for language, message in refused.items():
+        assert message.startswith(f"concentration: {concentration:g} given")
+        assert f"language_seed {language.seed}" in message
+        lazy = sorted(abs(1 + np.linalg.eigvals(transitions(language))) / 2)
+        assert lazy[-2] > 1 - 1e-3  # what is left of the start, by which it shrinks at each character
+
+
+@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("concentration", [1.0, 0.1, 0.02])
+def test_entropy_rate_of_a_large_language_is_that_of_shares_that_stay_as_they_are(
+    order: int, concentration: float
+) -> None:
+    language = MarkovLanguage(9, order, concentration, seed=1)
+    matrix = transitions(language)
+    system = np.vstack((matrix.T - np.eye(len(matrix)), np.ones(len(matrix))))
+    shares = np.linalg.lstsq(system, np.append(np.zeros(len(matrix)), 1.0), rcond=None)[0]
+    expected = -(shares @ (language.successors * np.log2(language.successors)).sum(1))
+    assert language.entropy_rate == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_language_that_goes_in_circles_has_the_rate_of_its_rare_departures() -> None:
+    rare = 1e-9
+    language = MarkovLanguage(3, 1)
+    circle = np.full((3, 3), rare) + (1 - 3 * rare) * np.eye(3)[[1, 2, 0]]
+    language.__dict__["successors"] = circle  # where the property keeps its value
+    chance = 1 - 2 * rare
+    expected = -chance * math.log1p(-2 * rare) / math.log(2) - 2 * rare * math.log2(rare)
+    assert language.entropy_rate == pytest.approx(expected, rel=1e-8)
+
+
+def test_two_languages_in_one_have_no_rate() -> None:
+    language = MarkovLanguage(4, 1, 0.5, seed=3)
+    language.__dict__["successors"] = np.kron(np.eye(2), np.array([[0.9, 0.1], [0.5, 0.5]])) + 1e-300
+    with pytest.raises(
+        ValueError, match=r"^concentration: 0\.5 given, the language of language_seed 3 does not forget"
+    ):
+        _ = language.entropy_rate
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -104,6 +185,7 @@ def test_the_corpus_has_the_languages_letters_and_entropy_rate(characters: int) 
         ({"order": 4}, "order: 4"),
         ({"concentration": 0.0}, "concentration: 0"),
         ({"concentration": float("nan")}, "concentration: nan"),
+        ({"concentration": float("inf")}, "concentration: inf"),
     ],
 )
 def test_a_language_that_cannot_be_is_refused(arguments: dict[str, int | float], named: str) -> None:

@@ -114,6 +114,16 @@ def test_what_cannot_be_sampled_is_refused(
         sample_text(network("rnn"), ALPHABET, **{"prompt": "a", "length": 3, **arguments})
 
 
+def test_a_prompt_outside_the_alphabet_is_refused_whatever_stands_for_unknown_characters(
+    network: Callable[[str], RecurrentNetwork],
+) -> None:
+    message = r"^prompt: .*'x'.* given, the network's alphabet has no such character$"
+    with pytest.raises(ValueError, match=message):
+        sample_text(network("rnn"), ALPHABET, "axz", 3)
+    with pytest.raises(ValueError, match=message):
+        LanguageData(characters=2, language_order=1, length=100, prompt="zx", unknown="z").predict_dataloader()
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -1,12 +1,10 @@
-"""What a run shows and writes: the progress bar, config.yaml, summary.json and the final table."""
+"""What a run writes: its config, its final figures, and what they depend on."""
 
 from __future__ import annotations
 
 import json
-import os
 import platform
 import subprocess
-import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -14,22 +12,11 @@ from typing import Any
 
 import yaml
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import TQDMProgressBar
-from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
-from rich.console import Console
-from rich.table import Table
 
-LABELS = {
-    "accuracy": "share right",
-    "bits_per_parameter": "bits per parameter (accuracy)",
-    "likelihood_bits_per_parameter": "bits per parameter (likelihood)",
-}
-"""Summary keys that the table calls by another name than their own words."""
-
-BESIDE = ("seeds", "versions", "commit")
-"""Summary keys that are left to summary.json."""
+from rnn_capacity.callbacks.table import show
+from rnn_capacity.training import RecurrentModule, Task
 
 
 class RunRecord(SaveConfigCallback):
@@ -45,24 +32,41 @@ class RunRecord(SaveConfigCallback):
         self.started = 0.0
         self.seconds = 0.0
 
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+    def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Start the clock; open the run directory unless this trainer has."""
         self.started = time.perf_counter()
         if trainer.is_global_zero and not self.already_saved:
             self.save_config(trainer, pl_module, stage)
             self.already_saved = True
 
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the whole config to the run directory, and give it to the loggers that keep one."""
+    def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        """Write the whole config to the run directory, and give it to the loggers that keep one, with the sizes."""
+        config = self.config.clone()
+        config.pop("run", None)  # it is to run again, in a directory of its own
+        text = self.parser.dump(config, skip_none=False)
+        task = trainer.datamodule.task  # type: ignore[attr-defined]  # set undeclared by Lightning
         for logger in trainer.loggers:
             if isinstance(logger, CSVLogger):
-                self.parser.save(self.config, os.path.join(logger.log_dir, "config.yaml"), skip_none=False)
+                directory = Path(logger.log_dir)
+                directory.mkdir(parents=True, exist_ok=True)
+                write_whole(directory / "config.yaml", text)
             else:
-                logger.log_hyperparams(yaml.safe_load(self.parser.dump(self.config, skip_none=False)))
+                logger.log_hyperparams({**yaml.safe_load(text), **sizes(pl_module, task)})
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Add the training's seconds."""
-        self.seconds += time.perf_counter() - self.started
+        now = time.perf_counter()
+        self.seconds += now - self.started
+        self.started = now
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Keep the seconds so far."""
+        checkpoint["seconds"] = self.seconds + time.perf_counter() - self.started
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """A run that goes on counts all its seconds."""
+        if trainer.state.fn == "fit":
+            self.seconds = checkpoint.get("seconds", 0.0)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the final figures."""
@@ -89,49 +93,8 @@ class RunRecord(SaveConfigCallback):
         show(summary, directory)
 
 
-class RunProgressBar(TQDMProgressBar):
-    """Counts optimizer steps, since Lightning's own bar would count calls of several."""
-
-    def init_train_tqdm(self) -> Tqdm:
-        """The run's bar; a log file gets a line now and then."""
-        bar = super().init_train_tqdm()
-        bar.mininterval = 0.1 if sys.stdout.isatty() else 10.0
-        return bar
-
-    def init_validation_tqdm(self) -> Tqdm:
-        """No bar of its own: a validation is one call."""
-        return Tqdm(disable=True)
-
-    def init_test_tqdm(self) -> Tqdm:
-        """No bar of its own: a test is one call."""
-        return Tqdm(disable=True)
-
-    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The metrics marked for the bar, without the run's number."""
-        metrics = super().get_metrics(trainer, pl_module)
-        metrics.pop("v_num", None)
-        return metrics
-
-    def on_train_epoch_start(self, trainer: Trainer, *_: Any) -> None:
-        """One bar for the run."""
-        self.train_progress_bar.reset(total=trainer.max_steps)
-        self.train_progress_bar.set_description("Training")
-
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Move to the optimizer steps made."""
-        bar = self.train_progress_bar
-        bar.set_postfix(self.get_metrics(trainer, pl_module), refresh=False)
-        bar.update(trainer.global_step - bar.n)
-
-
-def summarize(module: Any, seconds: float) -> dict[str, Any]:
-    """The content of summary.json.
-
-    Args:
-        module: A `RecurrentModule` whose final evaluation is done.
-        seconds: Wall time of training and evaluation.
-    """
-    task = module.task
+def sizes(module: RecurrentModule, task: Task) -> dict[str, Any]:
+    """What a run trains, and on how much; known before it begins."""
     return {
         "task": task.name,
         "cell": module.cell,
@@ -139,6 +102,19 @@ def summarize(module: Any, seconds: float) -> dict[str, Any]:
         "units": module.hidden_size,
         "parameters": module.parameters_total,
         "samples": task.samples,
+    }
+
+
+def summarize(module: RecurrentModule, seconds: float) -> dict[str, Any]:
+    """The content of summary.json.
+
+    Args:
+        module: A module whose final evaluation is done.
+        seconds: Wall time of training and evaluation.
+    """
+    task = module.task
+    return {
+        **sizes(module, task),
         "steps": module.steps_trained,
         **module.latest,
         **({f"val_{task.headline}": module.measured["val"][task.headline]} if "val" in task.final_splits else {}),
@@ -156,7 +132,7 @@ def summarize(module: Any, seconds: float) -> dict[str, Any]:
 
 def commit() -> str | None:
     """The commit that this package's source is checked out at; None where it is not a checkout."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     try:
         for command in (["ls-files", "--error-unmatch", "__init__.py"], ["rev-parse", "HEAD"]):
             done = subprocess.run(["git", *command], cwd=here, capture_output=True, text=True, check=True)
@@ -170,27 +146,3 @@ def write_whole(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
-
-
-def readable(value: bool | int | float | str) -> str:
-    """A figure as people read it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.4f}"
-    return f"{value:,}" if isinstance(value, int) else value
-
-
-def show(summary: dict[str, Any], directory: Path | None) -> None:
-    """Print the summary as a table, and where the run is."""
-    table = Table(title=str(summary["task"]).replace("_", " "), show_header=False)
-    table.add_column(justify="left")
-    table.add_column(justify="right")
-    for key, value in summary.items():
-        if key in BESIDE or key == "task" or value is None:
-            continue
-        table.add_row(LABELS.get(key, key.replace("_", " ")), readable(value))
-    console = Console(soft_wrap=True)
-    console.print(table)
-    if directory is not None:
-        console.print(f"run: {directory}", highlight=False)

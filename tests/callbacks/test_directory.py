@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnn_capacity.callbacks import RunLogger, checkpoint_of, given_name, new_name
+from rnn_capacity.cli import main
+from tests.program import Runner
+
+Toy = Callable[..., list[str]]
+
+MEASURED = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss", "steps")
+INTERRUPTED = [
+    "--trainer.callbacks=tests.wandb_callbacks.Signalled",
+    "--trainer.callbacks.step=40",
+    "--trainer.callbacks.name=SIGUSR1",
+]
+
+
+def fit(runner: Runner, *options: str) -> int:
+    """Train; the exit code."""
+    try:
+        main(["fit", *options, *runner.quiet()])
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def steps(run: Path, figure: str) -> list[int]:
+    with (run / "metrics.csv").open() as file:
+        return [int(row["step"]) for row in csv.DictReader(file) if row[figure]]
+
+
+def test_a_named_run_goes_on_to_where_the_whole_run_ends(
+    runner: Runner, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*toy(), "--data.batch_size=50", "--model.recurrent_dropout=0.2"]
+    whole = Runner(tmp_path / "whole")("fit", *options)
+    monkeypatch.setenv("JOB", "7")
+    run = runner.root / "random_mapping" / "job-7"
+    assert fit(runner, *options, *INTERRUPTED, "--run=job-$JOB") == 75
+    assert steps(run, "train/loss") == [20, 40]
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    torch.save({**checkpoint, "seconds": checkpoint["seconds"] + 1000}, run / "checkpoints" / "last.ckpt")
+    assert fit(runner, *options, *INTERRUPTED, "--run=job-$JOB") == 0
+    summary = json.loads((run / "summary.json").read_text())
+    assert {key: summary[key] for key in MEASURED} == {key: whole[key] for key in MEASURED}
+    assert 1000 < summary["seconds"] < 1100
+    assert steps(run, "train/loss") == steps(run, "val/accuracy") == [20, 40, 60]
+    assert steps(run, "final/accuracy") == [60]
+
+
+def test_the_config_of_a_named_run_runs_again_in_a_directory_of_its_own(runner: Runner, toy: Toy) -> None:
+    assert fit(runner, *toy(), "--run=first") == 0
+    first = runner.root / "random_mapping" / "first"
+    again = runner("fit", "--config", first / "config.yaml")
+    summary = json.loads((first / "summary.json").read_text())
+    assert again["run"] != first
+    assert {key: again[key] for key in MEASURED} == {key: summary[key] for key in MEASURED}
+    assert runner("validate", "--ckpt_path", first / "checkpoints" / "last.ckpt")["loss"] == summary["loss"]
+
+
+def test_what_cannot_go_on_is_refused_in_one_line(
+    runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOWHERE", raising=False)
+    assert fit(runner, *toy(), "--run=done") == 0
+    assert fit(runner, *toy(), *INTERRUPTED, "--run=begun") == 75
+    checkpoint = runner.root / "random_mapping" / "done" / "checkpoints" / "last.ckpt"
+    capsys.readouterr()
+    for options, words in (
+        (["--run=done"], ["run: 'done' given", "finished"]),
+        (["--run=a/b"], ["run: 'a/b' given", "one folder"]),
+        (["--run=.."], ["run: '..' given", "one folder"]),
+        (["--run="], ["run: '' given", "one folder"]),
+        (["--run=$NOWHERE"], ["run: '$NOWHERE' given", "environment"]),
+        (["--run=new", f"--ckpt_path={checkpoint}"], ["run: 'new' given with ckpt_path"]),
+        (["--run=new", "--trainer.logger=false"], ["run: 'new' given", "writes nothing"]),
+        (["--run=begun", "--model.optimizer.lr=0.5"], ["model.optimizer.init_args.lr: 0.5 given", "begun", "0.003"]),
+    ):
+        assert fit(runner, *toy(), *options) == 2
+        line = capsys.readouterr().err
+        assert line.startswith("rnn-capacity: error: ")
+        assert line.count("\n") == 1
+        for word in words:
+            assert word in line
+
+
+def test_a_run_that_has_no_checkpoint_yet_begins(tmp_path: Path) -> None:
+    assert checkpoint_of(tmp_path / "new") is None
+    (tmp_path / "checkpoints").mkdir()
+    assert checkpoint_of(tmp_path) is None
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    assert checkpoint_of(tmp_path) == tmp_path / "checkpoints" / "last.ckpt"
+    (tmp_path / "summary.json").touch()
+    with pytest.raises(ValueError, match="finished"):
+        checkpoint_of(tmp_path)
+
+
+def test_names_are_filled_in_and_new_ones_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB", "7")
+    assert given_name("a-${JOB}-$JOB") == "a-7-7"
+    assert len({new_name() for _ in range(100)}) == 100
+
+
+def test_a_logger_adds_to_the_metrics_that_are_there(tmp_path: Path) -> None:
+    for figures in ({"a": 1.0}, {"b": 2.0}, {"a": 3.0, "b": 4.0}):
+        logger = RunLogger(str(tmp_path), "task", "name")
+        logger.log_metrics(figures, step=5)
+        logger.save()
+    with (tmp_path / "task" / "name" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["a"], row["b"]) for row in rows] == [("1.0", ""), ("", "2.0"), ("3.0", "4.0")]
+    assert {row["step"] for row in rows} == {"5"}

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.program import Runner
+
+Toy = Callable[..., list[str]]
+
+MEASURED = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss", "steps")
+
+
+def signalled(step: int, name: str, **more: int) -> list[str]:
+    """The options that send a run a signal after so many steps."""
+    arguments = {"step": step, "name": name, **more}
+    callback = "--trainer.callbacks=tests.wandb_callbacks.Signalled"
+    return [callback, *(f"--trainer.callbacks.{key}={value}" for key, value in arguments.items())]
+
+
+def saved(runner: Runner) -> dict[str, Any]:
+    """The last checkpoint of the only run."""
+    (run,) = runner.runs()
+    checkpoint: dict[str, Any] = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    return checkpoint
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGUSR1", 75), ("SIGINT", 130)])
+def test_a_signal_ends_a_run_at_a_whole_call_with_a_checkpoint(
+    name: str, code: int, runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
+    with pytest.raises(SystemExit) as stop:
+        runner("fit", *toy(), *signalled(40, name), "--trainer.val_check_interval=3")
+    assert stop.value.code == code
+    assert capsys.readouterr().err == f"rnn-capacity: {name} after 40 optimizer steps\n"
+    assert saved(runner)["global_step"] == 40
+    assert not (runner.runs()[0] / "summary.json").exists()
+    assert {number: signal.getsignal(number) for number in before} == before
+
+
+def test_a_preemption_counts_above_a_stop(runner: Runner, toy: Toy) -> None:
+    both = ["--trainer.callbacks+=tests.wandb_callbacks.Signalled", "--trainer.callbacks.step=20"]
+    with pytest.raises(SystemExit) as stop:
+        runner("fit", *toy(), *signalled(20, "SIGUSR1"), *both, "--trainer.callbacks.name=SIGTERM")
+    assert stop.value.code == 75
+
+
+def test_a_second_interrupt_does_not_wait(runner: Runner, toy: Toy) -> None:
+    with pytest.raises(SystemExit) as stop:
+        runner("fit", *toy(), *signalled(20, "SIGINT", times=2))
+    assert stop.value.code == 1  # Lightning's
+
+
+def test_a_signal_in_the_last_call_leaves_the_run_its_final_figures(runner: Runner, toy: Toy) -> None:
+    whole = runner("fit", *toy())
+    told = runner("fit", *toy(), *signalled(60, "SIGUSR1"))
+    assert {key: told[key] for key in MEASURED} == {key: whole[key] for key in MEASURED}
+
+
+def test_one_process_is_told_both_stop_and_both_go_on(runner: Runner, toy: Toy, tmp_path: Path) -> None:
+    options = [*toy(), "--trainer.precision=64-true"]  # float32 would tell the order of a sum
+    whole = runner("fit", *options)
+    together = Runner(tmp_path / "together")
+    devices = ["--trainer.strategy=ddp", "--trainer.devices=2", "--trainer.accelerator=cpu", "--run=told"]
+    told = [*options, *devices, *together.quiet(), *signalled(40, "SIGUSR1", rank=1)]
+    command = [sys.executable, "-m", "rnn_capacity", "fit", *told]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 75, done.stderr
+    assert done.stderr.count("SIGUSR1 after 40 optimizer steps") == 1
+    assert saved(together)["global_step"] == 40
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((together.runs()[0] / "summary.json").read_text())
+    assert {key: summary[key] for key in MEASURED} == pytest.approx({key: whole[key] for key in MEASURED}, rel=1e-4)

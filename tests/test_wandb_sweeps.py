@@ -1,0 +1,65 @@
+"""The sweep files that are shipped: `wandb sweep` takes them, and the program takes what an agent makes of them.
+
+How W&B samples them is not seen here; `wandb_backend` takes the middle of each range.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rnn_capacity.cli import main
+from rnn_capacity.metrics import optimum
+from tests.program import CONFIGS
+from tests.wandb_backend import Backend, sample
+from tests.wandb_machine import Machine
+
+SWEEPS = sorted((CONFIGS / "sweeps").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_a_shipped_sweep_is_registered_as_it_is(path: Path, tmp_path: Path) -> None:
+    with Backend() as backend, Machine(tmp_path, backend) as machine:
+        assert machine.finish("wandb", "sweep", path) == 0
+    assert backend.unknown == []
+    sweep = yaml.safe_load(path.read_text())
+    assert backend.sweep.keys() == sweep.keys()
+    assert backend.sweep["command"] == sweep["command"]
+    assert backend.sweep["parameters"].keys() == sweep["parameters"].keys()
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("trial", range(3))
+def test_the_program_takes_what_a_shipped_sweep_gives_it(
+    path: Path, trial: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CONFIGS.parent)
+    sweep = yaml.safe_load(path.read_text())
+    start = ["${env}", "${interpreter}", "-m", "rnn_capacity"]
+    assert sweep["command"][: len(start)] == start
+    arguments = sweep["command"][len(start) :]
+    if arguments[0] != "fit":
+        pytest.skip("not one network a trial")
+    assert arguments[-2:] == ["--config", "${args_json}"]
+    values = {name: sample(given, trial) for name, given in sweep["parameters"].items()}
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments[:-1], json.dumps(values), "--print_config"])
+    assert stop.value.code == 0
+    config: Any = yaml.safe_load(capsys.readouterr().out)
+    for key, value in values.items():
+        found = config
+        for name in key.split("."):
+            found = found[name]
+        if isinstance(value, (int, float, bool, type(None))):
+            assert found == value
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_a_shipped_sweep_has_a_metric_that_is_logged_and_its_direction(path: Path) -> None:
+    metric = yaml.safe_load(path.read_text())["metric"]
+    assert metric["name"].split("/")[0] in ("val", "final")
+    assert metric["goal"] == {"max": "maximize", "min": "minimize"}[optimum(metric["name"]) or ""]

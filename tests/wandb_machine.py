@@ -1,0 +1,90 @@
+"""A folder where W&B's own programs and `rnn-capacity` run against the stand-in server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.program import CONFIGS
+from tests.wandb_backend import ENTITY, PROJECT, SWEEP, Backend
+
+ROOT = CONFIGS.parent
+PATIENCE = 150
+"""Seconds after which a test gives up."""
+
+
+class Machine:
+    """A folder where agents and runs of a backend's sweeps work, as in a checkout; a context manager.
+
+    Args:
+        folder: The folder.
+        backend: The server.
+    """
+
+    def __init__(self, folder: Path, backend: Backend) -> None:
+        self.folder = folder
+        self.backend = backend
+        self.processes: list[subprocess.Popen[bytes]] = []
+        (folder / "configs").symlink_to(CONFIGS)
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+        beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        own = {"PATH": beside, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        self.environment = {**inherited, **backend.environment(folder), **own}
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                for child in children(process.pid):
+                    os.kill(child, signal.SIGKILL)
+                process.kill()
+                process.wait()
+
+    def start(self, *command: str | Path) -> subprocess.Popen[bytes]:
+        with (self.folder / "output.txt").open("ab") as output:
+            process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=output, stderr=output)
+        self.processes.append(process)
+        return process
+
+    def finish(self, *command: str | Path) -> int:
+        return self.start(*command).wait(PATIENCE)
+
+    def agent(self, sweep: Path, count: int) -> subprocess.Popen[bytes]:
+        """Register a sweep file and start an agent for so many runs."""
+        assert self.finish("wandb", "sweep", sweep) == 0
+        return self.start("wandb", "agent", "--count", str(count), f"{ENTITY}/{PROJECT}/{SWEEP}")
+
+    def directory(self, run: str) -> Path:
+        """The run directory of a trial."""
+        return self.folder / "runs" / "random_mapping" / run
+
+    def steps_saved(self, run: str) -> int:
+        """The optimizer steps behind a trial's last checkpoint; 0 if it has none."""
+        path = self.directory(run) / "checkpoints" / "last.ckpt"
+        return torch.load(path, weights_only=True)["global_step"] if path.exists() else 0
+
+
+def children(process: int) -> list[int]:
+    """The processes that a process has started."""
+    return [
+        int(child) for path in Path(f"/proc/{process}/task").glob("*/children") for child in path.read_text().split()
+    ]
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    """What a condition gives, once it gives anything."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, f"still not so after {PATIENCE} seconds"
+        time.sleep(0.05)
+    return found

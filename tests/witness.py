@@ -1,0 +1,48 @@
+"""What each process of a run reads and measures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor
+
+from rnn_capacity.training import Batch
+
+
+def rows(batch: Batch) -> list[tuple[float, ...]]:
+    """The samples that a process reads, in order: inputs and targets of each."""
+    return [
+        tuple(torch.cat([part.flatten().double() for part in pair]).tolist()) for pair in zip(*batch[:2], strict=True)
+    ]
+
+
+class Witness(Callback):
+    """Keeps what its process reads at the first steps and every figure that it measures, in `rank<its number>.pt`.
+
+    Args:
+        folder: Where that file goes.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+        self.read: list[list[tuple[float, ...]]] = []
+        self.losses: list[Tensor] = []
+        self.figures: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        source = pl_module.bring_data()
+        self.read = [rows(source.batch(step)) for step in range(3)]
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        self.losses.append(trainer.callback_metrics["train/loss"])
+
+    def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
+        self.figures.append(dict(pl_module.latest))
+
+    def on_test_end(self, trainer: Trainer, pl_module: Any) -> None:
+        self.figures.append(dict(pl_module.latest))
+        told = {"read": self.read, "losses": self.losses, "figures": self.figures}
+        torch.save(told, self.folder / f"rank{trainer.global_rank}.pt")
