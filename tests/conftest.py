@@ -48,6 +48,7 @@ def toy() -> Callable[..., list[str]]:
         "language": ["--data.length=6000", "--model.max_parameters=1500"],
         "memory": ["--model.max_parameters=2000"],
         "parentheses": ["--model.max_parameters=2500", "--data.evaluation_samples=64"],
+        "text": ["--data.length=20000", "--model.max_parameters=1500"],
     }
 
     def options(config: str = "random_mapping") -> list[str]:
