@@ -14,19 +14,36 @@ from rnn_capacity.cells.base import Cell, Projected
 def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """W x + b, where x is given by its features or by the places of its ones.
 
+    The weights of K networks, stacked, are applied to the samples of each. Their result lies in memory with the batch
+    innermost, so that a gate is one piece and not a strip of every row.
+
     Args:
         inputs: (..., columns) of a floating type, or integers (..., k): the columns of k ones in an x of zeros, looked
-            up and summed without ever making x.
-        weight: W, (rows, columns).
-        bias: b, (rows,).
+            up and summed without ever making x. For stacked weights (..., K or 1, batch, columns or k).
+        weight: W, (rows, columns), or (K, rows, columns).
+        bias: b, (rows,), or (K, rows).
 
     Returns:
-        (..., rows).
+        (..., rows); for stacked weights (..., K, batch, rows).
     """
+    if weight.dim() == 3:
+        return stacked_affine(inputs, weight, bias)
     if inputs.is_floating_point():
         return F.linear(inputs, weight, bias)
     bags = inputs.reshape(-1, inputs.shape[-1])
     return (F.embedding_bag(bags, weight.t(), mode="sum") + bias).view(*inputs.shape[:-1], len(weight))
+
+
+def stacked_affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """`affine` for the weights of K networks, each with the samples of its own or all with the same."""
+    if inputs.is_floating_point():
+        return (weight @ inputs.mT + bias.unsqueeze(-1)).mT
+    members, rows, columns = weight.shape
+    table = weight.mT.reshape(members * columns, rows)  # the members' columns one after another
+    first = torch.arange(0, members * columns, columns, device=inputs.device).view(-1, 1, 1)
+    places = inputs + first
+    bags = F.embedding_bag(places.reshape(-1, places.shape[-1]), table, mode="sum")
+    return bags.view(*places.shape[:-1], rows) + bias.unsqueeze(-2)
 
 
 class GatedCell(Cell):
@@ -107,7 +124,7 @@ class GatedCell(Cell):
         """Projected + W_h (mask · h'), in one kernel where the batch sizes allow it.
 
         Args:
-            projected: (batch or 1, rows).
+            projected: (batch or 1, rows); with the weights of K networks, here and below, K goes before it.
             hidden: h', (batch or 1, hidden_size).
             weight: (rows, hidden_size).
             mask: (batch, hidden_size), or None.
@@ -118,8 +135,10 @@ class GatedCell(Cell):
         """
         if mask is not None:
             hidden = hidden * mask
-        if projected.shape[0] not in (1, hidden.shape[0]):
-            return projected + hidden @ weight.t()
+        if projected.shape[-2] not in (1, hidden.shape[-2]):
+            return projected + hidden @ weight.mT
+        if weight.dim() == 3:
+            return torch.baddbmm(projected.mT, weight, hidden.mT).mT.to(hidden.dtype)
         return torch.addmm(projected, hidden, weight.t()).to(hidden.dtype)
 
     def input_matrices(self) -> dict[str, Tensor]:

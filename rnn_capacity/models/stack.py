@@ -100,6 +100,9 @@ class Stack(nn.Module):
     ) -> tuple[Tensor, list[State]]:
         """Run the stack over time.
 
+        With the weights of K networks in place of one's (`stacked`), inputs are (K or 1, batch, time, ...), the states
+        (K, batch, hidden_size) and the outputs (K, batch, T - warmup, hidden_size).
+
         Args:
             inputs: (batch, time, input_size); or integers (batch, time, k), the places of k ones in an input of zeros,
                 such as the one character of a one-hot input.
@@ -115,36 +118,53 @@ class Stack(nn.Module):
         Raises:
             ValueError: If the shapes do not fit, or `warmup` leaves no step.
         """
-        steps = inputs.shape[1] if steps is None else steps
+        steps = inputs.shape[-2] if steps is None else steps
         self._check(inputs, state, lengths, steps, warmup)
-        sequence = inputs.transpose(0, 1)  # (time, batch, features): each step's rows lie together
+        sequence = inputs.movedim(-2, 0)  # (time, batch, features): each step's rows lie together
         if self.projection is not None:
             # beyond the input, zero projects to the bias
             projected = affine(sequence, self.projection.weight, self.projection.bias)
-            rest = self.projection.bias.expand(steps - sequence.shape[0], sequence.shape[1], -1)
+            rest = self.projection.bias.unsqueeze(-2).expand(steps - sequence.shape[0], *projected.shape[1:])
             sequence = torch.cat((projected, rest)) if len(rest) else projected
         elif not (sequence.is_floating_point() or self.takes_indices):
-            ones = self.initial_states[0].new_zeros(*sequence.shape[:2], self.input_size)
-            sequence = ones.scatter_add(2, sequence, torch.ones_like(sequence, dtype=ones.dtype))
+            ones = self.initial_states[0].new_zeros(*sequence.shape[:-1], self.input_size)
+            sequence = ones.scatter_add(-1, sequence, torch.ones_like(sequence, dtype=ones.dtype))
         final = []
         for layer, cell in enumerate(self.cells):
-            start = tuple(self.initial_states[layer].unsqueeze(1)) if state is None else state[layer]
+            start = tuple(self.initial_states[layer].unsqueeze(-2).unbind(-3)) if state is None else state[layer]
             mask = self._recurrent_mask(inputs)
             outputs, end = unroll(cast(Cell, cell), sequence, start, steps, lengths, mask)
             final.append(end)
             last = layer == len(self.cells) - 1
             first = warmup if last else 0
-            above = torch.stack(outputs[first:])
+            # stacked networks' outputs have the batch innermost in memory, and keep it
+            above = (
+                torch.stack([output.mT for output in outputs[first:]]).mT
+                if self.members
+                else torch.stack(outputs[first:])
+            )
             if self.norms:
-                above = self.norms[layer](above)
+                above = self._norm(above, layer)
             if not last:
                 above = F.dropout(above, self.dropout, self.training)
             sequence = above + sequence[first:] if self.residual and layer > 0 else above
-        result = sequence.transpose(0, 1)
+        result = sequence.movedim(0, -2)
         if lengths is not None:
             beyond = torch.arange(warmup, steps, device=inputs.device) >= lengths.unsqueeze(1)
             result = result.masked_fill(beyond.unsqueeze(-1), 0.0)
         return result, final
+
+    @property
+    def members(self) -> int:
+        """Networks K whose weights are stacked here; 0 for the weights of one."""
+        return len(self.initial_states[0]) if self.initial_states[0].dim() == 3 else 0
+
+    def _norm(self, outputs: Tensor, layer: int) -> Tensor:
+        norm = cast(nn.LayerNorm, self.norms[layer])
+        if not self.members:
+            return cast(Tensor, norm(outputs))
+        even = F.layer_norm(outputs, norm.normalized_shape, eps=norm.eps)
+        return even * norm.weight.unsqueeze(-2) + norm.bias.unsqueeze(-2)
 
     def _recurrent_mask(self, inputs: Tensor) -> Tensor | None:
         if not (self.training and self.recurrent_dropout):
@@ -154,11 +174,15 @@ class Stack(nn.Module):
     def _check(
         self, inputs: Tensor, state: list[State] | None, lengths: Tensor | None, steps: int, warmup: int
     ) -> None:
-        if inputs.dim() != 3 or (inputs.is_floating_point() and inputs.shape[2] != self.input_size):
+        wanted = 4 if self.members else 3
+        if inputs.dim() != wanted or (inputs.is_floating_point() and inputs.shape[-1] != self.input_size):
             shape = tuple(inputs.shape)
-            raise ValueError(f"inputs: shape {shape} given, (batch, time, {self.input_size}) needed")
-        if not 1 <= inputs.shape[1] <= steps:
-            raise ValueError(f"steps: {steps} given for {inputs.shape[1]} steps of input, at least as many needed")
+            needed = f"({'members, ' if self.members else ''}batch, time, {self.input_size})"
+            raise ValueError(f"inputs: shape {shape} given, {needed} needed")
+        if self.members and lengths is not None:
+            raise ValueError("lengths: given for stacked networks, none allowed")
+        if not 1 <= inputs.shape[-2] <= steps:
+            raise ValueError(f"steps: {steps} given for {inputs.shape[-2]} steps of input, at least as many needed")
         if not 0 <= warmup < steps:
             raise ValueError(f"warmup: {warmup} given, 0 to {steps - 1} allowed for {steps} steps")
         if state is not None and len(state) != len(self.cells):

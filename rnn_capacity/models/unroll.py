@@ -28,7 +28,8 @@ def unroll(
 
     Args:
         cell: The cell.
-        inputs: (time, batch, input_size), or indices (time, batch, k); time is at most `steps`.
+        inputs: (time, batch, input_size), or indices (time, batch, k); time is at most `steps`. With the stacked
+            weights of K networks, K goes before every batch, here and below.
         state: The state before the first step, tensors (batch or 1, hidden_size).
         steps: Steps T to run.
         lengths: (batch,), or None. From step `lengths[i]` on, sample i keeps its state; its outputs there mean nothing.
@@ -48,7 +49,7 @@ def unroll(
     else:
         projections = list(zip(*(values.unbind(0) for values in project(inputs[:given])), strict=True))
     if given < steps:
-        projections += repeat(project(state[0].new_zeros(1, cell.input_size)), steps - given)
+        projections += repeat(project(state[0].new_zeros(*[1] * (state[0].dim() - 1), cell.input_size)), steps - given)
     step = cell.step if mask is None else partial(cell.step, mask=mask)
     outputs = []
     for time, projected in enumerate(projections):
