@@ -22,7 +22,7 @@ from typing import Any
 from machine import machine
 from text_models import ROOT, train
 
-RATES = (0.001, 0.002, 0.005, 0.01)
+RATES = (0.001, 0.003, 0.01, 0.02, 0.03)
 SMALL = 128
 """Units of the network that has fewer parameters to overfit with."""
 
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="of a run of configs/text.yaml")
     parser.add_argument("--out", type=Path, default=ROOT / "tools/results", help="folder of the results")
     parser.add_argument("--characters", type=int, default=75_000, help="length of the small text")
-    parser.add_argument("--steps", type=int, default=600, help="optimizer steps of every run")
+    parser.add_argument("--steps", type=int, default=500, help="optimizer steps of every run")
     parser.add_argument("--rates", nargs="*", type=float, default=RATES, help="learning rates")
     arguments, options = parser.parse_known_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

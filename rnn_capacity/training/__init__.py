@@ -1,6 +1,7 @@
 """What every task's LightningModule and LightningDataModule share."""
 
 from rnn_capacity.training.data import Calls, TaskData
+from rnn_capacity.training.evaluation import go_through
 from rnn_capacity.training.fresh import FreshTask
 from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.randomness import generator
@@ -19,4 +20,5 @@ __all__ = [
     "TotalDecay",
     "at_least",
     "generator",
+    "go_through",
 ]

@@ -17,6 +17,7 @@ from torchmetrics import MeanMetric, Metric
 
 from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
+from rnn_capacity.training.evaluation import go_through
 from rnn_capacity.training.gradient import limit_gradient
 from rnn_capacity.training.randomness import drawing
 from rnn_capacity.training.schedules import Schedule
@@ -299,13 +300,7 @@ class RecurrentModule(LightningModule):
             self._conclude(split)
 
     def _evaluate(self, split: Split) -> None:
-        state = None
-        for batch in self.bring_data().evaluation(split):
-            predictions, state = self.task.predict(self.network, batch, None if batch.fresh else state)
-            losses = self.task.loss_per_sample(predictions, batch)
-            # a loss is the mean over the scored steps; MeanMetric ignores weights where it does not look for NaN
-            self.mean_loss.update(losses.unsqueeze(1).expand(-1, predictions.shape[1]))
-            self.task.measure(self.figures, predictions, batch)
+        go_through(self.task, self.network, self.bring_data(), split, self.figures, self.mean_loss)
 
     def on_validation_epoch_end(self) -> None:
         """Log the figures as `val/<name>`."""

@@ -116,7 +116,7 @@ class Language(Task):
         """Logits of the next character after each scored step, (batch, steps scored, symbols), and the last state."""
         if state is not None and len(batch.inputs) < len(state[0][0]):  # the few streams that are one longer
             state = [tuple(part[: len(batch.inputs)] for part in layer) for layer in state]
-        logits, state = network(batch.inputs, state, warmup=batch.inputs.shape[1] - batch.targets.shape[1])
+        logits, state = network(batch.inputs, state, warmup=batch.inputs.shape[-2] - batch.targets.shape[-1])
         return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
