@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from rnn_capacity.cells import Cell, GatedCell
+from rnn_capacity import cells
+from rnn_capacity.models import RecurrentNetwork, stacked
 from rnn_capacity.models.stacked import layout
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.optimizers import MemberOptimizer, kind_of, settings_of
 
 PADDING = 1 / 8
 """Most of a chunk's samples that may be padding."""
+
+CELLS_MODULE = cells.__name__
 
 CHUNK_BYTES = 64 * 2**20
 """Most that a chunk's states of all steps and layers take; what does not fit is another chunk."""
@@ -62,7 +66,7 @@ def plan(place: int, member: Member) -> Plan:
         or not free
         or stack.dropout
         or stack.recurrent_dropout
-        or not all(map(shared_code, stack.cells))
+        or not shared_code(module.network)
     ):
         kind = None
     if kind is None:
@@ -83,9 +87,27 @@ def plan(place: int, member: Member) -> Plan:
     return Plan(place, member, kind, settings, rates, data_key, alike)
 
 
-def shared_code(cell: nn.Module) -> bool:
-    """Whether a cell's own code takes the stacked weights of several networks: that of this package's does."""
-    return isinstance(cell, GatedCell) and type(cell).__module__.startswith(f"{Cell.__module__.rpartition('.')[0]}.")
+def shared_code(network: RecurrentNetwork) -> bool:
+    """Whether the cell's own code runs the stacked weights of several networks and gives what each gives alone.
+
+    That of this package's cells does; a cell from elsewhere is tried out on two networks.
+    """
+    cell = network.stack.cells[0]
+    if type(cell).__module__.startswith(f"{CELLS_MODULE}."):
+        return True
+    other = deepcopy(network)
+    weight = next(network.parameters())
+    inputs = torch.arange(2 * 3 * 2 * network.stack.input_size, dtype=weight.dtype, device=weight.device).cos()
+    inputs = inputs.view(2, 3, 2, network.stack.input_size)
+    with torch.no_grad():
+        for place, parameter in enumerate(other.parameters()):
+            parameter.mul_(0.5).add_(0.1 * (1 + place))
+        alone = torch.stack([one(part)[0] for one, part in zip((network, other), inputs, strict=True)])
+        try:
+            together, _ = stacked([network, other])(inputs, steps=2)
+        except Exception:  # whatever code raises that was written for one network
+            return False
+    return together.shape == alone.shape and bool(torch.isclose(together, alone, rtol=1e-4, atol=1e-5).all())
 
 
 def chunks(plans: Sequence[Plan]) -> list[list[Plan]]:

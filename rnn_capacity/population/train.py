@@ -30,7 +30,8 @@ def train(
 
     Members with the same cell, sizes, options, kind of optimizer and data, the number of samples aside, make their
     steps together. A member that this cannot do (dropout, streams with carried state, frozen layers, rates by layer, an
-    optimizer other than Adam, AdamW, RMSprop and SGD, a cell from elsewhere) is trained by `fit` itself, on the CPU.
+    optimizer other than Adam, AdamW, RMSprop and SGD, a cell whose code takes one network's weights only) is trained by
+    `fit` itself, on the CPU.
 
     Args:
         members: The members; any mixture.

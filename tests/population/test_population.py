@@ -173,13 +173,21 @@ def test_a_diverged_member_is_infeasible_and_the_others_go_on() -> None:
         {"dropout": 0.3, "depth": 2},
         {"freeze": [0]},
         {"layer_rates": [0.5]},
-        {"cell": "tests.own_cell.MinimalGatedUnit"},
+        {"cell": "tests.population.own_cells.OneNetworkCell"},
+        {"cell": "tests.population.own_cells.MixingCell"},
     ],
     ids=str,
 )
 def test_what_cannot_be_stacked_is_trained_alone(given: dict[str, Any]) -> None:
     assert plan(0, member(0, 10, **given)).kind is None
     compare(lambda place: member(place, 10, **given), 2, 1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("cell", ["tests.own_cell.MinimalGatedUnit", "tests.population.own_cells.LeakyCell"])
+def test_a_cell_from_elsewhere_is_stacked_where_its_code_allows(cell: str, depth: int) -> None:
+    assert plan(0, member(0, 10, cell, depth=depth, b_fg=0.0)).kind is not None
+    compare(lambda place: member(place, 50, cell, depth=depth, b_fg=0.0), 3, 1e-9)
 
 
 def test_samples_are_bucketed() -> None:

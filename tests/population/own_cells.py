@@ -1,0 +1,48 @@
+"""Cells that users might bring."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rnn_capacity.cells import Cell, GatedCell, Projected, State
+
+
+class LeakyCell(Cell):
+    """h = a·h' + tanh(w·h' + V x), elementwise but for V; no gates."""
+
+    def __init__(self, input_size: int, hidden_size: int, nonlinearity: str | None = None) -> None:
+        super().__init__(input_size, hidden_size, nonlinearity)
+        self.leak = nn.Parameter(torch.linspace(0.1, 0.9, hidden_size))
+        self.own = nn.Parameter(torch.linspace(-0.5, 0.5, hidden_size))
+        self.weight = nn.Parameter(torch.linspace(-1, 1, hidden_size * input_size).view(hidden_size, input_size))
+
+    def project(self, inputs: Tensor) -> Projected:
+        return (inputs @ self.weight.mT,)
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        (hidden,) = state
+        leak, own = self.leak.unsqueeze(-2), self.own.unsqueeze(-2)
+        hidden = leak * hidden + torch.tanh(own * hidden + projected[0])
+        return hidden, (hidden,)
+
+
+class OneNetworkCell(GatedCell):
+    """An RNN whose code takes the matrix of one network only."""
+
+    gates = ("candidate",)
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden = torch.tanh(projected[0] + nn.functional.linear(state[0], self.weight_recurrent))
+        return hidden, (hidden,)
+
+
+class MixingCell(GatedCell):
+    """An RNN whose code runs with several networks' weights, and mixes them up."""
+
+    gates = ("candidate",)
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        first = self.weight_recurrent.reshape(-1, self.hidden_size, self.hidden_size)[0]
+        hidden = torch.tanh(projected[0] + state[0] @ first.mT)
+        return hidden, (hidden,)
