@@ -44,7 +44,7 @@ def toy() -> Callable[..., list[str]]:
 
     smaller = {
         "arithmetic": ["--data.evaluation_samples=100"],
-        "continuous_function": ["--data.samples=2000"],
+        "continuous_function": ["--data.samples=2000", "--data.tau=50"],
         "language": ["--data.length=6000", "--model.max_parameters=1500"],
         "memory": ["--model.max_parameters=2000"],
         "parentheses": ["--model.max_parameters=2500", "--data.evaluation_samples=64"],
