@@ -10,6 +10,8 @@ from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
+from tests.interruption import StopAfter
+
 
 class Witness(Callback):
     """Writes what this process trains with, as the objects have it, to `<process>-of-<W&B run>.json`."""
@@ -32,15 +34,8 @@ class Witness(Callback):
         Path(f"{trainer.global_rank}-of-{os.environ['WANDB_RUN_ID']}.json").write_text(json.dumps(seen))
 
 
-class Fails(Callback):
-    """Ends a run with an error once so many optimizer steps are made.
-
-    Args:
-        step: Optimizer steps.
-    """
-
-    def __init__(self, step: int) -> None:
-        self.step = step
+class Fails(StopAfter):
+    """Ends a run with an error once so many optimizer steps are made."""
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step >= self.step:

@@ -10,6 +10,9 @@ from torch import nn
 
 from rnn_capacity.models.network import RecurrentNetwork
 
+MODULE = frozenset(vars(nn.Module()))
+"""What torch keeps in every module."""
+
 
 def stacked(networks: Sequence[RecurrentNetwork]) -> RecurrentNetwork:
     """One network that runs several at once: every parameter and buffer has a dimension K in front.
@@ -27,7 +30,7 @@ def stacked(networks: Sequence[RecurrentNetwork]) -> RecurrentNetwork:
         raise ValueError("networks: none given, at least one needed")
     first = networks[0]
     for network in networks[1:]:
-        if repr(network) != repr(first) or layout(network) != layout(first):
+        if layout(network) != layout(first):
             raise ValueError("networks: of different cells, depths, sizes or options given, networks alike needed")
     together = deepcopy(first)
     parts = [dict(network.named_modules()) for network in networks]
@@ -44,9 +47,14 @@ def stacked(networks: Sequence[RecurrentNetwork]) -> RecurrentNetwork:
 
 
 def layout(network: RecurrentNetwork) -> list[object]:
-    """What networks must share to be stacked."""
-    stack = network.stack
-    shapes = [(name, parameter.shape) for name, parameter in network.named_parameters()]
-    options = (stack.residual, stack.dropout, stack.recurrent_dropout)
-    cells = [(type(cell), getattr(cell, "activation", None)) for cell in stack.cells]
-    return [shapes, options, cells]
+    """What networks must share to be stacked: all that their code reads, the numbers in their tensors aside."""
+    return [
+        (
+            name,
+            type(module),
+            sorted((key, repr(value)) for key, value in vars(module).items() if key not in MODULE),
+            [(key, tensor.shape, tensor.dtype) for key, tensor in module.named_parameters(recurse=False)],
+            [(key, tensor.shape, tensor.dtype) for key, tensor in module.named_buffers(recurse=False)],
+        )
+        for name, module in network.named_modules()
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 
 import torch
 from torch import Tensor
@@ -58,7 +59,7 @@ class Chunk:
         self.l2 = self._column([module.l2 for module in modules])
         self.clip_value = self._column([module.clip_value for module in modules])
         self.clip_norm = self._column([module.clip_norm for module in modules])
-        self.together: tuple[tuple[int, ...], Batch, Tensor] | None = None
+        self.together: tuple[list[Batch], Batch, Tensor] | None = None
 
     def _column(self, values: list[float | None]) -> Tensor | None:
         """A member's number a row, (K, 1), infinite where it has none; None if no member has one."""
@@ -108,8 +109,7 @@ class Chunk:
         """The members' samples, with a dimension K or 1 in front, and the weight of each sample in its mean."""
         drawn = {data: source.batch(step) for data, source in self.sources.items()}
         batches = [drawn[one.data] for one in self.plans] if len(drawn) > 1 else list(drawn.values())
-        same = tuple(id(batch.inputs) for batch in batches)
-        if self.together is not None and self.together[0] == same:
+        if self.together is not None and all(map(is_, batches, self.together[0])):
             return self.together[1:]
         most = max(len(batch.inputs) for batch in batches)
         inputs = torch.stack([padded(batch.inputs, most) for batch in batches])
@@ -120,9 +120,7 @@ class Chunk:
             [padded(self.values.new_full((len(batch.inputs),), 1 / batch.size), most) for batch in batches]
         )
         whole = Batch(inputs, targets, batches[0].size, batches[0].fresh)
-        # the batches are kept with it, so that no other can have their place in memory
-        self.kept = batches
-        self.together = (same, whole, weights)
+        self.together = (batches, whole, weights)
         return whole, weights
 
     def _leave(self, step: int, diverged: list[int | None], done: Done) -> None:

@@ -5,6 +5,8 @@ Values and gradients are (K, P), a row a network; hyperparameters are (K, 1).
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -12,11 +14,11 @@ import torch
 from torch import Tensor
 
 
-class MemberOptimizer:
+class MemberOptimizer(ABC):
     """One optimizer over the rows of a matrix of parameters.
 
     Args:
-        settings: Each network's hyperparameters, by their names in torch.optim; "lr" is given at each step.
+        settings: Each network's hyperparameters, as `settings_of` gives them; the learning rate comes with each step.
         values: The parameters, (K, P), changed in place.
     """
 
@@ -52,27 +54,26 @@ class MemberOptimizer:
         self.step_count += 1
         self.update(gradients, rates)
 
+    @abstractmethod
     def update(self, gradients: Tensor, rates: Tensor) -> None:
         """Change the values."""
-        raise NotImplementedError
 
 
 class MemberAdam(MemberOptimizer):
     """`torch.optim.Adam`."""
 
-    names = ("beta1", "beta2", "eps", "weight_decay")
+    names = ("rest1", "beta2", "rest2", "log1", "log2", "eps", "weight_decay")
     buffers = ("mean", "square")
 
     def update(self, gradients: Tensor, rates: Tensor) -> None:
         """Change the values."""
-        beta1, beta2 = self.given["beta1"], self.given["beta2"]
         mean, square = self.memory["mean"], self.memory["square"]
         if self.decays:
             self.decay(gradients, rates)
-        mean.lerp_(gradients, 1 - beta1)
-        square.mul_(beta2).addcmul_(gradients, gradients * (1 - beta2))
-        size = rates / (1 - beta1**self.step_count)
-        root = (1 - beta2**self.step_count).sqrt()
+        mean.lerp_(gradients, self.given["rest1"])
+        square.mul_(self.given["beta2"]).addcmul_(gradients, gradients * self.given["rest2"])
+        size = rates / -torch.expm1(self.step_count * self.given["log1"])  # 1 - beta1^t
+        root = (-torch.expm1(self.step_count * self.given["log2"])).sqrt()
         self.values.addcdiv_(mean * -size, (square.sqrt() / root).add_(self.given["eps"]))
 
     def decay(self, gradients: Tensor, rates: Tensor) -> None:
@@ -91,7 +92,7 @@ class MemberAdamW(MemberAdam):
 class MemberRMSprop(MemberOptimizer):
     """`torch.optim.RMSprop`, with momentum, not centered."""
 
-    names = ("alpha", "eps", "weight_decay", "momentum")
+    names = ("alpha", "rest", "eps", "weight_decay", "momentum")
     buffers = ("square", "momentum")
 
     def update(self, gradients: Tensor, rates: Tensor) -> None:
@@ -99,8 +100,7 @@ class MemberRMSprop(MemberOptimizer):
         square, momentum = self.memory["square"], self.memory["momentum"]
         if self.decays:
             gradients.addcmul_(self.values, self.given["weight_decay"])
-        alpha = self.given["alpha"]
-        square.mul_(alpha).addcmul_(gradients, gradients * (1 - alpha))
+        square.mul_(self.given["alpha"]).addcmul_(gradients, gradients * self.given["rest"])
         momentum.mul_(self.given["momentum"]).addcdiv_(gradients, square.sqrt().add_(self.given["eps"]))
         self.values.addcmul_(momentum, -rates)
 
@@ -140,12 +140,22 @@ def kind_of(optimizer: torch.optim.Optimizer) -> type[MemberOptimizer] | None:
     """The optimizer here that does the same; None if there is none."""
     if len(optimizer.param_groups) != 1 or any(optimizer.param_groups[0].get(name) for name in UNUSUAL):
         return None
+    if type(optimizer) is torch.optim.Adam and optimizer.param_groups[0].get("decoupled_weight_decay"):
+        return MemberAdamW
     return KINDS.get(type(optimizer))
 
 
 def settings_of(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """The hyperparameters of an optimizer with one group of parameters."""
+    """The hyperparameters of an optimizer with one group of parameters, by their names in torch.optim.
+
+    Beside them what is made of them in float64, since 1 - 0.999 has four digits in float32: rest is 1 - alpha, rest1
+    and rest2 are 1 - beta, log1 and log2 are log(beta).
+    """
     group = dict(optimizer.param_groups[0])
     if "betas" in group:
         group["beta1"], group["beta2"] = group["betas"]
+        for place, beta in enumerate(group["betas"], 1):
+            group |= {f"rest{place}": 1 - beta, f"log{place}": math.log(beta) if beta else -math.inf}
+    if "alpha" in group:
+        group["rest"] = 1 - group["alpha"]
     return group

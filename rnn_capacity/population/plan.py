@@ -21,8 +21,6 @@ from rnn_capacity.population.optimizers import MemberOptimizer, kind_of, setting
 PADDING = 1 / 8
 """Most of a chunk's samples that may be padding."""
 
-CELLS_MODULE = cells.__name__
-
 CHUNK_BYTES = 64 * 2**20
 """Most that a chunk's states of all steps and layers take; what does not fit is another chunk."""
 
@@ -74,7 +72,7 @@ def plan(place: int, member: Member) -> Plan:
     settings = settings_of(optimizer)
     rates = torch.full((member.max_steps,), settings["lr"], dtype=torch.float64)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the optimizer makes no steps
+        warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")  # the optimizer makes no steps
         for schedule in schedules:
             for step in range(member.max_steps):
                 rates[step] = optimizer.param_groups[0]["lr"]
@@ -93,7 +91,7 @@ def shared_code(network: RecurrentNetwork) -> bool:
     That of this package's cells does; a cell from elsewhere is tried out on two networks.
     """
     cell = network.stack.cells[0]
-    if type(cell).__module__.startswith(f"{CELLS_MODULE}."):
+    if type(cell).__module__.startswith(f"{cells.__name__}."):
         return True
     other = deepcopy(network)
     weight = next(network.parameters())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,7 +32,8 @@ def train(
     Members with the same cell, sizes, options, kind of optimizer and data, the number of samples aside, make their
     steps together. A member that this cannot do (dropout, streams with carried state, frozen layers, rates by layer, an
     optimizer other than Adam, AdamW, RMSprop and SGD, a cell whose code takes one network's weights only) is trained by
-    `fit` itself, on the CPU.
+    `fit` itself, on the CPU. There are no validations on the way. Members that share their data, as one object, share
+    what it takes to make it, too.
 
     Args:
         members: The members; any mixture.
@@ -85,7 +87,9 @@ def measured(one: Plan, source: Any, diverged_at: int | None, device: torch.devi
             found[split] = {"loss": loss, **figures.compute()}
         else:
             found[split] = {"loss": task.constant_loss, **task.worthless()}
-    return summary(member, found, diverged_at, member.max_steps if diverged_at is None else diverged_at)
+    call = member.module.steps_per_call  # fit ends with the call in which it diverged
+    steps = member.max_steps if diverged_at is None else min(math.ceil(diverged_at / call) * call, member.max_steps)
+    return summary(member, found, diverged_at, steps)
 
 
 def alone(member: Member) -> Figures:

@@ -8,21 +8,20 @@ from contextlib import nullcontext
 from typing import Any, Literal, cast
 
 import torch
-from pytorch_lightning import LightningModule
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MeanMetric, Metric
+from torchmetrics import MeanMetric
 
 from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
-from rnn_capacity.training.evaluation import go_through
+from rnn_capacity.training.evaluation import MeasuredModule
 from rnn_capacity.training.gradient import limit_gradient
 from rnn_capacity.training.randomness import drawing
 from rnn_capacity.training.schedules import Schedule
 from rnn_capacity.training.streams import gather_streams, share_of_streams
-from rnn_capacity.training.task import Source, Split, Task, at_least
+from rnn_capacity.training.task import Task, at_least
 from rnn_capacity.training.warm_start import freeze_layers, load_weights, parameter_groups
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
@@ -31,7 +30,7 @@ DROPOUT = 1
 """What `drawing(device, seed, DROPOUT, step, rank)` draws."""
 
 
-class RecurrentModule(LightningModule):
+class RecurrentModule(MeasuredModule):
     """A network of recurrent cells that learns the task of its trainer's datamodule.
 
     Several optimizer steps are made in one `training_step`, since Lightning's own work for a call would outweigh the
@@ -161,15 +160,7 @@ class RecurrentModule(LightningModule):
         self.draws_dropout = bool(dropout or recurrent_dropout)
         self.automatic_optimization = False
 
-        self.task: Task
-        self.source: Source | None = None
-        self.figures: Metric
-        self.mean_loss: MeanMetric
         self.carried: list[State] | None = None
-        self.diverged_at: int | None = None
-        self.loaded_step = 0
-        self.latest: dict[str, float] = {}
-        self.measured: dict[Split, dict[str, float]] = {}
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the network gives: see `RecurrentNetwork.forward`."""
@@ -219,17 +210,6 @@ class RecurrentModule(LightningModule):
         """
         if self.init_from is not None:
             load_weights(self.network, self.init_from, task.alphabet)
-
-    def teardown(self, stage: str) -> None:
-        """Free the data's memory."""
-        self.source = None
-
-    def bring_data(self) -> Source:
-        """The task's data for this process, moved to the device at the first call of a run."""
-        if self.source is None:
-            dtype = next(self.parameters()).dtype
-            self.source = self.task.source(self.device, dtype, self.global_rank, self.trainer.world_size)
-        return self.source
 
     def training_step(self, call: int) -> None:
         """Make up to `steps_per_call` optimizer steps; log their mean loss and notice a divergence once."""
@@ -289,43 +269,6 @@ class RecurrentModule(LightningModule):
             self.diverged_at = first + within.index(False) + 1
             self.trainer.should_stop = True
 
-    def validation_step(self, call: int) -> None:
-        """Go through the validation split."""
-        self._evaluate("val")
-
-    def test_step(self, call: int) -> None:
-        """Go through the splits that the task is measured on; log the figures as `<split>/<name>`."""
-        for split in self.task.final_splits:
-            self._evaluate(split)
-            self._conclude(split)
-
-    def _evaluate(self, split: Split) -> None:
-        go_through(self.task, self.network, self.bring_data(), split, self.figures, self.mean_loss)
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the figures as `val/<name>`."""
-        self._conclude("val")
-
-    def _conclude(self, split: Split) -> None:
-        """Log a split's figures and keep them for the summary; those of a diverged run are the constant predictor's."""
-        loss = float(self.mean_loss.compute())
-        if self.diverged_at is None and not loss <= self.divergence_factor * self.task.constant_loss:
-            self.diverged_at = self.steps_trained
-            self.trainer.should_stop = True
-        if self.diverged_at is None:
-            figures = {"loss": loss, **self.figures.compute()}
-        else:
-            figures = {"loss": self.task.constant_loss, **self.task.worthless()}
-        self.mean_loss.reset()
-        self.figures.reset()
-        self.latest = figures
-        self.measured[split] = figures
-        together = self.trainer.world_size > 1  # all processes have the same figures; Lightning warns unless told
-        self.log("step", float(self.steps_trained), batch_size=1, sync_dist=together)
-        for name, value in figures.items():
-            shown = name == self.task.headline
-            self.log(f"{split}/{name}", value, batch_size=1, prog_bar=shown, sync_dist=together)
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what the summary says beside the weights."""
         checkpoint["diverged_at"] = self.diverged_at
@@ -340,8 +283,3 @@ class RecurrentModule(LightningModule):
         carried = checkpoint.get("carried")
         if carried and self._trainer is not None:
             self.carried = share_of_streams(self, carried)
-
-    @property
-    def steps_trained(self) -> int:
-        """Optimizer steps behind the weights, those of a loaded checkpoint included."""
-        return max(self.global_step, self.loaded_step)

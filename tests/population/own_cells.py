@@ -46,3 +46,24 @@ class MixingCell(GatedCell):
         first = self.weight_recurrent.reshape(-1, self.hidden_size, self.hidden_size)[0]
         hidden = torch.tanh(projected[0] + state[0] @ first.mT)
         return hidden, (hidden,)
+
+
+class SlopeCell(GatedCell):
+    """h = tanh(slope · (W_h h' + W_x x + b)), where the slope is a number and no tensor."""
+
+    gates = ("candidate",)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        nonlinearity: str | None = None,
+        b_fg: float | dict[str, float] = 0.0,
+        slope: float = 1.0,
+    ) -> None:
+        super().__init__(input_size, hidden_size, nonlinearity, b_fg)
+        self.slope = slope
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden = torch.tanh(self.slope * self.recur(projected[0], state[0], self.weight_recurrent, mask))
+        return hidden, (hidden,)

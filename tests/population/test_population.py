@@ -27,6 +27,7 @@ OPTIMIZERS: dict[str, Callable[..., Any]] = {
     "rmsprop with momentum": partial(RMSprop, lr=1e-3, momentum=0.5, weight_decay=0.01),
     "adam": partial(Adam, lr=1e-3, betas=(0.8, 0.99)),
     "adamw": partial(AdamW, lr=1e-3, weight_decay=0.1),
+    "adam, decoupled": partial(Adam, lr=1e-3, weight_decay=0.1, decoupled_weight_decay=True),
 }
 
 
@@ -93,6 +94,11 @@ def test_two_hundred_steps_are_those_of_each_member_alone(cell: str, kind: str) 
     compare(lambda place: member(place, 200, cell, kind), 2, 1e-9)
 
 
+def test_adam_without_a_mean() -> None:
+    factory = partial(Adam, lr=1e-3, betas=(0.0, 0.9))
+    compare(lambda place: member(place, 5, "gru", "no mean", optimizer=factory), 3, 1e-11)
+
+
 def test_where_rounding_grows_a_member_drifts_no_further_than_a_network_alone() -> None:
     def make(place: int) -> Member:
         return member(place, 200, "rnn", "short memory", optimizer=partial(RMSprop, lr=1e-3, alpha=0.9))
@@ -157,7 +163,9 @@ def test_a_diverged_member_is_infeasible_and_the_others_go_on() -> None:
     results = train([make(place) for place in range(3)])
     assert [result["feasible"] for result in results] == [True, False, True]
     assert results[1]["bits_per_parameter"] == 0.0
-    assert results[1]["diverged_at"] == alone(make(1))[1]["diverged_at"]
+    solo = make(1)
+    assert results[1]["diverged_at"] == alone(solo)[1]["diverged_at"]
+    assert results[1]["steps"] == solo.module.steps_trained
     weights, _ = alone(make(2))
     again = [make(place) for place in range(3)]
     train(again)
@@ -181,6 +189,17 @@ def test_a_diverged_member_is_infeasible_and_the_others_go_on() -> None:
 def test_what_cannot_be_stacked_is_trained_alone(given: dict[str, Any]) -> None:
     assert plan(0, member(0, 10, **given)).kind is None
     compare(lambda place: member(place, 10, **given), 2, 1e-12)
+
+
+def test_cells_whose_code_reads_other_numbers_are_not_stacked_together() -> None:
+    def make(place: int) -> Member:
+        options = {"slope": 0.5 + 0.1 * place}
+        return member(place, 20, "tests.population.own_cells.SlopeCell", b_fg=0.0, cell_options=options)
+
+    plans = [plan(place, make(place)) for place in range(2)]
+    assert all(one.kind is not None for one in plans)
+    assert len(chunks(plans)) == 2
+    compare(make, 2, 1e-9)
 
 
 @pytest.mark.parametrize("depth", [1, 2])
