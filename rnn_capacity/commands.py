@@ -9,7 +9,7 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
@@ -17,7 +17,6 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import WandbLogger
 
-import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
 from rnn_capacity.callbacks import (
     Pictures,
     RunLogger,
@@ -29,22 +28,10 @@ from rnn_capacity.callbacks import (
     given_name,
     new_name,
 )
-from rnn_capacity.messages import fail, one_line
+from rnn_capacity.messages import fail
+from rnn_capacity.parsing import OneLineParser, reason_of
 from rnn_capacity.resuming import check_checkpoint
 from rnn_capacity.training import RecurrentModule, TaskData
-
-
-class OneLineParser(LightningArgumentParser):
-    """Lightning's parser, whose errors are one line; an option is written out."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **kwargs})
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Say what is wrong and exit with 2; a parser inside the parser raises instead."""
-        if not self.exit_on_error:
-            super().error(message, ex)
-        fail(one_line(message, self, {"model": RecurrentModule, "data": TaskData}))
 
 
 class CapacityCLI(LightningCLI):
@@ -59,8 +46,7 @@ class CapacityCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """The network's sizes come from the data."""
-        for size in ("input_size", "output_size"):
-            parser.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
+        cast(OneLineParser, parser).link_sizes()
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -224,12 +210,7 @@ class CapacityCLI(LightningCLI):
 
 def refuse(error: ValueError) -> NoReturn:
     """Report what a constructor of ours refused; an error that is not a refusal goes on as it is."""
-    root = error
-    while isinstance(root.__cause__, ValueError):
-        root = root.__cause__
-    if str(root).startswith("Does not validate") and root.__cause__ is not None:
-        raise root.__cause__
-    fail(str(root))
+    fail(reason_of(error))
 
 
 def run(argv: list[str]) -> None:
