@@ -1,0 +1,182 @@
+"""Which points of a search space are tried next: at random, by a grid, or by a Gaussian process.
+
+A proposer keeps nothing between calls, so that any number of workers propose for one study, each from what the storage
+holds when it asks. Optuna chooses in a study of its own in memory, which is made from those trials at each call; the
+storage is then written in bulk by whoever asked.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnn_capacity.search.space import Space
+from rnn_capacity.search.sweep import GOALS, METHODS, Goal, Method
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+    from rnn_capacity.studies.trial import Params, Proposal, StoredTrial
+
+FITTED = 256
+"""Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others: an
+ask grows with their cube."""
+
+STARTUP = 10
+"""Finished trials before which all points are random."""
+
+
+class Proposer:
+    """Proposes points of a search space.
+
+    * `random`: independent draws.
+    * `grid`: the points of the grid that no trial has, each once, in random order; fewer than asked when they end. Two
+      workers that ask at the same moment do not know of each other and may get a point in common.
+    * `bayes`: a batched Gaussian-process bandit (Collins et al. 2017, App. A): Matérn 5/2 with a length scale for each
+      hyperparameter, and the expected improvement over the best finished trial, given what the running trials and the
+      points proposed before in the same batch may find. The first `STARTUP` trials are random, and so is a batch that
+      is asked for before as many have finished. It is fitted to at most `FITTED` trials.
+
+    Args:
+        space: The search space.
+        method: How the points are chosen.
+        goal: Whether less or more is better.
+        seed: Makes the proposals a function of the seed and the trials; None also draws on the process and the time, so
+            that workers that know the same trials propose different points.
+
+    Raises:
+        ValueError: If the method is not known, or a grid does not take a hyperparameter.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        method: Method,
+        goal: Goal,
+        seed: int | None = None,
+    ) -> None:
+        if method not in METHODS:
+            raise ValueError(f"method: {method!r} given, random, grid or bayes allowed")
+        if goal not in GOALS:
+            raise ValueError(f"goal: {goal!r} given, minimize or maximize allowed")
+        if method == "grid":
+            space.check_grid()
+        self.space = space
+        self.method = method
+        self.goal = goal
+        self.seed = seed
+        self.distributions = space.distributions()
+
+    def __call__(self, count: int, finished: Sequence[StoredTrial], running: Sequence[StoredTrial]) -> list[Proposal]:
+        """Propose points.
+
+        Args:
+            count: How many.
+            finished: The study's finished trials; one without a finite value counts as the worst.
+            running: Its trials that run, or wait to.
+
+        Returns:
+            The points; fewer than `count` if a grid has no more.
+        """
+        from rnn_capacity.studies.trial import Proposal
+
+        seed = self.seed_of_call(len(finished) + len(running))
+        if self.method == "grid":
+            points = self.untried(count, [*finished, *running], seed)
+        elif self.method == "bayes" and len(finished) >= STARTUP:
+            points = self.expected_to_improve(count, finished, running, seed)
+        else:
+            points = self.at_random(count, seed)
+        return [Proposal(point, self.distributions) for point in points]
+
+    def values(self, params: Params) -> dict[str, Any]:
+        """The hyperparameters at a point: dotted keys of a config to JSON values, constants included."""
+        return self.space.values(params)
+
+    @property
+    def grid_size(self) -> int | None:
+        """Points of the grid; None if the method is not grid."""
+        return self.space.grid_size if self.method == "grid" else None
+
+    def seed_of_call(self, known: int) -> int:
+        """The seed for a call that knows so many trials."""
+        own = (os.getpid(), time.time_ns()) if self.seed is None else (self.seed,)
+        return int(np.random.SeedSequence([*own, known]).generate_state(1)[0])
+
+    def at_random(self, count: int, seed: int) -> list[Params]:
+        """Independent draws."""
+        from optuna.samplers import RandomSampler
+
+        return self.ask(count, quiet_study(self.goal, RandomSampler(seed=seed)))
+
+    def untried(self, count: int, trials: Sequence[StoredTrial], seed: int) -> list[Params]:
+        """Points of the grid that no trial has, in random order."""
+        taken = {self.space.grid_index(trial.params) for trial in trials}
+        size = self.space.grid_size
+        rng = np.random.default_rng(seed)
+        indices = rng.choice(size, size=min(size, count + len(taken)), replace=False, shuffle=True).tolist()
+        return [self.space.grid_point(index) for index in indices if index not in taken][:count]
+
+    def expected_to_improve(
+        self, count: int, finished: Sequence[StoredTrial], running: Sequence[StoredTrial], seed: int
+    ) -> list[Params]:
+        """The points of greatest expected improvement, one after another."""
+        from optuna.samplers import GPSampler
+        from optuna.trial import TrialState
+
+        sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
+        study = quiet_study(self.goal, sampler)
+        kept = informative(with_values(finished, self.goal), self.goal)
+        known = [self.frozen(trial, TrialState.COMPLETE, value) for trial, value in kept]
+        known += [self.frozen(trial, TrialState.RUNNING) for trial in running]
+        study.add_trials([trial for trial in known if trial is not None])
+        return self.ask(count, study)
+
+    def frozen(self, trial: StoredTrial, state: Any, value: float | None = None) -> FrozenTrial | None:
+        """A trial as Optuna takes it; None if it is not of this space."""
+        from optuna.trial import create_trial
+
+        try:
+            params = {name: trial.params[name] for name in self.distributions}
+            return create_trial(params=params, distributions=self.distributions, state=state, value=value)
+        except (KeyError, ValueError):
+            return None
+
+    def ask(self, count: int, study: Study) -> list[Params]:
+        """Points of a scratch study, each asked for as if those before it ran."""
+        return [study.ask(self.distributions).params for _ in range(count)]
+
+
+def quiet_study(goal: Goal, sampler: BaseSampler) -> Study:
+    """A study in memory; Optuna says nothing below a warning."""
+    import optuna
+
+    if optuna.logging.get_verbosity() < optuna.logging.WARNING:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(direction=goal, sampler=sampler)
+
+
+def with_values(trials: Sequence[StoredTrial], goal: str) -> list[tuple[StoredTrial, float]]:
+    """Trials with their values, the worst of all where one has no finite value."""
+    finite = [trial.value for trial in trials if trial.value is not None and math.isfinite(trial.value)]
+    worst = min(finite, default=0.0) if goal == "maximize" else max(finite, default=0.0)
+    return [
+        (trial, trial.value if trial.value is not None and math.isfinite(trial.value) else worst) for trial in trials
+    ]
+
+
+def informative(trials: list[tuple[StoredTrial, float]], goal: str) -> list[tuple[StoredTrial, float]]:
+    """At most `FITTED` trials: the best half, then the latest of the others; in the order of their numbers."""
+    if len(trials) <= FITTED:
+        return trials
+    ordered = sorted(trials, key=lambda pair: pair[1], reverse=goal == "maximize")
+    best, others = ordered[: FITTED // 2], ordered[FITTED // 2 :]
+    latest = sorted(others, key=lambda pair: pair[0].number)[-(FITTED - len(best)) :]
+    return sorted(best + latest, key=lambda pair: pair[0].number)
