@@ -1,0 +1,8 @@
+"""Studies: what is measured, trial by trial, and the storage that several workers share."""
+
+from rnn_capacity.studies.patience import StorageError
+from rnn_capacity.studies.study import Study, study_names
+from rnn_capacity.studies.timing import Timing
+from rnn_capacity.studies.trial import Counts, Params, Proposal, StoredTrial
+
+__all__ = ["Counts", "Params", "Proposal", "StorageError", "StoredTrial", "Study", "Timing", "study_names"]
