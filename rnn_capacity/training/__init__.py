@@ -4,6 +4,7 @@ from rnn_capacity.training.data import Calls, TaskData
 from rnn_capacity.training.evaluation import go_through
 from rnn_capacity.training.fresh import FreshTask
 from rnn_capacity.training.module import RecurrentModule
+from rnn_capacity.training.optimizers import OptimizerChoice
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.schedules import TotalDecay
 from rnn_capacity.training.task import Batch, Source, Split, Task, at_least
@@ -12,6 +13,7 @@ __all__ = [
     "Batch",
     "Calls",
     "FreshTask",
+    "OptimizerChoice",
     "RecurrentModule",
     "Source",
     "Split",
