@@ -8,7 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from rnn_capacity.cells import Cell, GatedCell
+from rnn_capacity.cells import CELLS, Cell, GatedCell
+
+KNOWN_GATES = frozenset(gate for cell in CELLS.values() if issubclass(cell, GatedCell) for gate in cell.gates)
+"""The gates of the paper's cells; scales by gate may name them all, for any cell."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,12 @@ class Initialization:
     the IRNN). Null is the cell's own: identity for the IRNN, else orthogonal."""
 
     recurrent_scale: float | dict[str, float] = 1.0
-    """Factor of the recurrent matrices, not applied to an identity: a number, or one for each gate by name (the paper
-    tunes it in [0.01, 2])."""
+    """Factor of the recurrent matrices, not applied to an identity: a number, or one for each gate by name, and gates
+    of the paper's other cells may stand beside the cell's own (the paper tunes it in [0.01, 2])."""
 
     input_scale: float | dict[str, float] = 1.0
     """Factor of the input matrices, which are drawn from N(0, 1)/sqrt(input_size) at every layer: a number, or one for
-    each gate by name (the paper tunes it in [0.001, 2])."""
+    each gate by name, as above (the paper tunes it in [0.001, 2])."""
 
     square_inputs: bool = False
     """Draw the upper layers' input matrices, which are square, as the recurrent ones are (kind and factor)."""
@@ -66,7 +69,7 @@ class Initialization:
             layer: Its place in the stack, from 0.
 
         Raises:
-            ValueError: If the cell does not start that way, or a scale names a gate that it does not have.
+            ValueError: If the cell does not start that way, or scales by gate do not fit its gates.
         """
         if not isinstance(cell, GatedCell):
             return
@@ -114,11 +117,11 @@ def scale_of(argument: str, scale: float | dict[str, float], gate: str, cell: Ga
     """The factor for one gate.
 
     Raises:
-        ValueError: If scales by gate leave this gate out or name one that the cell does not have.
+        ValueError: If scales by gate leave a gate of the cell out or name one that neither it nor a known cell has.
     """
     if not isinstance(scale, dict):
         return scale
-    if set(scale) != set(cell.gates):
+    if not set(cell.gates) <= set(scale) <= KNOWN_GATES.union(cell.gates):
         raise ValueError(
             f"initialization.{argument}: gates {', '.join(sorted(scale)) or 'none'} given, "
             f"{type(cell).__name__} has {', '.join(cell.gates)}"

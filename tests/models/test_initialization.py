@@ -83,6 +83,18 @@ def test_each_gate_has_a_scale_of_its_own_at_every_layer(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", *GATED])
+def test_one_set_of_scales_by_gate_serves_every_cell(cell: str) -> None:
+    gates = sorted({gate for kind in CELLS.values() for gate in kind.gates})
+    recurrent = {gate: 0.3 + 0.1 * index for index, gate in enumerate(gates)}
+    rectangular = {gate: 1.5 - 0.1 * index for index, gate in enumerate(gates)}
+    for layer in stack_of(cell, recurrent_scale=recurrent, input_scale=rectangular).cells:
+        for gate, matrix in layer.recurrent_matrices().items():
+            assert_orthogonal(matrix, recurrent[gate])
+        for gate, matrix in layer.input_matrices().items():
+            assert_normal(matrix, rectangular[gate] / math.sqrt(matrix.shape[1]))
+
+
+@pytest.mark.parametrize("cell", ["rnn", *GATED])
 def test_square_inputs_makes_the_upper_layers_start_as_the_recurrent_matrices_do(cell: str) -> None:
     scales = {gate: 0.5 + 0.1 * index for index, gate in enumerate(CELLS[cell].gates)}
     first, second = stack_of(cell, recurrent_scale=scales, square_inputs=True).cells
