@@ -17,6 +17,7 @@ COMMANDS = {
     "validate": "measure a checkpoint on the validation set",
     "test": "measure a checkpoint on the test set",
     "predict": "let a language model go on from data.prompt",
+    "search": "search for the best hyperparameters, many networks at once",
 }
 
 
@@ -47,6 +48,8 @@ def main(argv: list[str] | None = None) -> None:
     if not {"-h", "--help"} & set(arguments):
         for path in values_of(arguments, "--ckpt_path"):
             check_exists("ckpt_path", path)
+        if options.command == "search":
+            check_search(arguments)
 
     from rnn_capacity.commands import run
 
@@ -63,7 +66,7 @@ def values_of(arguments: list[str], *names: str) -> list[str]:
 def with_run_config(command: str, arguments: list[str]) -> list[str]:
     """A checkpoint is measured with its own run's config unless another is given."""
     checkpoints = values_of(arguments, "--ckpt_path")
-    if command == "fit" or not checkpoints or values_of(arguments, "-c", "--config"):
+    if command in ("fit", "search") or not checkpoints or values_of(arguments, "-c", "--config"):
         return arguments
     config = Path(checkpoints[-1]).resolve().parent.parent / "config.yaml"
     return ["--config", str(config), *arguments] if config.is_file() else arguments
@@ -77,12 +80,26 @@ def check_exists(argument: str, path: str) -> None:
 
 def check_config(path: str) -> None:
     """Fail unless the file is there and holds a YAML mapping; YAML given in place of a path is left to the parser."""
-    if path.lstrip().startswith("{"):
-        return
-    check_exists("config", path)
+    if not path.lstrip().startswith("{"):
+        check_mapping("config", path)
+
+
+def check_mapping(argument: str, path: str) -> None:
+    """Fail unless the file is there and holds a YAML mapping."""
+    check_exists(argument, path)
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        fail(f"config: {path!r} given, which is not YAML: {error}")
+        fail(f"{argument}: {path!r} given, which is not YAML: {error}")
     if not isinstance(content, dict):
-        fail(f"config: {path!r} given, which holds no mapping of options")
+        fail(f"{argument}: {path!r} given, which holds no mapping of options")
+
+
+def check_search(arguments: list[str]) -> None:
+    """Fail if a search's sweep file is none, or its numbers are."""
+    for path in values_of(arguments, "--sweep"):
+        check_mapping("sweep", path)
+    for name in ("trials", "population"):
+        for text in values_of(arguments, f"--{name}"):
+            if not text.isdecimal() or int(text) < 1:
+                fail(f"{name}: {text!r} given, a positive integer needed")

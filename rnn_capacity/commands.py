@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import sys
 import traceback
-import warnings
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -28,8 +26,8 @@ from rnn_capacity.callbacks import (
     given_name,
     new_name,
 )
-from rnn_capacity.messages import fail
-from rnn_capacity.parsing import OneLineParser, reason_of
+from rnn_capacity.messages import fail, settle_warnings
+from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, reason_of
 from rnn_capacity.resuming import check_checkpoint
 from rnn_capacity.training import RecurrentModule, TaskData
 
@@ -215,17 +213,18 @@ def refuse(error: ValueError) -> NoReturn:
 
 def run(argv: list[str]) -> None:
     """Parse the command line with Lightning and run its command; a W&B run ends with it, as it does."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
-    warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
-    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # measuring saves no checkpoints
-    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # that of the run that goes on
-    warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
+    settle_warnings()
+    if argv[0] == "search":
+        from rnn_capacity.search.command import search  # Optuna and its database: for this command alone
+
+        search(argv[1:])
+        return
     try:
         CapacityCLI(
             RecurrentModule,
             TaskData,
             RunRecord,
-            trainer_defaults={"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 1},
+            trainer_defaults=TRAINER_DEFAULTS,
             seed_everything_default=False,
             parser_class=OneLineParser,
             subclass_mode_model=True,

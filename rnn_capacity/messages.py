@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
+import warnings
 from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
@@ -18,10 +20,19 @@ NOISE = re.compile(
 """Lines that tell of the parser's inside."""
 
 
-def fail(message: str) -> NoReturn:
-    """Say what is wrong with the command line, in one line, and exit with 2."""
+def fail(message: str, code: int = 2) -> NoReturn:
+    """Say what is wrong, in one line, and exit: with 2 if it is the command line, with another code if it is not."""
     print(f"rnn-capacity: error: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(code)
+
+
+def settle_warnings() -> None:
+    """Leave out what Lightning says and a user of this program has no use for."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
+    warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
+    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # measuring saves no checkpoints
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # that of the run that goes on
+    warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
 
 
 def one_line(message: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:

@@ -14,6 +14,10 @@ BASES: dict[str, type[object]] = {"model": RecurrentModule, "data": TaskData}
 """The class that each of these options' classes descend from."""
 
 
+TRAINER_DEFAULTS = {"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 1}
+"""The trainer's options that differ from Lightning's."""
+
+
 class OneLineParser(LightningArgumentParser):
     """Lightning's parser, whose errors are one line; an option is written out."""
 

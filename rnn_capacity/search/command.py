@@ -1,0 +1,94 @@
+"""The command `rnn-capacity search`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+from rnn_capacity.messages import fail
+from rnn_capacity.search.asked import Asked, read_command_line
+from rnn_capacity.search.devices import devices_of
+from rnn_capacity.search.ongoing import Search
+from rnn_capacity.search.opening import begun_searches, storage_of, stored_searches, timing
+from rnn_capacity.search.processes import Job, Workers
+from rnn_capacity.search.progress import Progress
+from rnn_capacity.search.results import show
+from rnn_capacity.search.stopping import EXIT_CODES, Stopped, StopRequest
+from rnn_capacity.search.watching import Watch
+from rnn_capacity.search.worker import work
+from rnn_capacity.studies import StorageError
+
+
+def search(argv: list[str]) -> None:
+    """Run the command.
+
+    Args:
+        argv: Its options.
+
+    Raises:
+        SystemExit: With 2 if an option is wrong, before anything is written; with 1 if the storage failed or no worker
+            is left; after a signal with the signal's code. All after one line that says so.
+    """
+    try:
+        try:
+            asked = read_command_line(argv)
+            devices = devices_of(asked.machine["accelerator"], asked.machine["devices"])
+            searches, lines = (stored_searches(asked), []) if asked.options.resume else begun_searches(asked)
+        except ValueError as error:
+            fail(str(error))
+        for line in lines:
+            print(line, file=sys.stderr)
+        try:
+            run(asked, searches, devices)
+        except Stopped as stopped:
+            print(so_far(asked, searches), file=sys.stderr)
+            raise SystemExit(EXIT_CODES[str(stopped)]) from None
+        show(searches, Path(asked.root))
+        if any(one.study.counts().finished < one.total for one in searches):
+            fail(so_far(asked, searches), code=1)
+    except StorageError as error:
+        fail(str(error), code=1)
+
+
+def run(asked: Asked, searches: list[Search], devices: list[torch.device]) -> None:
+    """Run the trials, in this process or in one a device.
+
+    Raises:
+        Stopped: If a signal came; unfinished trials are given back.
+        StorageError: If the storage fails.
+    """
+    progress = Progress(searches, shown=asked.machine["enable_progress_bar"] is not False)
+    try:
+        if len(devices) == 1:
+            with StopRequest() as stop:
+                work(searches, devices[0], asked.options.population, Watch(progress, stop))
+        else:
+            workers = Workers(jobs(asked, searches, devices), searches, progress)
+            with StopRequest(at_once=workers.kill) as stop:
+                workers.run(stop)
+        for one in searches:
+            progress.look(one, now=True)
+    finally:
+        progress.close()
+
+
+def jobs(asked: Asked, searches: list[Search], devices: list[torch.device]) -> list[Job]:
+    """What each device's worker is to do; those of one CPU share its cores."""
+    threads = max(1, torch.get_num_threads() // len(devices)) if devices[0].type == "cpu" else None
+    names, totals = tuple(one.study.name for one in searches), tuple(one.total for one in searches)
+    storage, population = storage_of(asked), asked.options.population
+    return [Job(storage, names, totals, population, device, threads, timing()) for device in devices]
+
+
+def so_far(asked: Asked, searches: list[Search]) -> str:
+    """How many trials are finished, and how to go on."""
+    finished = sum(min(one.study.counts().finished, one.total) for one in searches)
+    total = sum(one.total for one in searches)
+    most = max(one.total for one in searches)
+    names = [one.study.name for one in searches]
+    common = names[0] if len(names) == 1 else names[0].rpartition("/")[0]
+    again = ["rnn-capacity", "search", "--resume", "--study", common, "--storage", storage_of(asked)]
+    return f"{finished} of {total} trials are finished; go on: {shlex.join([*again, '--trials', str(most)])}"

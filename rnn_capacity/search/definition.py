@@ -1,0 +1,125 @@
+"""What a study measures: all that its trials depend on, so that any worker goes on from it alone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from rnn_capacity.cells import cell_class
+from rnn_capacity.population import Member
+from rnn_capacity.search.members import Config, MemberFactory
+from rnn_capacity.search.narrowing import narrow
+from rnn_capacity.search.objective import Objective, objective_of
+from rnn_capacity.search.parameters import Choice
+from rnn_capacity.search.proposals import Proposer
+from rnn_capacity.search.space import Space
+from rnn_capacity.search.sweep import Sweep, parse_sweep
+
+CELL = "model.init_args.cell"
+
+KEPT = ("method", "metric", "parameters", "run_cap")
+"""The keys of a sweep file that a search depends on."""
+
+DRAWS = 8
+"""Points of the space of which one at least must make a network before a study begins."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a study measures."""
+
+    config: Config
+    """What is the same for all trials: model, data, trainer.max_steps and trainer.precision."""
+
+    sweep: Sweep
+    """What differs."""
+
+    fixed: tuple[str, ...]
+    """Hyperparameters of the sweep that the config decides all the same, where the study is one of a grid over them."""
+
+    objective: Objective
+    """What is optimized."""
+
+    seed: int
+    """Of the tuner."""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "config": self.config,
+            "sweep": {key: self.sweep.file[key] for key in KEPT if key in self.sweep.file},
+            "fixed": list(self.fixed),
+            "objective": asdict(self.objective),
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Definition:
+        """From what was stored."""
+        sweep = parse_sweep(content["sweep"])
+        objective = Objective(**content["objective"])
+        return cls(content["config"], sweep, tuple(content["fixed"]), objective, content["seed"])
+
+    @cached_property
+    def space(self) -> Space:
+        """The hyperparameters that make a difference."""
+        return space_of(self.config, self.sweep, self.fixed)[0]
+
+    def proposer(self) -> Proposer:
+        """What chooses the points."""
+        return Proposer(self.space, self.sweep.method, self.objective.goal, self.seed)
+
+    def most_trials(self, asked: int) -> int:
+        """How many of so many trials there can be: a grid ends, and a sweep file may have a cap."""
+        limits = (asked, self.sweep.run_cap, self.proposer().grid_size)
+        return min(limit for limit in limits if limit is not None)
+
+
+def space_of(config: Config, sweep: Sweep, fixed: tuple[str, ...]) -> tuple[Space, list[str]]:
+    """The hyperparameters that make a difference, and a line for each that the cell has no use for.
+
+    Where the sweep chooses among cells, all of them do.
+
+    Raises:
+        ValueError: If there is no such cell.
+    """
+    space = Space({name: found for name, found in sweep.space.parameters.items() if name not in fixed})
+    if CELL in space.parameters:
+        return space, []
+    return narrow(space, cell_class(config["model"]["init_args"].get("cell", "rnn")))
+
+
+def define(config: Config, sweep: Sweep, fixed: tuple[str, ...], seed: int) -> tuple[Definition, list[str]]:
+    """What a study of a config and a sweep measures, with lines that say what the cell has no use for.
+
+    Networks are made on trial: what the config does not know, or no point of the space can have, is found here.
+
+    Raises:
+        ValueError: If the config, the sweep and the task do not fit together.
+    """
+    space, lines = space_of(config, sweep, fixed)
+    factory = MemberFactory(config)
+    draws = Proposer(space, "random", "maximize", seed)(DRAWS, [], [])
+    points = [space.values(draw.params) for draw in draws]
+    member = try_out(factory, points)
+    for name, parameter in space.parameters.items():
+        for value in parameter.values if isinstance(parameter, Choice) else ():
+            try_out(factory, [{**point, name: value} for point in points])
+    return Definition(config, sweep, fixed, objective_of(sweep.metric, member.task), seed), lines
+
+
+def try_out(factory: MemberFactory, points: list[dict[str, Any]]) -> Member:
+    """The first network that can be made at one of these points.
+
+    Raises:
+        ValueError: If none can.
+    """
+    refusals = []
+    for point in points:
+        try:
+            return factory(point)
+        except ValueError as error:
+            refusals.append(error)
+    raise refusals[0]

@@ -1,0 +1,34 @@
+"""Hyperparameters' names as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Dotted names by their last parts, as few as tell one from the other: optimizer.lr would be lr alone.
+
+    Args:
+        names: Dotted names.
+    """
+    parts = {name: [part for part in name.split(".") if part != "init_args"] for name in names}
+    found = {}
+    for name, own in parts.items():
+        others = [other for key, other in parts.items() if key != name]
+        length = next(
+            (count for count in range(1, len(own)) if all(other[-count:] != own[-count:] for other in others)), len(own)
+        )
+        found[name] = ".".join(own[-length:])
+    return found
+
+
+def readable(value: Any) -> str:
+    """A hyperparameter or a figure in few digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def listed(values: dict[str, Any]) -> str:
+    """Hyperparameters in one line, by their short names."""
+    short = short_names(values)
+    return ", ".join(f"{short[name]} {readable(value)}" for name, value in values.items())

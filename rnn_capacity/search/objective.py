@@ -1,0 +1,57 @@
+"""Which of a trial's figures a study optimizes, and which way."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from rnn_capacity.metrics import optimum
+from rnn_capacity.search.sweep import Metric
+from rnn_capacity.training import Task
+
+Goal = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A figure that is to become as large or as small as it can."""
+
+    figure: str
+    """Its key in summary.json."""
+
+    goal: Goal
+    """Which way is better."""
+
+    constant: dict[str, float]
+    """The figures of the constant predictor, which is all that a trial without a result of its own is given."""
+
+    def read(self, figures: dict[str, Any]) -> tuple[float, bool]:
+        """A trial's value, and whether it is its own: one without a result has the constant predictor's."""
+        value = figures.get(self.figure)
+        if not figures.get("feasible", False) or value is None or not math.isfinite(value):
+            return self.constant[self.figure], False
+        return float(value), True
+
+
+def objective_of(metric: Metric | None, task: Task) -> Objective:
+    """What a sweep optimizes; without a metric, the task's headline.
+
+    Args:
+        metric: The sweep's.
+        task: The task that the trials learn.
+
+    Raises:
+        ValueError: If the task has no such figure; the message lists those that it has.
+    """
+    constant = {"loss": task.constant_loss, **task.worthless()}
+    known = {f"final/{name}": name for name in constant}
+    if "val" in task.final_splits:
+        known[f"val/{task.headline}"] = f"val_{task.headline}"
+        constant[f"val_{task.headline}"] = constant[task.headline]
+    if metric is None:
+        return Objective(task.headline, "minimize" if optimum(task.headline) == "min" else "maximize", constant)
+    if metric.name not in known:
+        raise ValueError(f"metric.name: {metric.name!r} given, {task.name} has {', '.join(known)}")
+    goal: Goal = next(goal for goal in get_args(Goal) if goal == metric.goal)
+    return Objective(known[metric.name], goal, constant)

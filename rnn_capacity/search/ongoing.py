@@ -1,0 +1,117 @@
+"""A study with what it takes to run its trials."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+
+from rnn_capacity.population import Figures, Member, train
+from rnn_capacity.search.definition import Definition
+from rnn_capacity.search.members import MemberFactory
+from rnn_capacity.search.names import listed
+from rnn_capacity.studies import StoredTrial, Study
+
+
+class Watcher(Protocol):
+    """Whoever looks on while trials run, and may end it."""
+
+    def check(self) -> None:
+        """Called now and then.
+
+        Raises:
+            Stopped: If the search is to end here.
+        """
+
+    def begin(self, search: Search, members: int, steps: int) -> None:
+        """So many members of a study begin to train, for at most so many steps."""
+
+    def steps(self, made: int) -> None:
+        """They have made so many steps.
+
+        Raises:
+            Stopped: If the search is to end here.
+        """
+
+    def result(self, search: Search) -> None:
+        """A trial of a study is done."""
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+
+
+class Search:
+    """A study with what it takes to run its trials.
+
+    Args:
+        study: The study.
+        total: Trials that it is to have.
+
+    Raises:
+        ValueError: If what is stored of it is of no use to this version of the program.
+    """
+
+    def __init__(self, study: Study, total: int) -> None:
+        self.study = study
+        self.definition = Definition.of(study.definition)
+        self.total = self.definition.most_trials(total)
+        self.space = self.definition.space
+        self.objective = self.definition.objective
+        self.proposer = self.definition.proposer()
+        self.factory = MemberFactory(self.definition.config)
+
+    def claim(self, count: int) -> list[StoredTrial]:
+        """Trials to run now, at most so many; none if the others have the rest, or all are finished."""
+        return self.study.claim(count, self.total, self.proposer)
+
+    def values(self, trial: StoredTrial) -> dict[str, Any]:
+        """A trial's hyperparameters, those that are searched for, by their dotted names."""
+        values = self.space.values(trial.params)
+        return {name: values[name] for name in self.space.searched}
+
+    def run(self, trials: list[StoredTrial], device: torch.device, watcher: Watcher) -> None:
+        """Train the networks of claimed trials and store each result as soon as it is there.
+
+        A trial whose values a constructor refuses has the constant predictor's figures and is not feasible, so that the
+        tuner leaves such points alone. Whatever ends this early, the trials without a result are given back.
+
+        Args:
+            trials: The trials.
+            device: Where they are trained.
+            watcher: Looks on.
+
+        Raises:
+            Stopped: If the watcher ends it.
+            StorageError: If the storage fails.
+        """
+        with self.study.alive(trials):
+            try:
+                ready = [(trial, member) for trial in trials if (member := self.member(trial, watcher)) is not None]
+                if ready:
+                    self._train(ready, device, watcher)
+            except BaseException:
+                self.study.give_back(trials)
+                raise
+
+    def member(self, trial: StoredTrial, watcher: Watcher) -> Member | None:
+        """The network and the data of a trial; None if its values were refused, which then is its result."""
+        try:
+            return self.factory(self.space.values(trial.params))
+        except ValueError as error:
+            watcher.say(f"{self.study.name}: trial {trial.number} refused: {error} ({listed(self.values(trial))})")
+            self._finish(trial, {**self.objective.constant, "feasible": False, "refused": str(error)}, watcher)
+            return None
+
+    def _train(self, ready: list[tuple[StoredTrial, Member]], device: torch.device, watcher: Watcher) -> None:
+        members = [member for _, member in ready]
+        watcher.begin(self, len(members), max(member.max_steps for member in members))
+
+        def keep(place: int, figures: Figures) -> None:
+            self._finish(ready[place][0], figures, watcher)
+
+        train(members, device, on_result=keep, on_call=watcher.steps)
+
+    def _finish(self, trial: StoredTrial, figures: Figures, watcher: Watcher) -> None:
+        value, feasible = self.objective.read(figures)
+        self.study.finish(trial, value, feasible, {**figures, "feasible": feasible})
+        watcher.result(self)

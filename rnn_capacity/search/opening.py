@@ -1,0 +1,127 @@
+"""The studies that a command line asks for, opened; none is made unless all can be."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+
+from rnn_capacity.parsing import BASES
+from rnn_capacity.search.asked import Asked
+from rnn_capacity.search.definition import Definition, define
+from rnn_capacity.search.grid import plans
+from rnn_capacity.search.ongoing import Search
+from rnn_capacity.search.options import DEFAULT_TRIALS
+from rnn_capacity.search.sweep import read_sweep
+from rnn_capacity.studies import Study, Timing, study_names
+from rnn_capacity.training import TaskData
+
+TRIALS = "trials"
+"""The key of a stored definition under which the trials are that the study was begun with."""
+
+HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
+"""The environment's variable with other times than usual: seconds between heartbeats, and the grace, with a comma."""
+
+
+def timing() -> Timing | None:
+    """The times of the studies' workers; None is the usual ones."""
+    given = os.environ.get(HEARTBEAT)
+    if given is None:
+        return None
+    heartbeat, grace = given.split(",")
+    return Timing(heartbeat=int(heartbeat), grace=int(grace))
+
+
+def storage_of(asked: Asked) -> str:
+    """The URL of the studies' storage."""
+    return asked.options.storage or f"sqlite:///{Path(asked.root) / 'studies.db'}"
+
+
+def stored_searches(asked: Asked) -> list[Search]:
+    """A study to be gone on with, or all of a grid.
+
+    Raises:
+        ValueError: If there is none of the name, or no name is given.
+    """
+    name, storage = asked.options.study, storage_of(asked)
+    names = study_names(storage)
+    if name is None:
+        raise ValueError(f"study: none given with --resume; {storage} holds {', '.join(names) or 'none'}")
+    found = [known for known in names if known == name] or [known for known in names if known.startswith(f"{name}/")]
+    studies = [Study.open(storage, known, timing=timing()) for known in found or [name]]
+    return [Search(study, total_of(asked, study)) for study in studies]
+
+
+def total_of(asked: Asked, study: Study) -> int:
+    """The trials that a study is to have: as many as asked for, or as it was begun with."""
+    begun_with: int = study.definition.get(TRIALS, DEFAULT_TRIALS)
+    return asked.options.trials or max(begun_with, study.counts().total)
+
+
+def begun_searches(asked: Asked) -> tuple[list[Search], list[str]]:
+    """The studies that a config and a sweep ask for, and lines about what was left out.
+
+    Raises:
+        ValueError: If they do not fit together, or one of the studies is there and measures something else.
+    """
+    options, config = asked.options, asked.config
+    for part in BASES:
+        if config[part] is None:
+            raise ValueError(f"{part}: none given; give --config, for example configs/random_mapping.yaml")
+    if options.sweep is None:
+        raise ValueError("sweep: none given; give a sweep file, for example configs/sweeps/capacity.yaml")
+    sweep = read_sweep(options.sweep)
+    lines = [f"sweep: {key} left out, members of a population train to their end" for key in sweep.ignored]
+    planned, left_out = plans(options, config, options.study and checked(options.study), task_of(config))
+    definitions: dict[str, Definition] = {}
+    for plan in planned:
+        try:
+            definitions[plan.name], more = define(plan.config, sweep, plan.fixed, options.seed)
+        except ValueError as error:
+            raise ValueError(f"{plan.name}: {error}" if len(planned) > 1 else str(error)) from error
+        left_out += more
+    storage = storage_of(asked)
+    if options.storage is None:
+        Path(asked.root).mkdir(parents=True, exist_ok=True)
+    there = known_names(storage)
+    opened = {
+        name: open_study(storage, name, definitions[name], asked, name in there)
+        for name in sorted(definitions, key=lambda name: name not in there)  # what differs is found before any is made
+    }
+    studies = [opened[name] for name in definitions]
+    return [Search(study, total_of(asked, study)) for study in studies], [*lines, *dict.fromkeys(left_out)]
+
+
+def known_names(storage: str) -> list[str]:
+    """The names of the studies in a storage; none if it is yet to be made."""
+    try:
+        return study_names(storage)
+    except ValueError:
+        return []  # what is wrong with it, whoever makes it says
+
+
+def open_study(storage: str, name: str, definition: Definition, asked: Asked, there: bool) -> Study:
+    """A study, made if it is not there; one that was begun with another number of trials is the same study."""
+    trials = asked.options.trials or DEFAULT_TRIALS
+    if there:
+        trials = Study.open(storage, name).definition.get(TRIALS, trials)
+    content = {**definition.content, TRIALS: trials}
+    return Study.open(storage, name, definition=content, goal=definition.objective.goal, timing=timing())
+
+
+def task_of(config: dict[str, dict[str, str]]) -> str:
+    """The name of the task that the data is of."""
+    module, _, name = config["data"]["class_path"].rpartition(".")
+    kind: type[TaskData] = getattr(importlib.import_module(module), name)
+    return kind.task_class.name
+
+
+def checked(name: str) -> str:
+    """A study's name, of which the folder of its results is made, too.
+
+    Raises:
+        ValueError: If it is no path of folders.
+    """
+    if any(part in ("", ".", "..") or part != Path(part).name for part in name.split("/")):
+        raise ValueError(f"study: {name!r} given, a name that folders can have needed")
+    return name

@@ -1,0 +1,121 @@
+"""How far a search is, as people see it while it runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from functools import partial
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from rnn_capacity.search.names import listed, readable
+from rnn_capacity.search.ongoing import Search
+from rnn_capacity.studies import Counts
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks into the storage, at least."""
+
+LINE_EVERY = 30.0
+"""Seconds between two lines of a log file."""
+
+SHARE = 0.05
+"""Most of the time that looking may take."""
+
+
+class State(NamedTuple):
+    """A study as the storage had it last."""
+
+    counts: Counts
+    best: str
+
+
+class Progress:
+    """A bar of finished trials on a terminal, with one of the steps that are being made below; lines in a log file.
+
+    Args:
+        searches: The studies.
+        shown: Whether anything is shown; what is said is shown all the same.
+    """
+
+    def __init__(self, searches: list[Search], shown: bool) -> None:
+        self.searches = searches
+        self.states = {search.study.name: state_of(search) for search in searches}
+        self.terminal = shown and sys.stderr.isatty()
+        self.shown = shown
+        self.started = self.looked = self.told = time.monotonic()
+        self.pause = LOOK_EVERY
+        self.first = self.finished
+        self.total = sum(search.total for search in searches)
+        off = not self.terminal
+        self.trials = tqdm(
+            total=self.total, initial=self.first, disable=off, unit="trial", smoothing=0, dynamic_ncols=True
+        )
+        self.steps_made = tqdm(position=1, leave=False, disable=off, unit="step", dynamic_ncols=True)
+
+    @property
+    def finished(self) -> int:
+        """Finished trials of all studies."""
+        return sum(min(self.states[search.study.name].counts.finished, search.total) for search in self.searches)
+
+    def look(self, search: Search, *, now: bool = False) -> None:
+        """Read a study's state if the last look is some time ago, and show it."""
+        begin = time.monotonic()
+        if not now and begin - self.looked < self.pause:
+            return
+        self.states[search.study.name] = state_of(search)
+        self.looked = time.monotonic()
+        self.pause = max(LOOK_EVERY, (self.looked - begin) / SHARE)
+        if self.terminal:
+            self.trials.set_description_str(search.study.name, refresh=False)
+            self.trials.set_postfix_str(self.text(search), refresh=False)
+            self.trials.update(self.finished - self.trials.n)
+            self.trials.refresh()
+        elif self.shown and (now or self.looked - self.told > LINE_EVERY):
+            self.told = self.looked
+            self.say(
+                f"{search.study.name}: {self.finished} of {self.trials.total} trials{self.left}, {self.text(search)}"
+            )
+
+    @property
+    def left(self) -> str:
+        """The time left in words, if it is known."""
+        made = self.finished - self.first
+        missing = self.total - self.finished
+        if not made or not missing:
+            return ""
+        return f", {tqdm.format_interval((time.monotonic() - self.started) / made * missing)} left"
+
+    def text(self, search: Search) -> str:
+        """What runs, what diverged, and the best so far."""
+        counts, best = self.states[search.study.name]
+        infeasible = counts.infeasible / max(1, counts.finished)
+        return f"{counts.running} running, {infeasible:.0%} infeasible{best}"
+
+    def begin(self, members: int, steps: int) -> None:
+        """So many networks begin to train, for at most so many steps."""
+        self.steps_made.reset(total=steps)
+        self.steps_made.set_description_str(f"{members} networks", refresh=False)
+
+    def steps(self, made: int) -> None:
+        """They have made so many steps; fewer than before, if some of them are done and others begin."""
+        self.steps_made.n = made
+        self.steps_made.update(0)
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+        tqdm.write(line, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the last state on the screen."""
+        self.steps_made.close()
+        self.trials.close()
+
+
+def state_of(search: Search) -> State:
+    """A study's state."""
+    best = search.study.best(1)
+    if not best or best[0].value is None:
+        return State(search.study.counts(), "")
+    text = f", best {readable(best[0].value)} ({listed(search.values(best[0]))})"
+    return State(search.study.counts(), text)

@@ -1,0 +1,39 @@
+"""Looking on while this process runs the trials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnn_capacity.search.ongoing import Search
+from rnn_capacity.search.progress import Progress
+from rnn_capacity.search.stopping import StopRequest
+
+
+@dataclass
+class Watch:
+    """Shows the progress, and ends the search at a signal."""
+
+    progress: Progress
+    stop: StopRequest
+
+    def check(self) -> None:
+        """End here if a signal came."""
+        self.stop.check()
+
+    def begin(self, search: Search, members: int, steps: int) -> None:
+        """Members of a study begin."""
+        self.progress.look(search, now=True)
+        self.progress.begin(members, steps)
+
+    def steps(self, made: int) -> None:
+        """They have made steps."""
+        self.stop.check()
+        self.progress.steps(made)
+
+    def result(self, search: Search) -> None:
+        """A trial is done."""
+        self.progress.look(search)
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+        self.progress.say(line)
