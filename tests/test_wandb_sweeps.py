@@ -14,6 +14,7 @@ import yaml
 
 from rnn_capacity.cli import main
 from rnn_capacity.metrics import optimum
+from rnn_capacity.search import Proposer, read_sweep
 from tests.program import CONFIGS
 from tests.wandb_backend import Backend, sample
 from tests.wandb_machine import Machine
@@ -50,12 +51,29 @@ def test_the_program_takes_what_a_shipped_sweep_gives_it(
         main([*arguments[:-1], json.dumps(values), "--print_config"])
     assert stop.value.code == 0
     config: Any = yaml.safe_load(capsys.readouterr().out)
-    for key, value in values.items():
+    for key, value in flat(values).items():
         found = config
         for name in key.split("."):
             found = found[name]
         if isinstance(value, (int, float, bool, type(None))):
             assert found == value
+
+
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """Nested values by dotted keys."""
+    found = {}
+    for key, value in values.items():
+        inner = {f"{key}.{name}": below for name, below in value.items()} if isinstance(value, dict) else {}
+        found.update(flat(inner) if inner else {key: value})
+    return found
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_a_shipped_sweep_is_read_and_what_is_drawn_of_it_has_the_keys_that_wandb_gives(path: Path) -> None:
+    sweep = read_sweep(path)
+    (drawn,) = Proposer(sweep.space, sweep.method, "maximize", seed=0)(1, [], [])
+    given = {name: sample(inner, 0) for name, inner in yaml.safe_load(path.read_text())["parameters"].items()}
+    assert sweep.space.values(drawn.params).keys() == flat(given).keys()
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)

@@ -47,13 +47,20 @@ class Run:
 
 
 def sample(parameter: dict[str, Any], trial: int) -> Any:
-    """A value of a sweep's parameter: its only one, the trial's place in the list, or the middle of the range."""
+    """A value of a sweep's parameter: its only one, the trial's place in the list, or the middle of the range.
+
+    Where parameters are nested, so are the values, as W&B hands them to an agent.
+    """
+    if "parameters" in parameter:
+        return {name: sample(inner, trial) for name, inner in parameter["parameters"].items()}
     if "values" in parameter:
         return parameter["values"][trial % len(parameter["values"])]
     if "value" in parameter:
         return parameter["value"]
     low, high, kind = parameter["min"], parameter["max"], parameter.get("distribution", "uniform")
     middle = math.sqrt(low * high) if kind.startswith(("log_", "q_log_")) else (low + high) / 2
+    if kind.startswith("q_"):
+        return round(middle / parameter["q"]) * parameter["q"]
     return round(middle) if kind == "int_uniform" else middle
 
 
