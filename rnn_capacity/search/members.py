@@ -62,18 +62,19 @@ class MemberFactory:
             ValueError: If the config has no such name, or a value is refused.
         """
         config, max_steps = self._config(values)
-        data = self._data(config)
         try:
-            module = self.parser.instantiate_classes(config)["model"]
+            made = self.parser.instantiate_classes(config)
         except ValueError as error:
             raise ValueError(reason_of(error)) from error
+        module: RecurrentModule = made["model"]
+        data = self._shared(repr(config["data"]), made["data"])
         if self.precision in DOUBLE[True]:
             module.double()
         member = Member(module, data, max_steps)
         try:
             module.build_optimizer(max_steps)
         except TypeError as error:  # a schedule that lacks an argument
-            raise ValueError(str(error)) from error
+            raise ValueError(f"optimizer or schedule: {error}") from error
         module.load_initial_weights(member.task)
         return member
 
@@ -102,7 +103,11 @@ class MemberFactory:
             self.parsed[key] = self._parse(tree(rest), self.base)
         config = self.parsed[key].clone()
         for name, value in numbers.items():
-            config[name] = type(config[name])(value)
+            *above, last = name.split(".")
+            place: Any = config
+            for part in above:  # not one dotted key: below b_fg and the scales there may be a dict
+                place = place[part]
+            place[last] = type(place[last])(value)
         return config, steps
 
     def _parse(self, given: Config, base: Namespace | None = None) -> Namespace:
@@ -117,17 +122,11 @@ class MemberFactory:
             raise ValueError(one_line(str(error.message), self.parser, BASES)) from error
         return parsed
 
-    def _data(self, config: Namespace) -> TaskData:
+    def _shared(self, options: str, data: TaskData) -> TaskData:
         """The data; members with equal options share one object, and what it takes to draw it."""
-        key = repr(config["data"])
-        if key not in self.data:
-            if len(self.data) == KEPT:
-                self.data.clear()
-            try:
-                self.data[key] = self.parser.instantiate_classes(config)["data"]
-            except ValueError as error:
-                raise ValueError(reason_of(error)) from error
-        return self.data[key]
+        if len(self.data) == KEPT:
+            self.data.clear()
+        return self.data.setdefault(options, data)
 
 
 def tree(values: dict[str, Any]) -> Config:

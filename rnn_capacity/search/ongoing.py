@@ -10,7 +10,7 @@ from rnn_capacity.population import Figures, Member, train
 from rnn_capacity.search.definition import Definition
 from rnn_capacity.search.members import MemberFactory
 from rnn_capacity.search.names import listed
-from rnn_capacity.studies import StoredTrial, Study
+from rnn_capacity.studies import StorageError, StoredTrial, Study
 
 
 class Watcher(Protocol):
@@ -89,6 +89,8 @@ class Search:
                 ready = [(trial, member) for trial in trials if (member := self.member(trial, watcher)) is not None]
                 if ready:
                     self._train(ready, device, watcher)
+            except StorageError:  # nothing can be given back; the others take the trials when the grace is over
+                raise
             except BaseException:
                 self.study.give_back(trials)
                 raise
