@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
 
 from rnn_capacity.studies.patience import StorageError
+
+SOON = 1.0
+"""Seconds after which a sign of life that could not be stored is tried again."""
 
 
 class Heartbeat:
@@ -28,9 +30,12 @@ class Heartbeat:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            with suppress(StorageError):
+            try:
                 self._beat()
-            self._stop.wait(self._interval)
+            except StorageError:
+                self._stop.wait(min(SOON, self._interval))
+            else:
+                self._stop.wait(self._interval)
 
     def __enter__(self) -> None:
         self._thread.start()

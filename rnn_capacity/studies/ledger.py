@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import and_, case, column, func, select, table
 
 from rnn_capacity.studies.record import FEASIBLE, STATES
 from rnn_capacity.studies.storage import Storage
 from rnn_capacity.studies.trial import Counts
+
+TRIALS = table("trials", column("trial_id"), column("study_id"), column("state"))
+ATTRIBUTES = table("trial_user_attributes", column("trial_id"), column("key"), column("value_json"))
+OF_TRIAL = (ATTRIBUTES.c.trial_id == TRIALS.c.trial_id, ATTRIBUTES.c.key == FEASIBLE)
+"""Optuna's tables, as far as the trials are counted in them."""
 
 
 class Ledger:
@@ -40,13 +46,25 @@ class Ledger:
         """
         return self.storage.read(self.look)
 
+    def counts(self) -> Counts:
+        """How many trials are in which state.
 
-def count(trials: list[FrozenTrial]) -> Counts:
-    """How many of the trials are in which state."""
-    states = [trial.state for trial in trials]
-    return Counts(
-        finished=states.count(TrialState.COMPLETE),
-        running=states.count(TrialState.RUNNING),
-        waiting=states.count(TrialState.WAITING),
-        infeasible=sum(t.state is TrialState.COMPLETE and t.user_attrs.get(FEASIBLE) is False for t in trials),
-    )
+        Raises:
+            StorageError: If the storage fails.
+        """
+        # Optuna has no call for it, and to read a thousand pending trials each time takes half a second
+        query = (
+            select(TRIALS.c.state, func.count(), func.sum(case((ATTRIBUTES.c.value_json == "false", 1), else_=0)))
+            .select_from(TRIALS.outerjoin(ATTRIBUTES, and_(*OF_TRIAL)))
+            .where(TRIALS.c.study_id == self.study_id)
+            .group_by(TRIALS.c.state)
+        )
+        rows = self.storage.read(lambda: self.storage.optuna.scoped_session().execute(query).all())
+        trials = {str(state): int(number) for state, number, _ in rows}
+        infeasible = {str(state): int(number) for state, _, number in rows}
+        return Counts(
+            finished=trials.get(TrialState.COMPLETE.name, 0),
+            running=trials.get(TrialState.RUNNING.name, 0),
+            waiting=trials.get(TrialState.WAITING.name, 0),
+            infeasible=infeasible.get(TrialState.COMPLETE.name, 0),
+        )

@@ -26,6 +26,8 @@ CONNECT: dict[str, Any] = {
 
 SETTINGS = "; ".join(
     [
+        # after a wait for a lock, what was stored meanwhile is seen
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
         # heartbeats are stored without a time zone
         "SET TIME ZONE 'UTC'",
         # a worker that is suspended in the middle of a transaction must not hold up the others
@@ -34,13 +36,11 @@ SETTINGS = "; ".join(
     ]
 )
 
+PASSING = ("starting up", "too many clients", "connection slots are reserved")
+"""What a server says that refuses a connection now and takes it later."""
+
 TABLES_KEY = 1_611_099_13
 """The number of the lock that is held while tables are made."""
-
-
-def engine_arguments() -> dict[str, Any]:
-    """Arguments of SQLAlchemy's create_engine."""
-    return {"connect_args": CONNECT, "pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
 
 
 @contextmanager
@@ -53,12 +53,13 @@ def prepare(url: URL, create: bool) -> Iterator[None]:
 
     Raises:
         ValueError: If the database cannot be reached, or it has no tables and none are made.
+        OperationalError: If it has no room for a connection now.
     """
     engine = create_engine(url, connect_args=CONNECT, poolclass=NullPool)
     try:
         connection = engine.connect()
     except OperationalError as error:
-        if (error.orig is not None) and "starting up" in str(error.orig):
+        if any(text in str(error.orig) for text in PASSING):
             raise
         raise ValueError(f"storage: cannot connect to {plain(url)}: {reason(error)}") from error
     with connection:

@@ -15,6 +15,7 @@ from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial
 from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext
+from sqlalchemy.pool import NullPool
 
 from rnn_capacity.studies import address, postgresql, sqlite
 from rnn_capacity.studies.patience import patiently
@@ -51,20 +52,21 @@ class Storage:
             with postgresql.prepare(url, create):
                 storage = self._connect(url)
             postgresql.configure(storage.engine)
-        storage.engine.dispose()  # the connections so far do not know of the configuration
         event.listen(storage.engine, "handle_error", self._note)
         return storage
 
     def _connect(self, url: URL) -> RDBStorage:
         # Optuna fills in braces as str.format does
         text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-        on_sqlite = url.get_backend_name() == "sqlite"
+        backend = sqlite if url.get_backend_name() == "sqlite" else postgresql
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats, experimental since 2021
                 return RDBStorage(
                     text,
-                    engine_kwargs={"connect_args": sqlite.CONNECT} if on_sqlite else postgresql.engine_arguments(),
+                    # no connection is held between transactions: hundreds of workers may share a server, which may be
+                    # started again, and a file that was deleted is noticed
+                    engine_kwargs={"connect_args": backend.CONNECT, "poolclass": NullPool},
                     heartbeat_interval=self.timing.heartbeat,
                     grace_period=self.timing.grace,
                     heartbeat_stale_trial_callback=lambda _, trial: self._dead.append(trial),

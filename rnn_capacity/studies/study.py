@@ -14,7 +14,7 @@ from optuna.study import StudyDirection
 from rnn_capacity.messages import closest
 from rnn_capacity.studies.definition import difference
 from rnn_capacity.studies.heartbeat import Heartbeat
-from rnn_capacity.studies.ledger import Ledger, count
+from rnn_capacity.studies.ledger import Ledger
 from rnn_capacity.studies.record import stored
 from rnn_capacity.studies.storage import Storage, open_storage
 from rnn_capacity.studies.timing import Timing
@@ -127,7 +127,7 @@ class Study:
         Raises:
             StorageError: If the storage fails.
         """
-        return count(self._ledger.trials())
+        return self._ledger.counts()
 
     def best(self, count: int) -> list[StoredTrial]:
         """The feasible trials with the best values, the best first; of equal ones the earlier.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from rnn_capacity.studies.ledger import Ledger, count
+from rnn_capacity.studies.ledger import Ledger
+from rnn_capacity.studies.patience import StorageError
 from rnn_capacity.studies.record import FEASIBLE, FIGURES, WORKER, point, running, stored, waiting
 from rnn_capacity.studies.trial import Proposal, StoredTrial
 
@@ -19,6 +21,10 @@ Propose = Callable[[int, list[StoredTrial], list[StoredTrial]], list[Proposal]]
 
 CLAIMS = "rnn_capacity:claims"
 """System attribute of a study that every claim changes: PostgreSQL makes the others wait until it is stored."""
+
+
+BLOCK = 16
+"""New trials in one transaction: a few tenths of a second, for which a SQLite file is locked."""
 
 
 class Worker:
@@ -39,58 +45,61 @@ class Worker:
 
     def claim(self, number: int, total: int, propose: Propose) -> list[StoredTrial]:
         """See `Study.claim`."""
-        claimed = self._hold(self.storage.write(lambda: self._take(number, total)))
+        claimed: list[int] = []
         try:
+            claimed += self._hold(self.storage.write(lambda: self._take(number, total)))
             wanted = number - len(claimed)
-            while wanted > 0:
-                known = self.ledger.trials()
-                wanted = min(wanted, total - len(known))
-                if wanted <= 0:
-                    break
-                proposals = self._ask(wanted, known, propose)
-                kept, twice = self.storage.write(lambda: self._add(proposals, known, total))  # noqa: B023
-                claimed += self._hold(kept)
-                wanted = twice
+            while wanted > 0 and (room := total - len(known := self.ledger.trials())) > 0:
+                proposals = self._ask(min(wanted, room), known, propose)
+                wanted = 0
+                for begin in range(0, len(proposals), BLOCK):
+                    block = proposals[begin : begin + BLOCK]
+                    kept, twice = self.storage.write(partial(self._add, block, known, total))
+                    claimed += self._hold(kept)
+                    wanted += twice
+            return [stored(trial) for trial in self.ledger.trials() if trial._trial_id in claimed]
+        except StorageError:
+            raise  # nothing can be given back; without a sign of life the trials are run again
         except BaseException:
-            self.give_back(claimed)
+            self.release(claimed)
             raise
-        return claimed
 
-    def _hold(self, trials: list[FrozenTrial]) -> list[StoredTrial]:
-        self.held.update(trial._trial_id for trial in trials)
-        return [stored(trial) for trial in trials]
+    def _hold(self, ids: list[int]) -> list[int]:
+        self.held.update(ids)
+        return ids
 
     def _lock(self) -> None:
         """Let the claims of the others wait for this transaction."""
         self.storage.optuna.set_study_system_attr(self.ledger.study_id, CLAIMS, uuid.uuid4().hex)
 
-    def _orphans(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    def _orphans(self, trials: list[FrozenTrial]) -> list[int]:
         """Trials that this worker claimed in a transaction whose answer got lost."""
         return [
-            trial
+            trial._trial_id
             for trial in trials
             if trial.state is TrialState.RUNNING
             and trial.system_attrs.get(WORKER) == self.token
             and trial._trial_id not in self.held
         ]
 
-    def _take(self, number: int, total: int) -> list[FrozenTrial]:
+    def _take(self, number: int, total: int) -> list[int]:
         """Claim trials that others left over."""
         optuna = self.storage.optuna
         self._lock()
         known = self.ledger.look()
-        for dead in self.storage.fail_dead(self.ledger.study):
-            optuna.create_new_trial(self.ledger.study_id, waiting(dead))
-        taken = self._orphans(known)
-        counts = count(known)
-        room = min(number, total - counts.finished - counts.running) - len(taken)
+        dead = {trial._trial_id: trial for trial in self.storage.fail_dead(self.ledger.study)}
+        for trial in dead.values():
+            optuna.create_new_trial(self.ledger.study_id, waiting(trial))
+        taken = [trial_id for trial_id in self._orphans(known) if trial_id not in dead]
+        busy = sum(trial.state is not TrialState.WAITING and trial._trial_id not in dead for trial in known)
+        room = min(number - len(taken), total - busy)
         if room <= 0:
             return taken
         for trial in optuna.get_all_trials(self.ledger.study_id, deepcopy=False, states=(TrialState.WAITING,))[:room]:
             optuna.record_heartbeat(trial._trial_id)
             optuna.set_trial_system_attr(trial._trial_id, WORKER, self.token)
             optuna.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
-            taken.append(optuna.get_trial(trial._trial_id))
+            taken.append(trial._trial_id)
         return taken
 
     def _ask(self, wanted: int, known: list[FrozenTrial], propose: Propose) -> list[Proposal]:
@@ -99,7 +108,7 @@ class Worker:
         pending = [trial for trial in trials if trial.state != "finished"]
         return propose(wanted, finished, pending)[:wanted]
 
-    def _add(self, proposals: list[Proposal], known: list[FrozenTrial], total: int) -> tuple[list[FrozenTrial], int]:
+    def _add(self, proposals: list[Proposal], known: list[FrozenTrial], total: int) -> tuple[list[int], int]:
         """Claim proposals as far as there is room, and tell how many others stored at the same time.
 
         Two workers that ask in the same situation may be told the same: the point of a grid that comes next, the next
@@ -110,7 +119,7 @@ class Worker:
         now = self.ledger.look()
         if lost := self._orphans(now):
             return lost, 0
-        seen = {trial._trial_id for trial in known}
+        seen = {trial._trial_id for trial in known} | self.held
         others = Counter(point(trial.params) for trial in now if trial._trial_id not in seen)
         own = []
         for proposal in proposals:
@@ -124,7 +133,7 @@ class Worker:
             trial_id = optuna.create_new_trial(self.ledger.study_id, running(proposal, self.token))
             optuna.record_heartbeat(trial_id)
             kept.append(trial_id)
-        return [optuna.get_trial(trial_id) for trial_id in kept], len(proposals) - len(own)
+        return kept, len(proposals) - len(own)
 
     def finish(self, trial: StoredTrial, value: float, feasible: bool, figures: dict[str, Any]) -> bool:
         """See `Study.finish`."""
@@ -150,8 +159,12 @@ class Worker:
 
     def give_back(self, trials: Iterable[StoredTrial]) -> None:
         """See `Study.give_back`."""
+        self.release(trial.trial_id for trial in trials)
+
+    def release(self, ids: Iterable[int]) -> None:
+        """Let those of the trials that are held be run by others."""
         optuna = self.storage.optuna
-        ids = [trial.trial_id for trial in trials if trial.trial_id in self.held]
+        ids = [trial_id for trial_id in ids if trial_id in self.held]
 
         def give() -> None:
             for trial_id in ids:
