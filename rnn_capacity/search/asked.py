@@ -11,8 +11,8 @@ from jsonargparse._actions import ActionConfigFile
 from pytorch_lightning import Trainer
 
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser
-from rnn_capacity.search.members import Config
 from rnn_capacity.search.options import SearchOptions
+from rnn_capacity.search.overlay import Config
 from rnn_capacity.training import RecurrentModule, TaskData
 
 MACHINE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir")

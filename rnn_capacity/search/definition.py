@@ -8,9 +8,10 @@ from typing import Any
 
 from rnn_capacity.cells import cell_class
 from rnn_capacity.population import Member
-from rnn_capacity.search.members import Config, MemberFactory
+from rnn_capacity.search.members import MemberFactory
 from rnn_capacity.search.narrowing import narrow
 from rnn_capacity.search.objective import Objective, objective_of
+from rnn_capacity.search.overlay import Config
 from rnn_capacity.search.parameters import Choice
 from rnn_capacity.search.proposals import Proposer
 from rnn_capacity.search.space import Space

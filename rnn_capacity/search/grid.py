@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 from rnn_capacity.cells import cell_class
-from rnn_capacity.search.members import Config
 from rnn_capacity.search.options import SearchOptions
+from rnn_capacity.search.overlay import Config
 
 ARGUMENTS = {"cells": ("cell",), "depths": ("depth",), "sizes": ("max_parameters", "hidden_size")}
 """The arguments of the model that each option of a grid decides."""

@@ -7,7 +7,8 @@ import torch
 import yaml
 
 from rnn_capacity.population import Member
-from rnn_capacity.search.members import MemberFactory, tree
+from rnn_capacity.search.members import MemberFactory
+from rnn_capacity.search.overlay import tree
 from tests.program import CONFIGS
 
 LR = "model.init_args.optimizer.init_args.lr"
@@ -56,6 +57,15 @@ def test_values_reach_network_data_and_optimizer() -> None:
             {"model.init_args.optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.1, "momentum": m}}}
             for m in (0.5, 0.9)
         ],
+        [
+            {"model.init_args.optimizer.class_path": kind, LR: rate, "model.init_args.residual": True}
+            for kind, rate in (("torch.optim.RMSprop", 0.1), ("torch.optim.Adam", 0.2), ("torch.optim.RMSprop", 0.3))
+        ],
+        [
+            {"model.init_args.nonlinearity": kind, "data.init_args.show": show, "model.init_args.layer_norm": norm}
+            for kind, show, norm in (("tanh", "every", False), ("relu", "first", True), ("tanh", "first", True))
+        ],
+        [{"model.init_args.nonlinearity": kind, LR: 0.1} for kind in ("tanh", None, "relu", None, "tanh")],
         [{"model.init_args.hidden_size": 7, "model.init_args.max_parameters": None, "model.init_args.depth": 2}],
     ],
     ids=lambda points: " ".join(points[0]),
@@ -80,6 +90,7 @@ def test_members_of_one_factory_are_those_of_one_each(points: list[dict[str, Any
         ({LR: -1.0}, ["learning rate", "-1"]),
         ({SAMPLES: 1e6}, ["samples: ", "16777216"]),
         ({"trainer.max_steps": 3.5}, ["trainer.max_steps: 3.5 given", "integer"]),
+        ({"model.init_args.nonlinearity": "sigmoid"}, ["model.nonlinearity", "tanh", "relu"]),
         ({"trainer.max_steps": 0}, ["max_steps: 0 given"]),
         ({"model.init_args.schedule.class_path": "torch.optim.lr_scheduler.LambdaLR"}, ["schedule: "]),
     ],
