@@ -1,0 +1,65 @@
+"""A worker in a process of its own: claims points of a grid, "trains" them, and writes what it did, a line each.
+
+It waits for a line on standard input before it opens the study, and where `stop` is given before every result after so
+many of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from rnn_capacity.studies import StorageError, Study, Timing
+from tests.studies.grid import grid
+
+parser = argparse.ArgumentParser()
+parser.add_argument("url")
+parser.add_argument("--total", type=int, default=200)
+parser.add_argument("--batch", type=int, default=16)
+parser.add_argument("--stop", type=int, default=None)
+parser.add_argument("--value", type=float, default=1.0)
+parser.add_argument("--heartbeat", type=int, default=60)
+parser.add_argument("--grace", type=int, default=180)
+parser.add_argument("--fill", type=int, default=0, help="characters of a figure")
+parser.add_argument("--file_size", type=int, default=None, help="bytes that a file may have")
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def main() -> None:
+    args = parser.parse_args()
+    say("ready")
+    sys.stdin.readline()
+    study = Study.open(
+        args.url, "study", definition={"task": "memory"}, timing=Timing(args.heartbeat, args.grace, patience=20)
+    )
+    say("open")
+    if args.file_size is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (args.file_size, args.file_size))
+    done = 0
+    while trials := study.claim(args.batch, args.total, grid(args.total)):
+        say("claimed", *(trial.number for trial in trials))
+        with study.alive(trials):
+            for trial in trials:
+                if args.stop is not None and done >= args.stop:
+                    say("waits")
+                    sys.stdin.readline()
+                time.sleep(0.001)
+                stored = study.finish(
+                    trial, args.value, True, {"place": trial.params["place"], "fill": "x" * args.fill}
+                )
+                say("finished" if stored else "lost", trial.number)
+                done += stored
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except StorageError as error:
+        say("error", error)
+        sys.exit(3)
