@@ -19,7 +19,7 @@ from rnn_capacity.search.space import Space
 from rnn_capacity.search.sweep import GOALS, METHODS, Goal, Method
 
 if TYPE_CHECKING:
-    from optuna import Study
+    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
@@ -42,7 +42,8 @@ class Proposer:
     * `bayes`: a batched Gaussian-process bandit (Collins et al. 2017, App. A): Matérn 5/2 with a length scale for each
       hyperparameter, and the expected improvement over the best finished trial, given what the running trials and the
       points proposed before in the same batch may find. The first `STARTUP` trials are random, and so is a batch that
-      is asked for before as many have finished. It is fitted to at most `FITTED` trials.
+      is asked for before as many have finished. It is fitted to at most `FITTED` trials. Seeds, hyperparameters whose
+      name ends in `seed`, have no neighbours; they are random and left out of the model, for which they are noise.
 
     Args:
         space: The search space.
@@ -73,6 +74,11 @@ class Proposer:
         self.goal = goal
         self.seed = seed
         self.distributions = space.distributions()
+        self.modelled = {
+            name: distribution
+            for name, distribution in self.distributions.items()
+            if name.rpartition(".")[2] != "seed" and not distribution.single()
+        }
 
     def __call__(self, count: int, finished: Sequence[StoredTrial], running: Sequence[StoredTrial]) -> list[Proposal]:
         """Propose points.
@@ -90,7 +96,7 @@ class Proposer:
         seed = self.seed_of_call(len(finished) + len(running))
         if self.method == "grid":
             points = self.untried(count, [*finished, *running], seed)
-        elif self.method == "bayes" and len(finished) >= STARTUP:
+        elif self.method == "bayes" and self.modelled and len(finished) >= STARTUP:
             points = self.expected_to_improve(count, finished, running, seed)
         else:
             points = self.at_random(count, seed)
@@ -114,7 +120,7 @@ class Proposer:
         """Independent draws."""
         from optuna.samplers import RandomSampler
 
-        return self.ask(count, quiet_study(self.goal, RandomSampler(seed=seed)))
+        return ask(count, self.distributions, self.goal, RandomSampler(seed=seed), [])
 
     def untried(self, count: int, trials: Sequence[StoredTrial], seed: int) -> list[Params]:
         """Points of the grid that no trial has, in random order."""
@@ -127,40 +133,46 @@ class Proposer:
     def expected_to_improve(
         self, count: int, finished: Sequence[StoredTrial], running: Sequence[StoredTrial], seed: int
     ) -> list[Params]:
-        """The points of greatest expected improvement, one after another."""
+        """The points of greatest expected improvement, one after another; what is not modelled is drawn at random."""
         from optuna.samplers import GPSampler
         from optuna.trial import TrialState
 
-        sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
-        study = quiet_study(self.goal, sampler)
         kept = informative(with_values(finished, self.goal), self.goal)
         known = [self.frozen(trial, TrialState.COMPLETE, value) for trial, value in kept]
         known += [self.frozen(trial, TrialState.RUNNING) for trial in running]
-        study.add_trials([trial for trial in known if trial is not None])
-        return self.ask(count, study)
+        sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
+        points = ask(count, self.modelled, self.goal, sampler, [trial for trial in known if trial is not None])
+        return [drawn | point for drawn, point in zip(self.at_random(count, seed), points, strict=True)]
 
     def frozen(self, trial: StoredTrial, state: Any, value: float | None = None) -> FrozenTrial | None:
         """A trial as Optuna takes it; None if it is not of this space."""
         from optuna.trial import create_trial
 
         try:
-            params = {name: trial.params[name] for name in self.distributions}
-            return create_trial(params=params, distributions=self.distributions, state=state, value=value)
+            params = {name: trial.params[name] for name in self.modelled}
+            return create_trial(params=params, distributions=self.modelled, state=state, value=value)
         except (KeyError, ValueError):
             return None
 
-    def ask(self, count: int, study: Study) -> list[Params]:
-        """Points of a scratch study, each asked for as if those before it ran."""
-        return [study.ask(self.distributions).params for _ in range(count)]
 
-
-def quiet_study(goal: Goal, sampler: BaseSampler) -> Study:
-    """A study in memory; Optuna says nothing below a warning."""
+def ask(
+    count: int,
+    distributions: dict[str, BaseDistribution],
+    goal: Goal,
+    sampler: BaseSampler,
+    known: Sequence[FrozenTrial],
+) -> list[Params]:
+    """Points of a study in memory, each asked for as if those before it ran."""
     import optuna
 
-    if optuna.logging.get_verbosity() < optuna.logging.WARNING:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(direction=goal, sampler=sampler)
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns of every point once it has converged
+    try:
+        study = optuna.create_study(direction=goal, sampler=sampler)
+        study.add_trials(known)
+        return [study.ask(distributions).params for _ in range(count)]
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def with_values(trials: Sequence[StoredTrial], goal: str) -> list[tuple[StoredTrial, float]]:
