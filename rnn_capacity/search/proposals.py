@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from rnn_capacity.search.sweep import GOALS, METHODS, Goal, Method
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, TrialState
 
     from rnn_capacity.studies.trial import Params, Proposal, StoredTrial
 
@@ -138,21 +139,37 @@ class Proposer:
         from optuna.trial import TrialState
 
         kept = informative(with_values(finished, self.goal), self.goal)
-        known = [self.frozen(trial, TrialState.COMPLETE, value) for trial, value in kept]
-        known += [self.frozen(trial, TrialState.RUNNING) for trial in running]
+        known = [frozen(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
+        known += [frozen(trial, self.modelled, TrialState.RUNNING) for trial in running]
         sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
         points = ask(count, self.modelled, self.goal, sampler, [trial for trial in known if trial is not None])
         return [drawn | point for drawn, point in zip(self.at_random(count, seed), points, strict=True)]
 
-    def frozen(self, trial: StoredTrial, state: Any, value: float | None = None) -> FrozenTrial | None:
-        """A trial as Optuna takes it; None if it is not of this space."""
-        from optuna.trial import create_trial
 
-        try:
-            params = {name: trial.params[name] for name in self.modelled}
-            return create_trial(params=params, distributions=self.modelled, state=state, value=value)
-        except (KeyError, ValueError):
-            return None
+def frozen(
+    trial: StoredTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
+) -> FrozenTrial | None:
+    """A trial as Optuna takes it; None if it was drawn from other distributions."""
+    from optuna.trial import create_trial
+
+    try:
+        params = {name: trial.params[name] for name in distributions}
+        return create_trial(params=params, distributions=distributions, state=state, value=value)
+    except (KeyError, ValueError):
+        return None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna reports errors alone; it would warn of every point once it has converged."""
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def ask(
@@ -165,14 +182,10 @@ def ask(
     """Points of a study in memory, each asked for as if those before it ran."""
     import optuna
 
-    verbosity = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns of every point once it has converged
-    try:
+    with quiet():
         study = optuna.create_study(direction=goal, sampler=sampler)
         study.add_trials(known)
         return [study.ask(distributions).params for _ in range(count)]
-    finally:
-        optuna.logging.set_verbosity(verbosity)
 
 
 def with_values(trials: Sequence[StoredTrial], goal: str) -> list[tuple[StoredTrial, float]]:
