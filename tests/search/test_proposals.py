@@ -1,0 +1,275 @@
+"""Which points are proposed: at random, by a grid, by a Gaussian process, and to several workers."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from scipy import stats
+
+from rnn_capacity.search import Proposer, Space, importances, parse_sweep, proposals
+from rnn_capacity.studies.trial import Proposal, StoredTrial
+
+SPACE = {
+    "x": {"min": -1.0, "max": 1.0},
+    "y": {"distribution": "log_uniform_values", "min": 1e-3, "max": 10},
+    "kind": {"values": ["a", "b", [1]]},
+    "n": {"min": 0, "max": 5},
+    "fixed": {"value": 7},
+}
+GRID = {"a": {"values": ["u", "v"]}, "n": {"min": 1, "max": 5}}
+
+
+def proposer_of(given: dict[str, Any], method: Any = "bayes", goal: Any = "maximize", seed: int | None = 0) -> Proposer:
+    return Proposer(space_of(given), method, goal, seed)
+
+
+def space_of(given: dict[str, Any]) -> Space:
+    return parse_sweep({"method": "random", "parameters": given}).space
+
+
+def trials_of(
+    points: list[Proposal], value: Callable[[dict[str, Any]], float | None], first: int = 0
+) -> list[StoredTrial]:
+    return [
+        StoredTrial(first + place, place, point.params, point.distributions, "finished", value(point.params), True)
+        for place, point in enumerate(points)
+    ]
+
+
+def running(points: list[Proposal]) -> list[StoredTrial]:
+    return [StoredTrial(900 + place, 900, *point, "running") for place, point in enumerate(points)]
+
+
+def bowl(params: dict[str, Any]) -> float:
+    """Best, at 0, where x = 0.3, y = 0.1 and kind is b; n does nothing."""
+    return -((params["x"] - 0.3) ** 2) - (math.log10(params["y"]) + 1) ** 2 / 4 - 0.5 * (params["kind"] != "b")
+
+
+def key(proposal: Proposal) -> tuple[Any, ...]:
+    return tuple(sorted(proposal.params.items()))
+
+
+def test_the_first_batch_is_random() -> None:
+    for goal in ("maximize", "minimize"):
+        points = proposer_of(SPACE, goal=goal)(64, [], [])
+        assert len({key(point) for point in points}) == 64
+        assert stats.kstest([point.params["x"] for point in points], stats.uniform(-1, 2).cdf).pvalue > 0.01
+        assert {point.params["kind"] for point in points} == {"a", "b", "[1]"}
+        assert points[0].distributions == space_of(SPACE).distributions()
+    few = trials_of(points[: proposals.STARTUP - 1], bowl)
+    after = proposer_of(SPACE)(64, few, [])
+    assert stats.kstest([point.params["x"] for point in after], stats.uniform(-1, 2).cdf).pvalue > 0.01
+
+
+def test_values_are_those_of_the_config() -> None:
+    proposer = proposer_of(SPACE)
+    values = proposer.values({"x": 0.5, "y": 0.1, "kind": "[1]", "n": 2})
+    assert values == {"x": 0.5, "y": 0.1, "kind": [1], "n": 2, "fixed": 7}
+
+
+def best_of(method: str, seed: int, goal: str) -> float:
+    """The best value of 36 trials in batches of 12."""
+    sign = 1 if goal == "maximize" else -1
+    proposer = proposer_of(SPACE, method, goal, seed)
+    finished: list[StoredTrial] = []
+    for _ in range(3):
+        points = proposer(12, finished, [])
+        finished += trials_of(points, lambda params: sign * bowl(params), len(finished))
+    return max(sign * trial.value for trial in finished)
+
+
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_the_gaussian_process_is_ahead_of_random_draws(goal: str) -> None:
+    seeds = range(3)
+    bayes = [best_of("bayes", seed, goal) for seed in seeds]
+    draws = [best_of("random", seed, goal) for seed in seeds]
+    assert max(bayes) < 0
+    assert min(bayes) > -0.01
+    assert np.median(bayes) > np.median(draws) / 3
+
+
+@pytest.fixture(scope="module")
+def known() -> list[StoredTrial]:
+    """Forty finished trials."""
+    return trials_of(proposer_of(SPACE, "random", seed=5)(40, [], []), bowl)
+
+
+def spread(points: list[Proposal], point: Proposal) -> float:
+    """The distance in the coordinates that matter, on their scales, to the nearest of some points."""
+
+    def place(params: dict[str, Any]) -> np.ndarray[Any, Any]:
+        return np.array([params["x"] / 2, math.log10(params["y"]) / 4, float(params["kind"] == "b")])
+
+    return min(float(np.linalg.norm(place(point.params) - place(other.params))) for other in points)
+
+
+def test_running_trials_are_taken_into_account(known: list[StoredTrial]) -> None:
+    proposer = proposer_of(SPACE)
+    (alone,) = proposer(1, known, [])
+    assert spread([alone], alone) == 0
+    around = [alone._replace(params={**alone.params, "n": n}) for n in range(6)]
+    (beside,) = proposer(1, known, running(around))
+    (again,) = proposer(1, known, [])
+    assert key(again) == key(alone)
+    assert key(beside) not in {key(point) for point in around}
+    assert spread(around, beside) > 0.01
+
+
+def test_the_points_of_a_batch_differ(known: list[StoredTrial]) -> None:
+    points = proposer_of(SPACE)(6, known, [])
+    assert len({key(point) for point in points}) == 6
+    assert all(spread(points[:place], point) > 1e-3 for place, point in enumerate(points) if place)
+
+
+@pytest.mark.parametrize("method", ["random", "bayes"])
+def test_two_workers_do_not_propose_the_same_points(method: str, known: list[StoredTrial]) -> None:
+    for finished in ([], known):
+        first, second = (proposer_of(SPACE, method, seed=None)(2, finished, []) for _ in range(2))
+        assert not {key(point) for point in first} & {key(point) for point in second}
+
+
+@pytest.mark.parametrize("method", ["random", "bayes", "grid"])
+def test_a_seed_makes_the_proposals_a_function_of_the_trials(method: str, known: list[StoredTrial]) -> None:
+    space = GRID if method == "grid" else SPACE
+    one, same, other = (proposer_of(space, method, seed=seed)(2, known, []) for seed in (1, 1, 2))
+    assert one == same
+    assert one != other
+    assert proposer_of(space, method, seed=1)(2, known[:-1], []) != one
+
+
+def test_a_grid_has_each_point_once_over_workers_and_then_ends() -> None:
+    first, second = (proposer_of(GRID, "grid", seed=seed) for seed in (0, 1))
+    assert first.grid_size == 10
+    assert proposer_of(SPACE).grid_size is None
+    one = first(4, [], [])
+    two = second(4, trials_of(one[:2], lambda params: 0.0), running(one[2:]))
+    rest = first(4, trials_of(one + two, lambda params: 0.0), [])
+    assert (len(one), len(two), len(rest)) == (4, 4, 2)
+    assert len({key(point) for point in one + two + rest}) == 10
+    assert second(4, trials_of(one + two, lambda params: 0.0), running(rest)) == []
+
+
+def test_a_huge_grid_is_not_listed() -> None:
+    proposer = proposer_of({name: {"min": 1, "max": 1000} for name in "abcd"}, "grid")
+    assert proposer.grid_size == 10**12
+    start = time.perf_counter()
+    points = proposer(64, [], [])
+    assert time.perf_counter() - start < 2
+    assert len({key(point) for point in points}) == 64
+
+
+def test_seeds_are_random_and_hidden_from_the_gaussian_process(known: list[StoredTrial]) -> None:
+    given = {**SPACE, "model.init_args.seed": {"min": 0, "max": 9999}}
+    proposer = proposer_of(given)
+    finished = trials_of(proposer_of(given, "random", seed=5)(40, [], []), bowl)
+    one = proposer(4, finished, [])
+    assert len({point.params["model.init_args.seed"] for point in one}) == 4
+    changed = [
+        StoredTrial(trial.number, 0, trial.params | {"model.init_args.seed": 0}, {}, "finished", trial.value, True)
+        for trial in finished
+    ]
+    assert proposer(4, changed, []) == one
+
+
+def test_a_trial_without_a_value_counts_as_the_worst(known: list[StoredTrial]) -> None:
+    worst = min(trial.value for trial in known if trial.value is not None)
+    holes = [*known[:20], *(trials_of([Proposal(t.params, t.distributions) for t in known[20:]], lambda _: None, 20))]
+    filled = [*known[:20], *(trials_of([Proposal(t.params, t.distributions) for t in known[20:]], lambda _: worst, 20))]
+    floor = min(trial.value for trial in known[:20] if trial.value is not None)
+    level = trials_of([Proposal(t.params, t.distributions) for t in filled[20:]], lambda _: floor, 20)
+    assert proposer_of(SPACE)(2, holes, []) == proposer_of(SPACE)(2, [*known[:20], *level], [])
+
+
+def test_trials_of_another_space_are_left_aside(known: list[StoredTrial]) -> None:
+    foreign = [
+        StoredTrial(50, 50, {"z": 1.0}, {}, "finished", 9.0, True),
+        StoredTrial(51, 51, {**known[0].params, "x": 4.0}, known[0].distributions, "finished", 9.0, True),
+    ]
+    (point,) = proposer_of(SPACE)(1, [*known, *foreign], running([Proposal({"z": 1.0}, {})]))
+    assert point.params.keys() == space_of(SPACE).distributions().keys()
+
+
+def test_the_gaussian_process_is_fitted_to_the_best_and_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
+    added = []
+    original = optuna.Study.add_trials
+    monkeypatch.setattr(
+        optuna.Study, "add_trials", lambda study, trials: (added.append(trials), original(study, trials))
+    )
+    monkeypatch.setattr(proposals, "FITTED", 20)
+    points = proposer_of(SPACE, "random", seed=5)(50, [], [])
+    for goal, best in (("maximize", range(10)), ("minimize", [*range(30, 40)])):
+        values = [
+            float(50 - place) if place < 10 else -float(place) if 30 <= place < 40 else 0.0 for place in range(50)
+        ]
+        finished = [StoredTrial(i, i, *points[i], "finished", values[i], True) for i in range(50)]
+        proposer_of(SPACE, goal=goal)(1, finished, [])
+        latest = [place for place in range(50) if place not in best][-10:]
+        fitted = [trial.params for trial in next(trials for trials in reversed(added) if trials)]
+        assert fitted == [points[place].params for place in sorted([*best, *latest])]
+
+
+def test_an_ask_is_as_dear_with_thousands_of_trials_as_with_hundreds() -> None:
+    proposer = proposer_of(SPACE)
+    finished = trials_of(proposer_of(SPACE, "random", seed=5)(3000, [], []), bowl)
+    proposer(1, finished[:64], [])  # imports
+    start = time.process_time()
+    proposer(2, finished[: proposals.FITTED], [])
+    bounded = time.process_time() - start
+    start = time.process_time()
+    proposer(2, finished, [])
+    assert time.process_time() - start < 3 * bounded + 1
+
+
+def test_optuna_says_nothing(known: list[StoredTrial], capfd: pytest.CaptureFixture[str]) -> None:
+    verbosity = optuna.logging.get_verbosity()
+    flat = [StoredTrial(t.number, t.trial_id, t.params, t.distributions, "finished", 1.0, True) for t in known]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        proposer_of(SPACE)(3, flat, running([Proposal(known[0].params, known[0].distributions)]))
+        importances(known, space_of(SPACE), "maximize")
+    assert capfd.readouterr() == ("", "")
+    assert optuna.logging.get_verbosity() == verbosity
+
+
+def test_optuna_is_not_imported_before_it_is_needed() -> None:
+    program = "import sys, rnn_capacity.search.sweep, rnn_capacity.search.proposals; print('optuna' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_what_matters_is_important(goal: str) -> None:
+    sign = 1 if goal == "maximize" else -1
+    points = proposer_of(SPACE, "random", seed=5)(300, [], [])
+    finished = trials_of(points, lambda params: sign * (-5 * abs(params["x"] - 0.3) + 0.1 * bowl(params)))
+    found = importances(finished, space_of(SPACE), goal)
+    assert next(iter(found)) == "x"
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert sum(found.values()) == pytest.approx(1)
+    assert found["x"] > 0.7
+    assert found["n"] < 0.1
+    assert found.keys() == {"x", "y", "kind", "n"}
+
+
+def test_importances_need_trials_that_differ(known: list[StoredTrial]) -> None:
+    assert importances(known[:10], space_of(SPACE), "maximize") == {}
+    flat = [StoredTrial(t.number, t.trial_id, t.params, t.distributions, "finished", 1.0, True) for t in known]
+    assert set(importances(flat, space_of(SPACE), "maximize").values()) == {0.0}
+
+
+def test_what_a_proposer_does_not_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="method: 'tpe' given, random, grid or bayes allowed"):
+        proposer_of(SPACE, "tpe")
+    with pytest.raises(ValueError, match="goal: 'max' given, minimize or maximize allowed"):
+        proposer_of(SPACE, goal="max")
+    with pytest.raises(ValueError, match=r"parameters\.x: a continuous distribution"):
+        proposer_of(SPACE, "grid")
