@@ -1,0 +1,74 @@
+"""OptimizerChoice makes the optimizers of torch.optim, with one number for what they remember by."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from rnn_capacity.population.optimizers import KINDS, kind_of
+from rnn_capacity.training import OptimizerChoice
+from tests.program import Runner
+
+CONSTANTS = [
+    ("sgd", torch.optim.SGD, {"momentum": 0.0}),
+    ("momentum", torch.optim.SGD, {"momentum": 0.75}),
+    ("rmsprop", torch.optim.RMSprop, {"alpha": 0.75, "momentum": 0}),
+    ("adam", torch.optim.Adam, {"betas": (0.75, 0.999)}),
+]
+LOGIT = math.log(3)
+"""Of 3/4."""
+
+
+@pytest.mark.parametrize(("kind", "expected", "constants"), CONSTANTS)
+def test_it_is_an_optimizer_of_torch_with_the_momentum_in_its_place(
+    kind: Any, expected: type[torch.optim.Optimizer], constants: dict[str, Any]
+) -> None:
+    optimizer = OptimizerChoice([nn.Parameter(torch.zeros(3))], kind=kind, lr=0.02, momentum_logit=LOGIT)
+    assert type(optimizer) is expected
+    assert kind_of(optimizer) is KINDS[expected]
+    assert optimizer.defaults["lr"] == 0.02
+    defaults = expected([nn.Parameter(torch.zeros(3))]).defaults
+    for name, value in optimizer.defaults.items():
+        if name not in ("lr", "fused"):
+            assert value == pytest.approx(constants.get(name, defaults[name])), name
+
+
+@pytest.mark.parametrize(("kind", "expected", "constants"), CONSTANTS)
+def test_it_steps_as_the_optimizer_that_it_stands_for(
+    kind: Any, expected: type[torch.optim.Optimizer], constants: dict[str, Any]
+) -> None:
+    one, other = (nn.Parameter(torch.arange(3, dtype=torch.float64)) for _ in range(2))
+    chosen = OptimizerChoice([one], kind=kind, lr=0.05, momentum_logit=LOGIT)
+    plain = expected([other], lr=0.05, **constants)  # type: ignore[call-arg]
+    for _ in range(20):
+        for parameter, optimizer in ((one, chosen), (other, plain)):
+            optimizer.zero_grad()
+            (parameter.cos() + parameter**2).sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-12)
+    assert (one - torch.arange(3)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"kind": "sgdm"}, "optimizer.kind: 'sgdm' given, sgd, momentum, rmsprop, adam allowed"),
+        ({"lr": 0.0}, "optimizer.lr: 0 given, a positive number needed"),
+        ({"lr": math.nan}, "optimizer.lr: nan given, a positive number needed"),
+        ({"momentum_logit": math.inf}, "optimizer.momentum_logit: inf given, a finite number needed"),
+    ],
+)
+def test_what_it_does_not_take_is_refused(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OptimizerChoice([nn.Parameter(torch.zeros(3))], **given)
+
+
+def test_a_run_trains_with_it_by_its_short_name(runner: Runner, toy: Any) -> None:
+    options = ["--model.optimizer=OptimizerChoice", "--model.optimizer.kind=rmsprop", "--model.optimizer.lr=0.01"]
+    chosen = runner("fit", *toy(), *options, f"--model.optimizer.momentum_logit={math.log(99)}")
+    plain = runner("fit", *toy(), "--model.optimizer=torch.optim.RMSprop", "--model.optimizer.lr=0.01")
+    assert chosen["likelihood_bits"] == pytest.approx(plain["likelihood_bits"], rel=1e-3)
