@@ -22,7 +22,8 @@ GOALS = ("minimize", "maximize")
 
 TEXTS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 KEYS = (*TEXTS, "method", "metric", "parameters", "command", "run_cap", "early_terminate", "controller", "scheduler")
-METRIC_KEYS = ("name", "goal", "target", "impute", "impute_while_running")
+IMPUTED = ("impute", "impute_while_running")
+METRIC_KEYS = ("name", "goal", "target", *IMPUTED)
 HYPERBAND_KEYS = ("type", "min_iter", "max_iter", "s", "eta", "strict")
 IGNORED = ("early_terminate", "controller", "scheduler", "job", "image_uri")
 """What W&B would act upon and the search here does not: members of a population train to their end."""
@@ -140,7 +141,10 @@ def parse_sweep(content: dict[str, Any]) -> Sweep:
         command=tuple(str(part) for part in command),
         run_cap=cap,
         name=content.get("name"),
-        ignored=tuple(key for key in IGNORED if key in content),
+        ignored=(
+            *(key for key in IGNORED if key in content),
+            *(f"metric.{key}" for key in IMPUTED if key in content.get("metric", {})),
+        ),
         file=content,
     )
 

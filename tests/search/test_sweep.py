@@ -26,7 +26,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
         name: mine
         project: capacity
         method: bayes
-        metric: {name: final/mse, target: 0.1}
+        metric: {name: final/mse, target: 0.1, impute: worst}
         run_cap: 20
         command: [a, 3, "${args_json}"]
         early_terminate: {type: hyperband, min_iter: 3}
@@ -42,7 +42,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert read.method == "bayes"
     assert read.metric == Metric("final/mse", "minimize", 0.1)
     assert (read.name, read.run_cap, read.command) == ("mine", 20, ("a", "3", "${args_json}"))
-    assert read.ignored == ("early_terminate",)
+    assert read.ignored == ("early_terminate", "metric.impute")
     assert read.space.parameters == {
         "seed": Whole(0, 9),
         "optimizer.kind": Choice(("sgd", "adam")),
