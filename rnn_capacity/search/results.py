@@ -10,12 +10,16 @@ from rich.console import Console
 from rich.table import Table
 
 from rnn_capacity.callbacks import write_whole
+from rnn_capacity.search.importance import importances
 from rnn_capacity.search.names import readable, short_names
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.studies import StoredTrial
 
-SHOWN = 10
+SHOWN = 5
 """Trials of the table."""
+
+WIDTH = 120
+"""Columns of the table where it goes to a file."""
 
 LEARNING_CURVE = 0.05
 """The share of a run after which `fit` validates the best trial's network, for a learning curve."""
@@ -29,6 +33,8 @@ def show(searches: list[Search], root: Path) -> None:
         root: The folder of all runs.
     """
     console = Console(soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH
     if len(searches) == 1:
         show_study(searches[0], console)
     else:
@@ -41,15 +47,21 @@ def show(searches: list[Search], root: Path) -> None:
 
 
 def show_study(search: Search, console: Console) -> None:
-    """Print the best trials of a study, and which hyperparameters matter."""
-    names = short_names(search.space.searched)
+    """Print the best trials of a study, and how much each hyperparameter matters."""
+    best, names = search.study.best(SHOWN), short_names(search.space.searched)
+    finished = [trial for trial in search.study.trials() if trial.state == "finished"]
+    shares = importances(finished, search.space, search.objective.goal)
     table = Table(title=title(search))
-    for heading in ("trial", search.objective.figure.replace("_", " "), "parameters", *names.values()):
-        table.add_column(heading, justify="right")
-    for trial in search.study.best(SHOWN):
-        values = search.values(trial)
-        own = (trial.value, trial.figures.get("parameters", ""), *(values[name] for name in names))
-        table.add_row(str(trial.number), *(readable(value) for value in own))
+    table.add_column("trial", no_wrap=True)
+    for trial in best:
+        table.add_column(str(trial.number), justify="right", no_wrap=True)
+    if shares:
+        table.add_column("importance", justify="right", no_wrap=True)
+    table.add_row(search.objective.figure.replace("_", " "), *(readable(trial.value) for trial in best))
+    table.add_row("parameters", *(readable(trial.figures.get("parameters", "")) for trial in best), end_section=True)
+    for name in sorted(names, key=lambda name: -shares.get(name, 0)):
+        share = [f"{shares.get(name, 0):.2f}"] if shares else []
+        table.add_row(names[name], *(readable(search.values(trial)[name]) for trial in best), *share)
     console.print(table)
 
 

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rnn_capacity.cli import main
+from rnn_capacity.studies import study_names
+from tests.program import Runner
+from tests.search.searching import LR, PARAMETERS, SAMPLES, Searching
+
+Toy = Callable[..., list[str]]
+
+DIVERGING = {
+    "model.init_args.optimizer": {"value": "torch.optim.SGD"},
+    LR: {"value": 1e9},
+    "model.init_args.cell": {"value": "irnn"},
+    "model.init_args.clip_norm": {"value": None},
+    "data.init_args.seed": {"min": 0, "max": 1000},
+}
+
+
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
+    """The one line that a refused command line gets."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == code
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("rnn-capacity: error: ")
+    return line
+
+
+def test_a_search_stores_every_trial_and_shows_the_best(
+    searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", *searching.options()])
+    study = searching.study()
+    assert study.counts() == (6, 0, 0, 0)
+    for trial in study.trials():
+        assert set(trial.params) == set(PARAMETERS)
+        assert trial.value == trial.figures["bits_per_parameter"]
+        assert trial.figures["steps"] == 60
+        assert trial.figures["samples"] == round(trial.params[SAMPLES] * trial.figures["parameters"])
+    best = study.best(1)[0]
+    assert best.value == max(trial.value or 0 for trial in study.trials())
+    shown = capsys.readouterr().out
+    assert "toy: 6 trials, 0.0% infeasible" in shown
+    assert f"{best.value:.4g}" in shown
+    config = yaml.safe_load((searching.root / "runs" / "studies" / "toy" / "best.yaml").read_text())
+    assert config["data"]["init_args"]["samples_per_parameter"] == best.params[SAMPLES]
+
+
+def test_a_finished_search_is_added_to_from_its_storage_alone(searching: Searching) -> None:
+    main(["search", *searching.options("--trials=3")])
+    first = searching.study().trials()
+    main(["search", *searching.options("--trials=5")])
+    main(["search", "--resume", *searching.again("--trials=6")])
+    main(["search", "--resume", *searching.again("--trials=6")])
+    study = searching.study()
+    assert study.counts() == (6, 0, 0, 0)
+    assert study.trials()[:3] == first
+    assert len({json.dumps(trial.params) for trial in study.trials()}) == 6
+
+
+def test_a_study_goes_on_to_the_trials_that_it_was_begun_with(searching: Searching) -> None:
+    main(["search", *searching.options("--trials=3")])
+    resumed = [option for option in searching.again() if not option.startswith("--trials")]
+    main(["search", "--resume", *resumed])
+    assert searching.study().counts().finished == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model.depth=2"], ["'toy'", "config.model.init_args.depth", "give another name"]),
+        (["--trainer.max_steps=70"], ["'toy'", "config.trainer.max_steps", "give another name"]),
+        (["--seed=3"], ["'toy'", "seed"]),
+        (["--resume"], ["model: given with --resume"]),
+    ],
+)
+def test_another_definition_is_refused(
+    options: list[str], words: list[str], searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", *searching.options("--trials=1")])
+    line = refusal(["search", *searching.options("--trials=2", *options)], capsys)
+    for word in words:
+        assert word in line
+    assert searching.study().counts() == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "changed", "words"),
+    [
+        (["--model.foo=3"], {}, ["'foo'", "max_parameters"]),
+        (["--foo=3"], {}, ["--foo=3", "known are config", "sweep", "population"]),
+        (["--trials=0"], {}, ["trials: '0' given"]),
+        (["--population=many"], {}, ["population: 'many' given"]),
+        (["--sweep=nowhere.yaml"], {}, ["sweep: 'nowhere.yaml' given, no such file"]),
+        (["--storage=mysql://host/base"], {}, ["storage: 'mysql' is not known"]),
+        (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage: the folder nowhere"]),
+        (["--study=../toy"], {}, ["study: '../toy' given"]),
+        (["--trainer.devices=0"], {}, ["trainer: "]),
+        (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
+        (["--trainer.logger=WandbLogger"], {}, ["trainer.logger: ", "max_steps, precision"]),
+        (["--trainer.gradient_clip_val=1"], {}, ["trainer.gradient_clip_val: 1"]),
+        (["--trainer.precision=16-mixed"], {}, ["trainer.precision: '16-mixed' given", "64-true"]),
+        (["--trainer.max_steps=-1"], {}, ["max_steps: -1 given"]),
+        (["--ckpt_path=some.ckpt"], {}, ["ckpt_path: 'some.ckpt' given"]),
+        (["--cells=rnn,foo"], {}, ["cell: 'foo' given", "rnn, irnn"]),
+        (["--depths=one"], {}, ["depths: 'one' given", "1,2,4"]),
+        (["--sizes=300,,1000"], {}, ["sizes: '300,,1000' given"]),
+        (["--sizes=3"], {}, ["max_parameters: 3 given"]),
+        (["--model.cell=intersection"], {}, ["depth: 1 given"]),
+        ([], {"method": "hill"}, ["method: 'hill' given", "random, grid, bayes"]),
+        ([], {"metric": {"name": "final/bleu"}}, ["metric.name: 'final/bleu' given", "final/bits_per_parameter"]),
+        ([], {"parameters": {"model.init_args.lr": {"min": 0.1, "max": 1.0}}}, ["'lr' is not accepted"]),
+        ([], {"parameters": {"trainer.devices": {"values": [1, 2]}}}, ["trainer.devices: given"]),
+        ([], {"parameters": {"model.init_args.cell": {"values": ["rnn", "foo"]}}}, ["cell: 'foo' given"]),
+        ([], {"parameters": {LR: {"min": -2.0, "max": -1.0}}}, ["learning rate"]),
+    ],
+    ids=str,
+)
+def test_bad_input_gets_one_line_and_leaves_nothing_behind(
+    options: list[str],
+    changed: dict[str, Any],
+    words: list[str],
+    searching: Searching,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = refusal(["search", *searching.options(*options, **changed)], capsys)
+    for word in words:
+        assert word in line
+    assert [path.name for path in searching.root.iterdir()] == ["sweep.yaml"]
+
+
+def test_what_is_missing_is_named(searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "sweep: none given" in refusal(["search", *toy(), *searching.again()], capsys)
+    assert "model: none given" in refusal(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
+    assert "there is no file" in refusal(["search", "--resume", *searching.again()], capsys)
+    main(["search", *searching.options("--trials=1")])
+    nameless = [option for option in searching.again() if not option.startswith("--study")]
+    assert "study: none given with --resume" in refusal(["search", "--resume", *nameless], capsys)
+    assert "no 'other'" in refusal(["search", "--resume", *searching.again("--study=other")], capsys)
+    assert study_names(searching.storage) == ["toy"]
+
+
+def test_a_diverged_trial_is_a_result(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["search", *searching.options("--trials=4", parameters=DIVERGING)])
+    study = searching.study()
+    assert study.counts() == (4, 0, 0, 4)
+    assert {(trial.value, trial.feasible) for trial in study.trials()} == {(0.0, False)}
+    assert all(trial.figures["diverged_at"] >= 1 for trial in study.trials())
+    assert "4 trials, 100.0% infeasible" in capsys.readouterr().out
+
+
+def test_a_point_that_a_constructor_refuses_is_an_infeasible_result(
+    searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budget = "model.init_args.max_parameters"
+    parameters = {budget: {"distribution": "int_uniform", "min": 1, "max": 60}}
+    main(["search", *searching.options(parameters=parameters)])
+    trials = searching.study().trials()
+    refused = [trial for trial in trials if "refused" in trial.figures]
+    assert {trial.number for trial in refused} == {trial.number for trial in trials if trial.params[budget] < 29}
+    assert 0 < len(refused) < 6
+    said = capsys.readouterr().err
+    for trial in refused:
+        assert (trial.value, trial.feasible) == (0.0, False)
+        assert f"toy: trial {trial.number} refused: max_parameters: {trial.params[budget]} given" in said
+    assert searching.study().counts().infeasible == len(refused)
+
+
+@pytest.mark.parametrize(
+    ("metric", "figure", "goal"),
+    [
+        (None, "bits_per_parameter", "maximize"),
+        ({"name": "final/loss", "goal": "minimize"}, "loss", "minimize"),
+        ({"name": "final/accuracy", "goal": "maximize"}, "accuracy", "maximize"),
+    ],
+)
+def test_a_study_optimizes_what_the_sweep_says(
+    metric: dict[str, str] | None, figure: str, goal: str, searching: Searching
+) -> None:
+    main(["search", *searching.options("--trials=3", metric=metric)])
+    study = searching.study()
+    assert study.goal == goal
+    found = [trial.figures[figure] for trial in study.trials()]
+    assert study.best(1)[0].value == (max(found) if goal == "maximize" else min(found))
+
+
+@pytest.mark.parametrize(
+    ("config", "precision", "tolerance"), [("random_mapping", "64-true", 1e-6), ("memory", "32-true", 1e-3)]
+)
+def test_the_printed_command_retrains_the_best_trial(
+    config: str,
+    precision: str,
+    tolerance: float,
+    searching: Searching,
+    toy: Toy,
+    runner: Runner,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parameters = {LR: PARAMETERS[LR], "trainer.max_steps": {"min": 40, "max": 60}}
+    sweep = searching.sweep(metric=None, parameters=parameters)
+    options = [*toy(config), f"--sweep={sweep}", *searching.again("--trials=3", f"--trainer.precision={precision}")]
+    main(["search", *options])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("retrain")]
+    command = line.partition("rnn-capacity ")[2].split()
+    best = searching.study().best(1)[0]
+    summary = runner(*command, "--trainer.accelerator=cpu")
+    assert best.figures["diverged_at"] is None
+    for name, value in best.figures.items():
+        assert summary[name] == (value if value is None else pytest.approx(value, rel=tolerance)), name
+
+
+def test_a_grid_search_ends_with_its_grid(searching: Searching) -> None:
+    parameters = {LR: {"values": [1e-3, 1e-2]}, "model.init_args.depth": {"values": [1, 2]}}
+    main(["search", *searching.options(method="grid", parameters=parameters)])
+    points = {(trial.params[LR], trial.params["model.init_args.depth"]) for trial in searching.study().trials()}
+    assert points == {(rate, depth) for rate in (1e-3, 1e-2) for depth in (1, 2)}
+    assert searching.study().counts().finished == 4
+
+
+def test_a_grid_of_studies_goes_on_anywhere(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+    grid = ["--cells=rnn,intersection", "--depths=1,2", "--sizes=150,300"]
+    names = [f"toy/{label}" for label in ("rnn-d1-p150", "rnn-d1-p300", "rnn-d2-p150", "rnn-d2-p300")]
+    names += ["toy/intersection-d2-p150", "toy/intersection-d2-p300"]
+    parameters = {**PARAMETERS, "model.init_args.b_fg": {"min": 0.0, "max": 3.0}}
+    main(["search", *searching.options("--trials=1", *grid, parameters=parameters)])
+    shown = capsys.readouterr()
+    assert "intersection-d1-p150: left out" in shown.err
+    assert "model.init_args.b_fg: left out, RNNCell has no forget gate" in shown.err
+    assert study_names(searching.storage) == sorted(names)
+    first = {name: searching.study(name).trials() for name in names}
+    for name, trials in first.items():
+        assert [trial.state for trial in trials] == ["finished"]
+        assert trials[0].figures["parameters"] <= int(name.rpartition("p")[2])
+        assert ("model.init_args.b_fg" in trials[0].params) == ("intersection" in name)
+        assert name in shown.out
+        assert (searching.root / "runs" / "studies" / name / "best.yaml").is_file()
+    main(["search", "--resume", *searching.again("--study=toy/rnn-d2-p150", "--trials=2")])
+    main(["search", "--resume", *searching.again("--trials=2")])
+    for name in names:
+        trials = searching.study(name).trials()
+        assert trials[:1] == first[name]
+        assert [trial.state for trial in trials] == ["finished", "finished"]
+
+
+def test_nothing_of_a_grid_is_made_if_one_of_its_studies_is_another(
+    searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", *searching.options("--trials=1", "--study=toy/rnn-d1-p300", "--model.seed=1")])
+    line = refusal(["search", *searching.options("--trials=1", "--sizes=150,300")], capsys)
+    assert "'toy/rnn-d1-p300'" in line
+    assert study_names(searching.storage) == ["toy/rnn-d1-p300"]
+
+
+def test_storage_and_name_have_defaults(
+    searching: Searching, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    more = ["--trials=1", "--trainer.accelerator=cpu"]
+    main(["search", *toy(), f"--sweep={searching.sweep()}", "--model.cell=gru", *more])
+    assert study_names("sqlite:///runs/studies.db") == ["random_mapping-gru-d1-p150"]
+    said = capsys.readouterr()
+    assert "1 of 1 trials" in said.err
+    assert "fit --config runs/studies/random_mapping-gru-d1-p150/best.yaml" in said.out
+
+
+def test_help_tells_of_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["search", "--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    own = ["sweep", "trials", "population", "storage", "study", "resume", "cells", "depths", "sizes", "seed"]
+    for name in [*own, "model", "data", "trainer"]:
+        assert f"--{name}" in shown
+    assert "ckpt_path" not in shown
