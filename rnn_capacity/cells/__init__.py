@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from rnn_capacity.cells.affine import affine
 from rnn_capacity.cells.base import Cell, Projected, State
-from rnn_capacity.cells.gated import GatedCell, affine
+from rnn_capacity.cells.gated import GatedCell
 from rnn_capacity.cells.gru import GRUCell
 from rnn_capacity.cells.intersection import IntersectionRNNCell
 from rnn_capacity.cells.irnn import IRNNCell

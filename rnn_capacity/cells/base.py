@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+
+from rnn_capacity.cells.activations import ACTIVATIONS
 
 State = tuple[Tensor, ...]
 """What a cell carries through time: one tensor of shape (batch, hidden_size) per name in `Cell.state_names`."""
@@ -14,7 +15,12 @@ State = tuple[Tensor, ...]
 Projected = tuple[Tensor, ...]
 """What a cell needs of its input, as computed ahead of the loop; each tensor is (..., features)."""
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
+
+Saved = tuple[Tensor, ...]
+"""What the way back through a step needs of the way there."""
+
+Ahead = tuple[Tensor | None, ...]
+"""Gradients to the tensors of a state; None is zero."""
 
 
 class Cell(nn.Module):
@@ -56,6 +62,17 @@ class Cell(nn.Module):
     min_network_depth: ClassVar[int] = 1
     """The least depth at which the paper uses the cell as a network."""
 
+    has_gradient: ClassVar[bool] = False
+    """Whether the class that writes `step` writes its gradient, too: `forward_step` and `backward_step`."""
+
+    passes_input: ClassVar[bool] = False
+    """Whether the second part of what `project` makes is the input itself."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if {"step", "project"} & vars(cls).keys():
+            cls.has_gradient = "forward_step" in vars(cls)
+
     def __init__(self, input_size: int, hidden_size: int, nonlinearity: str | None = None) -> None:
         super().__init__()
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
@@ -95,6 +112,56 @@ class Cell(nn.Module):
             The output, (batch, hidden_size), and the new state.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step")
+
+    def input_weights(self) -> tuple[Tensor, Tensor]:
+        """W_x, (K, rows, input_size), and b, (K, rows): what the hand-written gradient's cell projects its input by."""
+        raise NotImplementedError(f"{type(self).__name__} has no gradient of its own")
+
+    def recurrent_weights(self) -> tuple[Tensor, ...]:
+        """The parameters that `step` multiplies states with, as `forward_step` and `backward_step` are given them."""
+        return ()
+
+    def forward_step(
+        self, projected: Projected, state: State, weights: tuple[Tensor, ...]
+    ) -> tuple[Tensor, State, Saved]:
+        """`step` for K networks, without autograd; also what `backward_step` needs of it.
+
+        Here and there the batch is innermost, so that a gate is one piece of memory.
+
+        Args:
+            projected: W_x x + b, (K, rows, batch), or (K, rows, 1) where all samples share it, which is not to be
+                changed; the other may be. With `passes_input` also the input, (K, input_size, batch or 1).
+            state: (K, hidden_size, batch), or (K, hidden_size, 1) before the first step; not to be changed.
+            weights: Those of `recurrent_weights`, of these networks.
+
+        Returns:
+            The output, the new state and what is saved.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no gradient of its own")
+
+    def backward_step(
+        self,
+        saved: Saved,
+        above: Tensor | None,
+        ahead: Ahead,
+        projected: Projected,
+        weights: tuple[Tensor, ...],
+        gradients: tuple[Tensor, ...],
+    ) -> Ahead:
+        """The way back through `forward_step`.
+
+        Args:
+            saved: What `forward_step` saved.
+            above: Gradient to the output; None where nothing reads it. Not to be changed.
+            ahead: Gradients to the new state, None where nothing reads it; may be changed. Not all None with `above`.
+            projected: Filled with the gradients to `forward_step`'s `projected`, (K, features, batch) each.
+            weights: Those of `recurrent_weights`, of these networks.
+            gradients: Those to the weights are added to these.
+
+        Returns:
+            The gradients to the state before, of its shape.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no gradient of its own")
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One step from the raw input, (batch, input_size)."""

@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from rnn_capacity.cells.affine import affine
 from rnn_capacity.cells.base import Cell, Projected
 
 
-def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """W x + b, where x is given by its features or by the places of its ones.
-
-    The weights of K networks, stacked, are applied to the samples of each. Their result lies in memory with the batch
-    innermost, so that a gate is one piece and not a strip of every row.
-
-    Args:
-        inputs: (..., columns) of a floating type, or integers (..., k): the columns of k ones in an x of zeros, looked
-            up and summed without ever making x. For stacked weights (..., K or 1, batch, columns or k).
-        weight: W, (rows, columns), or (K, rows, columns).
-        bias: b, (rows,), or (K, rows).
-
-    Returns:
-        (..., rows); for stacked weights (..., K, batch, rows).
-    """
-    if weight.dim() == 3:
-        return stacked_affine(inputs, weight, bias)
-    if inputs.is_floating_point():
-        return F.linear(inputs, weight, bias)
-    bags = inputs.reshape(-1, inputs.shape[-1])
-    return (F.embedding_bag(bags, weight.t(), mode="sum") + bias).view(*inputs.shape[:-1], len(weight))
-
-
-def stacked_affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`affine` for the weights of K networks, each with the samples of its own or all with the same."""
-    if inputs.is_floating_point():
-        return (weight @ inputs.mT + bias.unsqueeze(-1)).mT
-    members, rows, columns = weight.shape
-    table = weight.mT.reshape(members * columns, rows)  # the members' columns one after another
-    first = torch.arange(0, members * columns, columns, device=inputs.device).view(-1, 1, 1)
-    places = inputs + first
-    bags = F.embedding_bag(places.reshape(-1, places.shape[-1]), table, mode="sum")
-    return bags.view(*places.shape[:-1], rows) + bias.unsqueeze(-2)
+def total(above: Tensor | None, ahead: Tensor | None) -> Tensor:
+    """The gradient to a state that is also the output; one of the two may be None. The second may be changed."""
+    if above is None or ahead is None:
+        return cast(Tensor, ahead if above is None else above)
+    return ahead.add_(above)
 
 
 class GatedCell(Cell):
@@ -119,6 +91,10 @@ class GatedCell(Cell):
         """W_x x + b (+ b_fg) of all gates: (..., input_size), or indices (..., k), to (..., G * hidden_size)."""
         return (affine(inputs, self.weight_input, self.bias + self.gate_offset),)
 
+    def input_weights(self) -> tuple[Tensor, Tensor]:
+        """The input matrices and the biases of all gates, b_fg inside."""
+        return self.weight_input, self.bias + self.gate_offset
+
     @staticmethod
     def recur(projected: Tensor, hidden: Tensor, weight: Tensor, mask: Tensor | None) -> Tensor:
         """Projected + W_h (mask · h'), in one kernel where the batch sizes allow it.
@@ -140,6 +116,49 @@ class GatedCell(Cell):
         if weight.dim() == 3:
             return torch.baddbmm(projected.mT, weight, hidden.mT).mT.to(hidden.dtype)
         return torch.addmm(projected, hidden, weight.t()).to(hidden.dtype)
+
+    def recurrent_weights(self) -> tuple[Tensor, ...]:
+        """The recurrent matrices of all gates."""
+        return (self.weight_recurrent,)
+
+    @staticmethod
+    def recur_in(projected: Tensor, hidden: Tensor, weight: Tensor) -> Tensor:
+        """`recur` for `forward_step`: (K, rows, batch), in place of `projected` unless all samples share it.
+
+        Args:
+            projected: (K, rows, batch or 1).
+            hidden: h', (K, n, batch or 1).
+            weight: (K, rows, n).
+        """
+        if hidden.shape[-1] == 1:
+            return projected.add_(torch.bmm(weight, hidden))
+        if projected.shape[-1] == 1:
+            return torch.bmm(weight, hidden).add_(projected)
+        return projected.baddbmm_(weight, hidden)
+
+    @staticmethod
+    def recur_back(
+        gates: Tensor, hidden: Tensor, weight: Tensor, gradient: Tensor, before: Tensor | None = None
+    ) -> Tensor:
+        """The way back through `recur_in`.
+
+        Args:
+            gates: Gradient to what `recur_in` gave, (K, rows, batch).
+            hidden: h', (K, n, batch or 1).
+            weight: (K, rows, n).
+            gradient: That to the weight is added to this.
+            before: What else is the gradient to h', (K, n, batch), and may be changed; None is nothing.
+
+        Returns:
+            The gradient to h', of its shape.
+        """
+        if hidden.shape[-1] == 1:
+            gates = gates.sum(-1, keepdim=True)
+            before = None if before is None else before.sum(-1, keepdim=True)
+        gradient.baddbmm_(gates, hidden.mT)
+        if before is None:
+            return torch.bmm(weight.mT, gates)
+        return before.baddbmm_(weight.mT, gates)
 
     def input_matrices(self) -> dict[str, Tensor]:
         """Views of the input matrices, (hidden_size, input_size) each, by gate."""

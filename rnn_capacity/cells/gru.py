@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rnn_capacity.cells.base import Projected, State
-from rnn_capacity.cells.gated import GatedCell
+from rnn_capacity.cells.activations import sigmoid_slope
+from rnn_capacity.cells.base import Ahead, Projected, Saved, State
+from rnn_capacity.cells.gated import GatedCell, total
 
 
 class GRUCell(GatedCell):
@@ -51,3 +52,47 @@ class GRUCell(GatedCell):
             return {}
         reset, update = self.weight_recurrent.chunk(2)
         return {"reset": reset, "update": update, "candidate": self.weight_candidate}
+
+    def recurrent_weights(self) -> tuple[Tensor, ...]:
+        """The recurrent matrices of the gates, and the candidate's."""
+        return self.weight_recurrent, self.weight_candidate
+
+    def forward_step(
+        self, projected: Projected, state: State, weights: tuple[Tensor, ...]
+    ) -> tuple[Tensor, State, Saved]:
+        """One time step of K networks."""
+        (before,) = state
+        size = self.hidden_size
+        gates, candidate = torch.split(projected[0], [2 * size, size], dim=1)
+        gates = self.recur_in(gates, before, weights[0]).sigmoid_()
+        reset, update = gates.chunk(2, dim=1)
+        kept = reset * before
+        candidate = self.activation.in_place(self.recur_in(candidate, kept, weights[1]))
+        hidden = torch.lerp(candidate, before, update)
+        return hidden, (hidden,), (before, gates, kept, candidate)
+
+    def backward_step(
+        self,
+        saved: Saved,
+        above: Tensor | None,
+        ahead: Ahead,
+        projected: Projected,
+        weights: tuple[Tensor, ...],
+        gradients: tuple[Tensor, ...],
+    ) -> Ahead:
+        """The way back."""
+        before, gates, kept, candidate = saved
+        size = self.hidden_size
+        reset, update = gates.chunk(2, dim=1)
+        to_gates, to_candidate = torch.split(projected[0], [2 * size, size], dim=1)
+        to_reset, to_update = to_gates.chunk(2, dim=1)
+        slope = total(above, ahead[0])
+        through = slope * update
+        torch.sub(slope, through, out=to_candidate)
+        self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
+        torch.sub(before, candidate, out=to_update).mul_(slope)
+        to_kept = self.recur_back(to_candidate, kept, weights[1], gradients[1])
+        torch.mul(to_kept, before, out=to_reset)
+        through.addcmul_(to_kept, reset)
+        sigmoid_slope(to_gates, gates, grad_input=to_gates)
+        return (self.recur_back(to_gates, before, weights[0], gradients[0], through),)

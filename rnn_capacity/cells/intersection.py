@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells.base import Projected, State
+from rnn_capacity.cells.activations import ACTIVATIONS, sigmoid_slope
+from rnn_capacity.cells.base import Ahead, Projected, Saved, State
 from rnn_capacity.cells.gated import GatedCell
+
+RELU, TANH = ACTIVATIONS["relu"], ACTIVATIONS["tanh"]
 
 
 class IntersectionRNNCell(GatedCell):
@@ -23,6 +26,7 @@ class IntersectionRNNCell(GatedCell):
     forget_gates = ("y_gate", "h_gate")
     nonlinearities = ()
     equal_sizes = True
+    passes_input = True
     min_network_depth = 2
 
     def project(self, inputs: Tensor) -> Projected:
@@ -41,3 +45,58 @@ class IntersectionRNNCell(GatedCell):
         output = torch.lerp(torch.relu(up), inputs, y_gate)
         hidden = torch.lerp(torch.tanh(through), hidden, h_gate)
         return output, (hidden,)
+
+    def forward_step(
+        self, projected: Projected, state: State, weights: tuple[Tensor, ...]
+    ) -> tuple[Tensor, State, Saved]:
+        """One time step of K networks."""
+        gates, inputs = projected
+        (before,) = state
+        size = self.hidden_size
+        gates = self.recur_in(gates, before, weights[0])
+        mixing, up, through = torch.split(gates, [2 * size, size, size], dim=1)
+        mixing.sigmoid_()
+        RELU.in_place(up)
+        TANH.in_place(through)
+        y_gate, h_gate = mixing.chunk(2, dim=1)
+        output = torch.lerp(up, inputs, y_gate)
+        hidden = torch.lerp(through, before, h_gate)
+        return output, (hidden,), (before, inputs, mixing, up, through)
+
+    def backward_step(
+        self,
+        saved: Saved,
+        above: Tensor | None,
+        ahead: Ahead,
+        projected: Projected,
+        weights: tuple[Tensor, ...],
+        gradients: tuple[Tensor, ...],
+    ) -> Ahead:
+        """The way back."""
+        before, inputs, mixing, up, through = saved
+        size = self.hidden_size
+        y_gate, h_gate = mixing.chunk(2, dim=1)
+        gates, to_inputs = projected
+        to_mixing, to_up, to_through = torch.split(gates, [2 * size, size, size], dim=1)
+        to_y, to_h = to_mixing.chunk(2, dim=1)
+        if above is None:
+            to_inputs.zero_()
+            to_up.zero_()
+            to_y.zero_()
+        else:
+            torch.mul(above, y_gate, out=to_inputs)
+            torch.sub(above, to_inputs, out=to_up)
+            RELU.slope(to_up, up, grad_input=to_up)
+            torch.sub(inputs, up, out=to_y).mul_(above)
+        (hidden,) = ahead
+        kept = None
+        if hidden is None:
+            to_through.zero_()
+            to_h.zero_()
+        else:
+            kept = hidden * h_gate
+            torch.sub(hidden, kept, out=to_through)
+            TANH.slope(to_through, through, grad_input=to_through)
+            torch.sub(before, through, out=to_h).mul_(hidden)
+        sigmoid_slope(to_mixing, mixing, grad_input=to_mixing)
+        return (self.recur_back(gates, before, weights[0], gradients[0], kept),)

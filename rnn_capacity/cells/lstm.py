@@ -7,8 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells.base import Projected, State
-from rnn_capacity.cells.gated import GatedCell
+from rnn_capacity.cells.activations import ACTIVATIONS, sigmoid_slope
+from rnn_capacity.cells.base import Ahead, Projected, Saved, State
+from rnn_capacity.cells.gated import GatedCell, total
+
+TANH = ACTIVATIONS["tanh"]
 
 
 class LSTMCell(GatedCell):
@@ -33,3 +36,51 @@ class LSTMCell(GatedCell):
         memory = torch.addcmul(forget * memory, write, self.activation(candidate))
         hidden = read * torch.tanh(memory)
         return hidden, (hidden, memory)
+
+    def forward_step(
+        self, projected: Projected, state: State, weights: tuple[Tensor, ...]
+    ) -> tuple[Tensor, State, Saved]:
+        """One time step of K networks."""
+        before, kept = state
+        size = self.hidden_size
+        gates = self.recur_in(projected[0], before, weights[0])
+        sigmoids, candidate = torch.split(gates, [3 * size, size], dim=1)
+        sigmoids.sigmoid_()
+        self.activation.in_place(candidate)
+        write, forget, read = sigmoids.chunk(3, dim=1)
+        memory = (forget * kept).addcmul_(write, candidate)
+        shown = TANH.in_place(memory.clone())
+        hidden = read * shown
+        return hidden, (hidden, memory), (before, kept, sigmoids, candidate, shown)
+
+    def backward_step(
+        self,
+        saved: Saved,
+        above: Tensor | None,
+        ahead: Ahead,
+        projected: Projected,
+        weights: tuple[Tensor, ...],
+        gradients: tuple[Tensor, ...],
+    ) -> Ahead:
+        """The way back."""
+        before, kept, sigmoids, candidate, shown = saved
+        size = self.hidden_size
+        write, forget, read = sigmoids.chunk(3, dim=1)
+        (gates,) = projected
+        to_sigmoids, to_candidate = torch.split(gates, [3 * size, size], dim=1)
+        to_write, to_forget, to_read = to_sigmoids.chunk(3, dim=1)
+        slope, memory = total(above, ahead[0]), ahead[1]
+        torch.mul(slope, shown, out=to_read)
+        through = slope * read
+        TANH.slope(through, shown, grad_input=through)
+        if memory is not None:
+            through.add_(memory)
+        torch.mul(through, candidate, out=to_write)
+        torch.mul(through, kept, out=to_forget)
+        torch.mul(through, write, out=to_candidate)
+        self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
+        sigmoid_slope(to_sigmoids, sigmoids, grad_input=to_sigmoids)
+        through.mul_(forget)
+        if kept.shape[-1] == 1:
+            through = through.sum(-1, keepdim=True)
+        return self.recur_back(gates, before, weights[0], gradients[0]), through

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells.base import Projected, State
-from rnn_capacity.cells.gated import GatedCell
+from rnn_capacity.cells.activations import sigmoid_slope
+from rnn_capacity.cells.base import Ahead, Projected, Saved, State
+from rnn_capacity.cells.gated import GatedCell, total
 
 
 class UGRNNCell(GatedCell):
@@ -24,3 +25,36 @@ class UGRNNCell(GatedCell):
         gate, candidate = self.recur(projected[0], hidden, self.weight_recurrent, mask).chunk(2, dim=-1)
         hidden = torch.lerp(self.activation(candidate), hidden, torch.sigmoid(gate))
         return hidden, (hidden,)
+
+    def forward_step(
+        self, projected: Projected, state: State, weights: tuple[Tensor, ...]
+    ) -> tuple[Tensor, State, Saved]:
+        """One time step of K networks."""
+        (before,) = state
+        gates = self.recur_in(projected[0], before, weights[0])
+        gate, candidate = gates.chunk(2, dim=1)
+        gate.sigmoid_()
+        self.activation.in_place(candidate)
+        hidden = torch.lerp(candidate, before, gate)
+        return hidden, (hidden,), (before, gate, candidate)
+
+    def backward_step(
+        self,
+        saved: Saved,
+        above: Tensor | None,
+        ahead: Ahead,
+        projected: Projected,
+        weights: tuple[Tensor, ...],
+        gradients: tuple[Tensor, ...],
+    ) -> Ahead:
+        """The way back."""
+        before, gate, candidate = saved
+        (gates,) = projected
+        to_gate, to_candidate = gates.chunk(2, dim=1)
+        slope = total(above, ahead[0])
+        kept = slope * gate
+        torch.sub(slope, kept, out=to_candidate)
+        self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
+        torch.sub(before, candidate, out=to_gate).mul_(slope)
+        sigmoid_slope(to_gate, gate, grad_input=to_gate)
+        return (self.recur_back(gates, before, weights[0], gradients[0], kept),)

@@ -80,6 +80,7 @@ class RecurrentNetwork(nn.Module):
         lengths: Tensor | None = None,
         steps: int | None = None,
         warmup: int = 0,
+        hold: bool = False,
     ) -> tuple[Tensor, list[State]]:
         """Read the stack's outputs.
 
@@ -89,12 +90,13 @@ class RecurrentNetwork(nn.Module):
             lengths: Steps of each sample, (batch,); None is all.
             steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
             warmup: First steps that are not read.
+            hold: Beyond the inputs the input is the last one instead.
 
         Returns:
             (batch, T - warmup, output_size), of the state's type under autocast, too, so that losses and metrics are
             exact; and each layer's state after the last step.
         """
-        outputs, state = self.stack(inputs, state, lengths=lengths, steps=steps, warmup=warmup)
+        outputs, state = self.stack(inputs, state, lengths=lengths, steps=steps, warmup=warmup, hold=hold)
         if self.stack.members:
             read = affine(outputs.movedim(-2, 0), self.readout.weight, self.readout.bias).movedim(0, -2)
         else:

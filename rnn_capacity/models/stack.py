@@ -97,11 +97,12 @@ class Stack(nn.Module):
         lengths: Tensor | None = None,
         steps: int | None = None,
         warmup: int = 0,
+        hold: bool = False,
     ) -> tuple[Tensor, list[State]]:
         """Run the stack over time.
 
-        With the weights of K networks in place of one's (`stacked`), inputs are (K or 1, batch, time, ...), the states
-        (K, batch, hidden_size) and the outputs (K, batch, T - warmup, hidden_size).
+        With the weights of K networks in place of one's (`stacked`), inputs are (K or 1, batch, time, ...) and outputs
+        (K, batch, T - warmup, hidden_size); they start from the learned initial states, and no states are returned.
 
         Args:
             inputs: (batch, time, input_size); or integers (batch, time, k), the places of k ones in an input of zeros,
@@ -111,6 +112,7 @@ class Stack(nn.Module):
                 the state is the one after its last step, and its outputs beyond are zero.
             steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
             warmup: First steps whose outputs are not returned.
+            hold: Beyond the inputs the input is the last one instead.
 
         Returns:
             The top layer's outputs, (batch, T - warmup, hidden_size), and each layer's state after the last step.
@@ -121,11 +123,10 @@ class Stack(nn.Module):
         steps = inputs.shape[-2] if steps is None else steps
         self._check(inputs, state, lengths, steps, warmup)
         sequence = inputs.movedim(-2, 0)  # (time, batch, features): each step's rows lie together
+        beyond: Tensor | None = None
         if self.projection is not None:
-            # beyond the input, zero projects to the bias
-            projected = affine(sequence, self.projection.weight, self.projection.bias)
-            rest = self.projection.bias.unsqueeze(-2).expand(steps - sequence.shape[0], *projected.shape[1:])
-            sequence = torch.cat((projected, rest)) if len(rest) else projected
+            sequence = affine(sequence, self.projection.weight, self.projection.bias)
+            beyond = self.projection.bias.unsqueeze(-2)  # what zero projects to
         elif not (sequence.is_floating_point() or self.takes_indices):
             ones = self.initial_states[0].new_zeros(*sequence.shape[:-1], self.input_size)
             sequence = ones.scatter_add(-1, sequence, torch.ones_like(sequence, dtype=ones.dtype))
@@ -133,16 +134,13 @@ class Stack(nn.Module):
         for layer, cell in enumerate(self.cells):
             start = tuple(self.initial_states[layer].unsqueeze(-2).unbind(-3)) if state is None else state[layer]
             mask = self._recurrent_mask(inputs)
-            outputs, end = unroll(cast(Cell, cell), sequence, start, steps, lengths, mask)
-            final.append(end)
             last = layer == len(self.cells) - 1
             first = warmup if last else 0
-            # stacked networks' outputs have the batch innermost in memory, and keep it
-            above = (
-                torch.stack([output.mT for output in outputs[first:]]).mT
-                if self.members
-                else torch.stack(outputs[first:])
+            above, end = unroll(
+                cast(Cell, cell), sequence, start, steps, lengths, mask, beyond=beyond, hold=hold, warmup=first
             )
+            if not self.members:
+                final.append(end)
             if self.norms:
                 above = self._norm(above, layer)
             if not last:
@@ -179,8 +177,8 @@ class Stack(nn.Module):
             shape = tuple(inputs.shape)
             needed = f"({'members, ' if self.members else ''}batch, time, {self.input_size})"
             raise ValueError(f"inputs: shape {shape} given, {needed} needed")
-        if self.members and lengths is not None:
-            raise ValueError("lengths: given for stacked networks, none allowed")
+        if self.members and (lengths is not None or state is not None):
+            raise ValueError(f"{'state' if lengths is None else 'lengths'}: given for stacked networks, none allowed")
         if not 1 <= inputs.shape[-2] <= steps:
             raise ValueError(f"steps: {steps} given for {inputs.shape[-2]} steps of input, at least as many needed")
         if not 0 <= warmup < steps:

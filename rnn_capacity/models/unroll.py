@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnn_capacity.cells import Cell, Projected, State
+from rnn_capacity.models.recurrence import recurrence
 
 
 def unroll(
@@ -18,12 +19,15 @@ def unroll(
     steps: int,
     lengths: Tensor | None = None,
     mask: Tensor | None = None,
-) -> tuple[list[Tensor], State]:
+    *,
+    beyond: Tensor | None = None,
+    hold: bool = False,
+    warmup: int = 0,
+) -> tuple[Tensor, State]:
     """Run one cell for `steps` time steps.
 
-    The input's part of every step is computed before the loop, in one product. An input that is expanded over time
-    (stride 0, the same at every step) is projected once. Beyond the last input the input is zero, and its
-    projection is computed once, for one row. Under autocast the matrix products are of its type; the state, and all
+    The input's part of every step is computed before the loop, in one product; that of the input beyond the given
+    ones, which is the same at all steps, once. Under autocast the matrix products are of its type; the state, and all
     that is computed element by element, stays in the type that it starts in.
 
     Args:
@@ -34,22 +38,31 @@ def unroll(
         steps: Steps T to run.
         lengths: (batch,), or None. From step `lengths[i]` on, sample i keeps its state; its outputs there mean nothing.
         mask: Recurrent dropout's mask, (batch, hidden_size), or None.
+        beyond: Input of all steps after the given ones, (1, input_size); None is zero.
+        hold: Show the last input at all steps after the given ones instead.
+        warmup: First steps whose outputs are not returned.
 
     Returns:
-        The outputs, T tensors of shape (batch, hidden_size), and the state after each sample's last step.
+        The outputs, (T - warmup, batch, hidden_size), and the state after each sample's last step,
+        empty for K networks.
     """
     dtype = state[0].dtype
 
     def project(part: Tensor) -> Projected:  # autocast leaves a product in its own dtype, and the state in its
         return tuple(values.to(dtype) for values in cell.project(part))
 
-    given = min(inputs.shape[0], steps)
-    if given > 1 and inputs.stride(0) == 0:
-        projections = list(repeat(project(inputs[0]), given))
-    else:
-        projections = list(zip(*(values.unbind(0) for values in project(inputs[:given])), strict=True))
-    if given < steps:
-        projections += repeat(project(state[0].new_zeros(*[1] * (state[0].dim() - 1), cell.input_size)), steps - given)
+    stacked = state[0].dim() == 3
+    if cell.has_gradient and stacked and lengths is None and mask is None:
+        return recurrence(cell, inputs[:steps], state, steps, warmup, beyond, hold), ()
+    given = project(inputs[:steps])
+    times = len(given[0])
+    after: Projected | None = None
+    if times < steps and not hold:
+        if beyond is None:
+            beyond = state[0].new_zeros(*[1] * (state[0].dim() - 1), cell.input_size)
+        after = project(beyond)
+    projections = list(zip(*(values.unbind(0) for values in given), strict=True))
+    projections += repeat(after or projections[-1], steps - times)
     step = cell.step if mask is None else partial(cell.step, mask=mask)
     outputs = []
     for time, projected in enumerate(projections):
@@ -58,5 +71,8 @@ def unroll(
             running = (lengths > time).unsqueeze(-1)
             new = tuple(torch.where(running, after, before) for after, before in zip(new, state, strict=True))
         state = new
-        outputs.append(output)
-    return outputs, state
+        if time >= warmup:
+            outputs.append(output)
+    if stacked:  # the batch is innermost in memory, and stays there
+        return torch.stack([output.mT for output in outputs]).mT, ()
+    return torch.stack(outputs), state

@@ -115,8 +115,9 @@ class ContinuousFunction(Task):
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
         """The output of the last step, (batch, 1, 1), and the last state."""
-        inputs = batch.inputs if self.show == "first" else batch.inputs.expand(*batch.inputs.shape[:-2], self.steps, -1)
-        outputs, state = network(inputs, state, steps=self.steps, warmup=self.steps - 1)
+        outputs, state = network(
+            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, hold=self.show == "every"
+        )
         return outputs, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:

@@ -142,9 +142,8 @@ class RandomMapping(Task):
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
         """Logits of the scored steps, (batch, steps scored, output_size), and the last state."""
-        inputs = batch.inputs if self.show == "first" else batch.inputs.expand(*batch.inputs.shape[:-2], self.steps, -1)
         first = self.steps if self.loss_from is None else self.loss_from
-        logits, state = network(inputs, state, steps=self.steps, warmup=first - 1)
+        logits, state = network(batch.inputs, state, steps=self.steps, warmup=first - 1, hold=self.show == "every")
         return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:

@@ -29,7 +29,7 @@ def depths(cell: str) -> list[int]:
 @pytest.mark.parametrize("options", [{}, {"layer_norm": True, "residual": True}], ids=["plain", "norm"])
 @pytest.mark.parametrize(("cell", "depth"), [(cell, depth) for cell in CELLS for depth in depths(cell)])
 @pytest.mark.parametrize("given", ["features", "indices", "shared features", "shared indices"])
-def test_outputs_states_and_gradients_are_those_of_each_network_alone(
+def test_outputs_and_gradients_are_those_of_each_network_alone(
     cell: str, depth: int, given: str, options: dict[str, bool]
 ) -> None:
     alone = networks(cell, depth, **options)
@@ -39,31 +39,18 @@ def test_outputs_states_and_gradients_are_those_of_each_network_alone(
         inputs = torch.randn(members, 6, 2, 5, dtype=torch.float64)
     else:
         inputs = torch.randint(5, (members, 6, 2, 2))
-    outputs, state = together(inputs, steps=4, warmup=1)
+    outputs, _ = together(inputs, steps=4, warmup=1)
     assert outputs.shape == (MEMBERS, 6, 3, 2)
     weights = torch.randn_like(outputs)
     (weights * outputs).sum().backward()
     for place, network in enumerate(alone):
-        expected, own = network(inputs[place % members], steps=4, warmup=1)
+        expected, _ = network(inputs[place % members], steps=4, warmup=1)
         (weights[place] * expected).sum().backward()
         torch.testing.assert_close(outputs[place], expected, rtol=1e-12, atol=1e-12)
-        for layer, own_layer in zip(state, own, strict=True):
-            for part, own_part in zip(layer, own_layer, strict=True):
-                torch.testing.assert_close(part[place], own_part, rtol=1e-12, atol=1e-12)
         own_gradients = dict(network.named_parameters())
         for name, parameter in together.named_parameters():
             assert parameter.grad is not None
             torch.testing.assert_close(parameter.grad[place], own_gradients[name].grad, rtol=1e-11, atol=1e-12)
-
-
-@pytest.mark.parametrize("cell", [cell for cell in CELLS if cell != "intersection"])
-def test_state_is_carried_on(cell: str) -> None:
-    together = stacked(networks(cell, 1))
-    inputs = torch.randn(MEMBERS, 6, 7, 5, dtype=torch.float64)
-    whole, _ = together(inputs)
-    first, state = together(inputs[:, :, :3])
-    second, _ = together(inputs[:, :, 3:], state)
-    torch.testing.assert_close(torch.cat((first, second), 2), whole, rtol=1e-12, atol=1e-12)
 
 
 def test_stacking_copies() -> None:

@@ -1,0 +1,231 @@
+"""A cell of K networks through time, with the gradient that the cell writes by itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.cells import Cell, State
+from rnn_capacity.cells.affine import samples_back, stacked_affine, stacked_affine_back
+
+TILE_BYTES = 2**19
+"""About what a thread's share of the gates of one step takes; where it is more, the networks run a few at a time, so
+that a step finds in the cache what the one before it wrote."""
+
+
+class Given(NamedTuple):
+    """What a recurrence runs on, or the gradients to these."""
+
+    weight: Tensor
+    """W_x, (K, rows, input_size)."""
+
+    bias: Tensor
+    """b, with b_fg, (K, rows)."""
+
+    weights: tuple[Tensor, ...]
+    """The recurrent ones, each (K, ...)."""
+
+    state: State
+    """Before the first step, each (K, hidden_size, 1)."""
+
+    inputs: Tensor
+    """(time, K or 1, input_size, batch), or indices (time, K or 1, batch, k)."""
+
+    beyond: Tensor | None
+    """The input after these, (K, input_size, 1); None is zero, or the last of them."""
+
+    def of(self, members: slice) -> Given:
+        """Some of the networks'."""
+        shared = self.inputs.shape[1] < len(self.weight)
+        return Given(
+            self.weight[members],
+            self.bias[members],
+            tuple(part[members] for part in self.weights),
+            tuple(part[members] for part in self.state),
+            self.inputs if shared else self.inputs[:, members],
+            None if self.beyond is None else self.beyond[members],
+        )
+
+    def flat(self) -> list[Tensor | None]:
+        """One tensor after another."""
+        return [self.weight, self.bias, *self.weights, *self.state, self.inputs, self.beyond]
+
+
+def regrouped(cell: Cell, flat: tuple[Any, ...]) -> Given:
+    """What `Given.flat` took apart."""
+    weight, bias, *others, inputs, beyond = flat
+    states = len(cell.state_names)
+    return Given(weight, bias, tuple(others[:-states]), tuple(others[-states:]), inputs, beyond)
+
+
+def recurrence(
+    cell: Cell, inputs: Tensor, state: State, steps: int, warmup: int, beyond: Tensor | None, hold: bool
+) -> Tensor:
+    """Run a cell with `has_gradient` and the stacked weights of K networks.
+
+    Autograd would record every operation of every step, and each would go through memory; here it sees one.
+
+    Args:
+        cell: The cell.
+        inputs: (time, K or 1, batch, input_size), or indices (time, K or 1, batch, k).
+        state: Before the first step, each (K, 1, hidden_size).
+        steps: Steps T.
+        warmup: First steps whose outputs are not returned.
+        beyond: The input after these, (K, 1, input_size); None is zero.
+        hold: Whether the last input goes on at the steps after it.
+
+    Returns:
+        The outputs, (T - warmup, K, batch, hidden_size).
+    """
+    weight, bias = cell.input_weights()
+    start = tuple(part.mT for part in state)
+    samples = inputs.mT if inputs.is_floating_point() else inputs
+    given = Given(weight, bias, cell.recurrent_weights(), start, samples, None if beyond is None else beyond.mT)
+    span = Span(cell, steps, warmup, hold, batch=inputs.shape[2])
+    return cast(Tensor, Recurrence.apply(span, *given.flat())).mT  # type: ignore[no-untyped-call]  # torch has it so
+
+
+class Span(NamedTuple):
+    """What runs, and for how long."""
+
+    cell: Cell
+    """The cell."""
+
+    steps: int
+    """Steps T."""
+
+    warmup: int
+    """First steps whose outputs are not returned."""
+
+    hold: bool
+    """Whether the last input goes on at the steps after it."""
+
+    batch: int
+    """Samples of a network."""
+
+    def tiles(self, given: Given) -> Iterator[slice]:
+        """Networks that are to run together, a few at a time on a CPU."""
+        members, rows, _ = given.weight.shape
+        parts = 1
+        if given.weight.device.type == "cpu":
+            size = members * self.batch * rows * given.weight.element_size()
+            parts = min(members, math.ceil(size / (TILE_BYTES * torch.get_num_threads())))
+        ends = [place * members // parts for place in range(parts + 1)]
+        yield from (slice(*pair) for pair in pairwise(ends))
+
+    def forward(self, given: Given, outputs: Tensor) -> Iterator[Tensor]:
+        """Fill in the outputs; gives what each step saves, one tensor after another."""
+        times = len(given.inputs)
+        state = given.state
+        held: Tensor | None = None
+        for time in range(self.steps):
+            if time < times:
+                source: Tensor | None = given.inputs[time]
+                gates = stacked_affine(given.inputs[time], given.weight, given.bias)
+                if self.hold and time == times - 1 < self.steps - 1:
+                    held = gates.clone()
+            elif held is not None:
+                gates = held.clone()
+            else:
+                source = given.beyond
+                gates = given.bias.unsqueeze(-1)
+                if source is not None:
+                    gates = stacked_affine(source, given.weight, given.bias)
+                if self.batch == 1:
+                    gates = gates.clone()
+            projected = (gates, source) if self.cell.passes_input else (gates,)
+            output, state, saved = self.cell.forward_step(cast(Any, projected), state, given.weights)
+            if time >= self.warmup:
+                outputs[time - self.warmup] = output
+            yield from saved
+
+    def backward(self, given: Given, gradients: Given, saved: tuple[Tensor, ...], above: Tensor) -> None:
+        """Add the gradients to what was given; those to the inputs only where there is room for them."""
+        times = len(given.inputs)
+        width = len(saved) // self.steps
+        members, rows, columns = given.weight.shape
+        gates = given.weight.new_empty(members, rows, self.batch)
+        passed = (given.weight.new_empty(members, columns, self.batch),) if self.cell.passes_input else ()
+        held: list[Tensor] = []
+        ahead: tuple[Tensor | None, ...] = (None,) * len(given.state)
+        for time in reversed(range(self.steps)):
+            projected = (gates, *passed)
+            ahead = self.cell.backward_step(
+                saved[time * width : (time + 1) * width],
+                above[time - self.warmup] if time >= self.warmup else None,
+                ahead,
+                projected,
+                given.weights,
+                gradients.weights,
+            )
+            if time >= times and self.hold:
+                held = held or [torch.zeros_like(part) for part in projected]
+                for part, more in zip(held, projected, strict=True):
+                    part.add_(more)
+                continue
+            if time == times - 1 and held:
+                projected = tuple(part.add_(more) for part, more in zip(held, projected, strict=True))
+            source, to_source = given.beyond, gradients.beyond
+            if time < times:
+                source, to_source = given.inputs[time], gradients.inputs[time] if len(gradients.inputs) else None
+            else:
+                projected = tuple(part.sum(-1, keepdim=True) for part in projected)
+            if source is None:
+                gradients.bias.add_(projected[0].squeeze(-1))
+                continue
+            stacked_affine_back(source, projected[0], gradients.weight, gradients.bias)
+            if to_source is not None:
+                to_source.add_(samples_back(source, projected[0], given.weight))
+                for part in projected[1:]:
+                    to_source.add_(part if len(source) == members else part.sum(0, keepdim=True))
+        for part, more in zip(gradients.state, ahead, strict=True):
+            if more is not None:
+                part.copy_(more)
+
+
+class Recurrence(torch.autograd.Function):
+    """What `recurrence` does, for autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, span: Span, *flat: Tensor | None) -> Tensor:
+        """All steps."""
+        given = regrouped(span.cell, flat)
+        shape = (span.steps - span.warmup, len(given.weight), span.cell.hidden_size, span.batch)
+        outputs = given.weight.new_empty(shape)
+        saved = [part for tile in span.tiles(given) for part in span.forward(given.of(tile), outputs[:, tile])]
+        ctx.span, ctx.count = span, len(flat)
+        ctx.save_for_backward(*flat, *saved)
+        return outputs
+
+    @staticmethod
+    def backward(ctx: Any, above: Tensor) -> tuple[Tensor | None, ...]:
+        """All steps backwards."""
+        span, tensors = ctx.span, ctx.saved_tensors
+        given, saved = regrouped(span.cell, tensors[: ctx.count]), tensors[ctx.count :]
+        wanted = ctx.needs_input_grad[-2]
+        gradients = Given(
+            zeros(given.weight),
+            zeros(given.bias),
+            tuple(map(zeros, given.weights)),
+            tuple(map(zeros, given.state)),
+            zeros(given.inputs) if wanted else given.inputs[:0],
+            None if given.beyond is None else zeros(given.beyond),
+        )
+        tiles = list(span.tiles(given))
+        share = len(saved) // len(tiles)
+        above = above.contiguous()
+        for place, tile in enumerate(tiles):
+            part = saved[place * share : (place + 1) * share]
+            span.backward(given.of(tile), gradients.of(tile), part, above[:, tile])
+        *rest, inputs, beyond = gradients.flat()
+        return (None, *rest, inputs if wanted else None, beyond)
+
+
+def zeros(like: Tensor) -> Tensor:
+    """A sum to be, one piece of memory whatever it is of."""
+    return torch.zeros_like(like, memory_format=torch.contiguous_format)
