@@ -57,4 +57,6 @@ def postgresql(url: URL, driver: str) -> URL:
 def plain(url: URL) -> str:
     """The URL as people write it, without the password."""
     kind = url.drivername.partition("+")[0]
+    if kind == "sqlite" and not url.host:
+        return f"sqlite:///{url.database or ''}"
     return url.set(drivername=kind).render_as_string(hide_password=True)

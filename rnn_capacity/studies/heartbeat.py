@@ -9,7 +9,7 @@ from types import TracebackType
 from rnn_capacity.studies.patience import StorageError
 
 SOON = 1.0
-"""Seconds after which a sign of life that could not be stored is tried again."""
+"""Seconds after which a sign of life that could not be stored is tried again, and until which one is waited for."""
 
 
 class Heartbeat:
@@ -44,5 +44,5 @@ class Heartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stop.set()
-        # not for long: the storage may be out of reach, and the thread ends with the process
-        self._thread.join(timeout=5.0)
+        # not for long: where the storage is out of reach, the thread ends when it hears of it
+        self._thread.join(timeout=SOON)

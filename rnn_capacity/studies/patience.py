@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 T = TypeVar("T")
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 3.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds between the first two attempts, and between the last."""
 
 PASSING_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
@@ -54,9 +54,11 @@ def patiently(work: Callable[[], T], storage: str, patience: float, cause: Calla
             first = cause() or error
             waited = time.monotonic() - begin
             if not passes(first):
-                raise StorageError(f"{storage} failed: {reason(first)}; {KEPT}") from error
+                raise StorageError(f"storage {storage} failed: {reason(first)}; {KEPT}") from error
             if waited >= patience:
-                raise StorageError(f"{storage} failed for {waited:.0f} seconds: {reason(first)}; {KEPT}") from error
+                raise StorageError(
+                    f"storage {storage} failed for {waited:.0f} seconds: {reason(first)}; {KEPT}"
+                ) from error
         time.sleep(pause * random.uniform(0.5, 1.0))
         pause = min(2 * pause, LONGEST_PAUSE)
 

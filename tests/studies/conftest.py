@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 import warnings
@@ -13,8 +12,6 @@ import psycopg2
 import pytest
 
 from rnn_capacity.studies import Study, Timing
-
-NAMES = (f"fresh{number}" for number in itertools.count())
 
 
 class Server:
@@ -44,10 +41,10 @@ class Server:
             connection.cursor().execute(statement)
 
     def fresh(self) -> str:
-        """The URL of an empty database."""
-        name = next(NAMES)
-        self.do(f"CREATE DATABASE {name} STRATEGY file_copy")
-        return self.uri.replace("/postgres?", f"/{name}?")
+        """The URL of a database that is empty again."""
+        self.do("DROP SCHEMA public CASCADE")
+        self.do("CREATE SCHEMA public")
+        return self.uri
 
     def remove(self) -> None:
         self._server.cleanup()

@@ -49,7 +49,7 @@ def main() -> None:
                 if args.stop is not None and done >= args.stop:
                     say("waits")
                     sys.stdin.readline()
-                time.sleep(0.001)
+                time.sleep(0.005)
                 stored = study.finish(
                     trial, args.value, True, {"place": trial.params["place"], "fill": "x" * args.fill}
                 )

@@ -1,0 +1,150 @@
+"""A storage that fails while workers work: what passes is waited for, what does not is told of, nothing is lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from rnn_capacity.studies import StorageError, Study, Timing
+from tests.studies.conftest import Server
+from tests.studies.grid import grid
+from tests.studies.processes import started
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "study.db"
+
+
+def opened(file: Path, patience: float = 20) -> Study:
+    return Study.open(f"sqlite:///{file}", "study", definition={"task": "memory"}, timing=Timing(patience=patience))
+
+
+def test_a_full_disk(file: Path) -> None:
+    study = opened(file)
+    trials = study.claim(8, 8, grid(8))
+
+    limit = file.stat().st_size // 4096 + 10  # pages
+
+    @event.listens_for(study._storage.optuna.engine, "connect")
+    def limited(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {limit}")
+
+    stored = 0
+
+    def work() -> None:
+        nonlocal stored
+        for trial in trials:
+            stored += study.finish(trial, 1.0, True, {"fill": "x" * 10_000})
+
+    with pytest.raises(StorageError, match=r"^storage sqlite:///.*study.db failed: database or disk is full; ") as told:
+        work()
+    assert "\n" not in str(told.value)
+    assert 0 < stored < 8
+    later = opened(file)
+    assert later.counts() == (stored, 8 - stored, 0, 0)
+    assert [trial.figures for trial in later.trials() if trial.value == 1.0] == [{"fill": "x" * 10_000}] * stored
+
+
+def test_a_file_that_may_not_grow(file: Path) -> None:
+    opened(file)
+    size = file.stat().st_size + 60_000
+    options = ("--total", 30, "--batch", 10, "--fill", 5_000, "--file_size", size)
+    with started(1, f"sqlite:///{file}", *options) as [worker]:
+        assert worker.end() == 3
+    assert worker.lines[-1][:2] == ["error", "storage"]
+    stored = worker.numbers("finished")
+    assert 0 < len(stored) < 30
+    later = opened(file)
+    assert [trial.number for trial in later.trials() if trial.state == "finished"] == stored
+    assert all(len(trial.figures["fill"]) == 5_000 for trial in later.trials() if trial.state == "finished")
+
+
+@pytest.fixture
+def locked(file: Path) -> Iterator[Callable[[float], None]]:
+    """A function that locks the file for some seconds."""
+    threads: list[threading.Thread] = []
+
+    def lock(seconds: float) -> None:
+        has = threading.Event()
+
+        def hold() -> None:
+            with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+                connection.execute("BEGIN EXCLUSIVE")
+                has.set()
+                time.sleep(seconds)
+
+        threads.append(threading.Thread(target=hold))
+        threads[-1].start()
+        has.wait()
+
+    yield lock
+    for thread in threads:
+        thread.join()
+
+
+def test_a_locked_file_is_waited_for(file: Path, locked: Callable[[float], None]) -> None:
+    study = opened(file)
+    trials = study.claim(2, 4, grid(4))
+    locked(2.5)  # longer than SQLite itself waits
+    begin = time.monotonic()
+    assert study.finish(trials[0], 1.0, True, {})
+    assert time.monotonic() - begin > 2
+    locked(0.3)
+    assert opened(file).counts() == (1, 1, 0, 0)
+
+
+def test_a_file_that_stays_locked(file: Path, locked: Callable[[float], None]) -> None:
+    study = opened(file, patience=0)
+    trials = study.claim(2, 4, grid(4))
+    study.finish(trials[0], 1.0, True, {})
+    locked(3.0)
+    with pytest.raises(StorageError, match=r"study.db failed for 2 seconds: database is locked; the trials that were"):
+        study.finish(trials[1], 1.0, True, {})
+    time.sleep(1.2)
+    assert opened(file).counts() == (1, 1, 0, 0)
+    assert study.finish(trials[1], 1.0, True, {}), "the same may be stored later"
+
+
+def test_a_heartbeat_outlives_a_locked_file(file: Path, locked: Callable[[float], None]) -> None:
+    timing = Timing(heartbeat=1, grace=3, patience=0)
+    study = Study.open(f"sqlite:///{file}", "study", definition={"task": "memory"}, timing=timing)
+    trials = study.claim(2, 4, grid(4))
+    with study.alive(trials):
+        time.sleep(0.1)
+        locked(2.2)
+        time.sleep(4.5)
+        assert len(study.claim(4, 4, grid(4))) == 2, "the two are still alive"
+    assert all(study.finish(trial, 1.0, True, {}) for trial in trials)
+
+
+def test_a_server_that_is_stopped_and_started(server: Server) -> None:
+    try:
+        url = server.fresh()
+        study = Study.open(url, "study", definition={"task": "memory"}, timing=Timing(patience=20))
+        trials = study.claim(4, 8, grid(8))
+        with study.alive(trials):
+            assert study.finish(trials[0], 1.0, True, {})
+            server.stop()
+            starter = threading.Timer(1.0, server.start)
+            starter.start()
+            begin = time.monotonic()
+            assert study.finish(trials[1], 1.0, True, {})
+            assert time.monotonic() - begin > 0.9
+            starter.join()
+            assert len(study.claim(4, 8, grid(8))) == 4
+        assert study.counts() == (2, 6, 0, 0)
+        hasty = Study.open(url, "study", timing=Timing(patience=0))
+        [trial] = hasty.claim(1, 9, grid(9))
+        server.stop()
+        with pytest.raises(StorageError, match=r"^storage postgresql://.* failed for \d seconds: .*; the trials that"):
+            hasty.finish(trial, 1.0, True, {})
+    finally:
+        server.start()
