@@ -47,7 +47,7 @@ def search(argv: list[str]) -> None:
             print(so_far(asked, searches), file=sys.stderr)
             raise SystemExit(EXIT_CODES[str(stopped)]) from None
         show(searches, Path(asked.root))
-        if any(one.study.counts().finished < one.total for one in searches):
+        if any(one.missing() for one in searches):  # all workers died
             fail(so_far(asked, searches), code=1)
     except StorageError as error:
         fail(str(error), code=1)

@@ -62,7 +62,18 @@ class Search:
 
     def claim(self, count: int) -> list[StoredTrial]:
         """Trials to run now, at most so many; none if the others have the rest, or all are finished."""
-        return self.study.claim(count, self.total, self.proposer)
+        return [] if self.good_enough() else self.study.claim(count, self.total, self.proposer)
+
+    def good_enough(self) -> bool:
+        """Whether a trial has the value that the sweep names as its target, after which no more are begun."""
+        metric = self.definition.sweep.metric
+        if metric is None or metric.target is None:
+            return False
+        return any(trial.value is not None and metric.reached(trial.value) for trial in self.study.best(1))
+
+    def missing(self) -> int:
+        """Trials that the study is yet to have."""
+        return 0 if self.good_enough() else max(0, self.total - self.study.counts().finished)
 
     def values(self, trial: StoredTrial) -> dict[str, Any]:
         """A trial's hyperparameters, those that are searched for, by their dotted names."""

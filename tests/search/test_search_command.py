@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,18 @@ def test_a_study_optimizes_what_the_sweep_says(
     assert study.best(1)[0].value == (max(found) if goal == "maximize" else min(found))
 
 
+def test_a_goal_against_the_figure_is_remarked(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["search", *searching.options("--trials=1", metric={"name": "final/bits_per_parameter"})])
+    said = capsys.readouterr().err
+    assert "metric.goal: minimize given for bits_per_parameter, which one would maximize" in said
+
+
+def test_no_trial_is_begun_after_one_has_the_target(searching: Searching) -> None:
+    metric = {"name": "final/accuracy", "goal": "maximize", "target": 0.5}
+    main(["search", *searching.options("--population=2", metric=metric)])
+    assert searching.study().counts() == (2, 0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("config", "precision", "tolerance"), [("random_mapping", "64-true", 1e-6), ("memory", "32-true", 1e-3)]
 )
@@ -270,6 +284,19 @@ def test_storage_and_name_have_defaults(
     said = capsys.readouterr()
     assert "1 of 1 trials" in said.err
     assert "fit --config runs/studies/random_mapping-gru-d1-p150/best.yaml" in said.out
+
+
+@pytest.mark.parametrize(
+    "options", [["--sweep=nowhere.yaml"], ["--sweep", "nowhere.yaml"], ["--trials=many"], ["--population=0"]]
+)
+def test_what_needs_no_torch_is_refused_without_it(options: list[str]) -> None:
+    code = (
+        "import sys; from rnn_capacity.cli import main\n"
+        "try: main(['search', *sys.argv[1:]])\n"
+        "except SystemExit as stop: print(stop.code, 'torch' in sys.modules, 'optuna' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 False False\n"
 
 
 def test_help_tells_of_every_option(capsys: pytest.CaptureFixture[str]) -> None:
