@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from typing import NamedTuple
 
 from tqdm import tqdm
@@ -27,10 +28,11 @@ class State(NamedTuple):
 
     counts: Counts
     best: str
+    point: str
 
 
 class Progress:
-    """A bar of finished trials on a terminal, with one of the steps that are being made below; lines in a log file.
+    """Bars of trials and steps with the best trial's hyperparameters below them on a terminal; lines in a log file.
 
     Args:
         searches: The studies.
@@ -46,11 +48,10 @@ class Progress:
         self.pause = LOOK_EVERY
         self.first = self.finished
         self.total = sum(search.total for search in searches)
-        off = not self.terminal
-        self.trials = tqdm(
-            total=self.total, initial=self.first, disable=off, unit="trial", smoothing=0, dynamic_ncols=True
-        )
-        self.steps_made = tqdm(position=1, leave=False, disable=off, unit="step", dynamic_ncols=True)
+        bar = partial(tqdm, disable=not self.terminal, dynamic_ncols=True)
+        self.trials = bar(total=self.total, initial=self.first, unit="trial", smoothing=0)
+        self.steps_made = bar(position=1, leave=False, unit="step")
+        self.point = bar(position=2, leave=False, bar_format="{desc}")
 
     @property
     def finished(self) -> int:
@@ -70,6 +71,7 @@ class Progress:
             self.trials.set_postfix_str(self.text(search), refresh=False)
             self.trials.update(self.finished - self.trials.n)
             self.trials.refresh()
+            self.point.set_description_str(self.states[search.study.name].point)
         elif self.shown and (now or self.looked - self.told > LINE_EVERY):
             self.told = self.looked
             self.say(
@@ -87,7 +89,7 @@ class Progress:
 
     def text(self, search: Search) -> str:
         """What runs, what diverged, and the best so far."""
-        counts, best = self.states[search.study.name]
+        counts, best, _ = self.states[search.study.name]
         infeasible = counts.infeasible / max(1, counts.finished)
         return f"{counts.running} running, {infeasible:.0%} infeasible{best}"
 
@@ -107,6 +109,7 @@ class Progress:
 
     def close(self) -> None:
         """Leave the last state on the screen."""
+        self.point.close()
         self.steps_made.close()
         self.trials.close()
 
@@ -115,6 +118,5 @@ def state_of(search: Search) -> State:
     """A study's state."""
     best = search.study.best(1)
     if not best or best[0].value is None:
-        return State(search.study.counts(), "")
-    text = f", best {readable(best[0].value)} ({listed(search.values(best[0]))})"
-    return State(search.study.counts(), text)
+        return State(search.study.counts(), "", "")
+    return State(search.study.counts(), f", best {readable(best[0].value)}", listed(search.values(best[0])))

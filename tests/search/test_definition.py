@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rnn_capacity.cells import CELLS
+from rnn_capacity.search import read_sweep
+from rnn_capacity.search.definition import Definition, define
+from rnn_capacity.search.names import listed, short_names
+from tests.program import CONFIGS
+
+CELL = "model.init_args.cell"
+SWEEPS = sorted(CONFIGS.glob("sweeps/*.yaml"))
+
+
+def base(sweep: Path, cell: str) -> dict[str, Any]:
+    """The config that a sweep's command names, with another cell."""
+    command = yaml.safe_load(sweep.read_text())["command"]
+    (config,) = {part for part in command if part.startswith("configs/")}
+    content: dict[str, Any] = yaml.safe_load((CONFIGS.parent / config).read_text())
+    content["model"]["init_args"] |= {"cell": cell, "depth": 2}
+    content["trainer"] = {"max_steps": content["trainer"]["max_steps"], "precision": None}
+    return content
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_shipped_sweep_fits_its_config_with_any_cell(sweep: Path, cell: str) -> None:
+    read = read_sweep(sweep)
+    if read.metric is not None and read.metric.name.startswith("val/") and "early_terminate" in read.ignored:
+        with pytest.raises(ValueError, match=r"metric.name: 'val/\w+' given"):  # there are no validations on the way
+            define(base(sweep, cell), read, (CELL,), seed=0)
+        return
+    definition, _ = define(base(sweep, cell), read, (), seed=0)
+    again = Definition.of(json.loads(json.dumps(definition.content)))
+    assert again.content == definition.content
+    assert again.space == definition.space
+    assert again.objective.goal == ("minimize" if read.metric is None else read.metric.goal)
+
+
+def test_names_are_as_short_as_tells_them_apart() -> None:
+    names = ["model.init_args.optimizer.init_args.lr", "model.init_args.seed", "data.init_args.seed", "trainer.lr.b"]
+    assert list(short_names(names).values()) == ["lr", "model.seed", "data.seed", "b"]
+    assert listed({"model.init_args.a": 0.123456, "data.init_args.b": "c"}) == "a 0.1235, b c"
