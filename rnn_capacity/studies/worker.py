@@ -57,7 +57,8 @@ class Worker:
                     kept, twice = self.storage.write(partial(self._add, block, known, total))
                     claimed += self._hold(kept)
                     wanted += twice
-            return [stored(trial) for trial in self.ledger.trials() if trial._trial_id in claimed]
+            own = set(claimed)
+            return [stored(trial) for trial in self.ledger.trials() if trial._trial_id in own]
         except StorageError:
             raise  # nothing can be given back; without a sign of life the trials are run again
         except BaseException:

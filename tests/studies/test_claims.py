@@ -11,7 +11,7 @@ from itertools import chain
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from rnn_capacity.studies import Proposal, StoredTrial, Study
+from rnn_capacity.studies import Proposal, StorageError, StoredTrial, Study
 from rnn_capacity.studies.storage import Storage
 from tests.studies.grid import grid, point
 
@@ -137,8 +137,8 @@ def test_a_result_is_stored_once(opened: Opened) -> None:
 
 
 @pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Whatever is written is stored, but the first time the connection is lost before the worker hears of it."""
+def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Once called, what is written is stored, but at first the connection is lost before the worker hears of it."""
     write, transaction = Storage.write, Storage._transaction
     first, lost = [False], list[str]()
 
@@ -155,12 +155,16 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             lost.append(self.name)
             raise OperationalError("COMMIT", {}, Exception("connection lost"), connection_invalidated=True)
 
-    monkeypatch.setattr(Storage, "write", writes_first)
-    monkeypatch.setattr(Storage, "_transaction", loses)
-    return lost
+    def lose() -> list[str]:
+        monkeypatch.setattr(Storage, "write", writes_first)
+        monkeypatch.setattr(Storage, "_transaction", loses)
+        return lost
+
+    return lose
 
 
-def test_an_answer_that_gets_lost_changes_nothing(opened: Opened, lost: list[str]) -> None:
+def test_an_answer_that_gets_lost_changes_nothing(opened: Opened, lose: Callable[[], list[str]]) -> None:
+    lost = lose()
     study = opened()
     trials = study.claim(20, 100, grid(100))
     assert places(trials) == list(range(20))
@@ -172,3 +176,21 @@ def test_an_answer_that_gets_lost_changes_nothing(opened: Opened, lost: list[str
     assert places(study.claim(5, 100, grid(100))) == [3, 4, 5, 6, 7]
     assert study.counts() == (3, 5, 12, 0)
     assert len(lost) == 9
+
+
+def test_a_worker_that_never_heard_that_it_gave_back_stores_nothing(
+    opened: Opened, lose: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, other = opened(patience=0), opened()
+    trials = study.claim(3, 3, grid(3))
+    lose()
+    with pytest.raises(StorageError, match="connection lost"):
+        study.give_back(trials)
+    monkeypatch.undo()
+    assert len(other.claim(2, 3, grid(3))) == 2
+    assert not study.finish(trials[0], 9.0, True, {})
+    study.give_back(trials)
+    assert study.counts() == (0, 2, 1, 0)
+    assert all(other.finish(trial, 1.0, True, {}) for trial in other.trials()[:2])
+    assert not study.finish(trials[0], 9.0, True, {})
+    assert [trial.value for trial in study.trials()] == [1.0, 1.0, None]

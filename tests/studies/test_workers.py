@@ -36,12 +36,12 @@ def test_workers_make_the_storage_at_the_same_time_and_divide_the_trials(
 QUICK = ("--heartbeat", 1, "--grace", 2)
 
 
-def claim_dead(study: Study, number: int) -> tuple[float, set[int]]:
+def claim_dead(study: Study, number: int, total: int = 10) -> tuple[float, set[int]]:
     """Claim until so many trials are there, and how long that took."""
     claimed: set[int] = set()
     begin = time.monotonic()
     while len(claimed) < number:
-        claimed |= {trial.number for trial in study.claim(number, 10, grid(10))}
+        claimed |= {trial.number for trial in study.claim(number, total, grid(total))}
         time.sleep(0.1)
         if time.monotonic() - begin > 10:
             raise TimeoutError(f"{len(claimed)} of {number} trials")
@@ -69,11 +69,12 @@ def test_trials_of_a_killed_worker_are_run_again(url: str, opened: Callable[...,
 
 
 def test_a_worker_taken_for_dead_that_goes_on_stores_nothing(url: str, opened: Callable[..., Study]) -> None:
-    study = opened(heartbeat=1, grace=2)
+    study, gone = opened(heartbeat=1, grace=2), opened(heartbeat=1, grace=2)
     with started(1, url, "--total", 10, "--batch", 10, "--stop", 3, *QUICK) as [victim]:
         victim.until("waits")
         victim.signal(signal.SIGSTOP)
-        _, again = claim_dead(study, 7)
+        assert len(gone.claim(2, 12, grid(12))) == 2, "one that dies before it gives a sign of life"
+        _, again = claim_dead(study, 9, 12)
         trials = {trial.number: trial for trial in study.trials() if trial.number in again}
         before = [study.finish(trials.pop(min(trials)), 2.0, True, {}) for _ in range(3)]
         victim.signal(signal.SIGCONT)
@@ -84,8 +85,8 @@ def test_a_worker_taken_for_dead_that_goes_on_stores_nothing(url: str, opened: C
         after = [study.finish(trial, 2.0, True, {}) for trial in trials.values()]
     assert len(victim.numbers("finished")) == 3
     assert len(victim.numbers("lost")) == 7
-    assert before + after == [True] * 7
+    assert before + after == [True] * 9
     stored = study.trials()
-    assert sorted(trial.params["place"] for trial in stored) == list(range(10))
-    assert sorted(trial.value or 0 for trial in stored) == [1.0] * 3 + [2.0] * 7
-    assert study.counts() == (10, 0, 0, 0)
+    assert sorted(trial.params["place"] for trial in stored) == list(range(12))
+    assert sorted(trial.value or 0 for trial in stored) == [1.0] * 3 + [2.0] * 9
+    assert study.counts() == (12, 0, 0, 0)
