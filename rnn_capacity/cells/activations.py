@@ -57,7 +57,7 @@ def sigmoid_is_faster() -> bool:
 
 
 def relu_slope(gradient: Tensor, value: Tensor, *, grad_input: Tensor) -> Tensor:
-    """g where s(x) is positive, else 0."""
+    """G where s(x) is positive, else 0."""
     torch.ops.aten.threshold_backward.grad_input(gradient, value, 0, grad_input=grad_input)
     return grad_input
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from rnn_capacity.cells.base import Ahead, Projected, Saved, State

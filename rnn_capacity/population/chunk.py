@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from operator import is_
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnn_capacity.models import RecurrentNetwork, stacked
+from rnn_capacity.population.memory import keep_freed_memory
 from rnn_capacity.population.plan import Plan
-from rnn_capacity.training import Batch, Source
+from rnn_capacity.training import Batch, Source, Task
 
 STEPS_PER_CALL = 50
 """Steps between two looks for members that diverged; the only place where the host waits for the device."""
 
-Done = Callable[[Plan, int | None], None]
-"""Called with a member that has left the chunk, and the step at which it diverged or None."""
+Left = list[tuple[Plan, int | None]]
+"""Members that have left their chunk, each with the step at which it diverged or None."""
 
 
 class Chunk:
@@ -26,27 +28,31 @@ class Chunk:
     Args:
         plans: The members.
         device: Where they are trained.
+        compiled: Compiles a function of tensors; None leaves the step as it is.
     """
 
-    def __init__(self, plans: list[Plan], device: torch.device) -> None:
+    def __init__(self, plans: list[Plan], device: torch.device, compiled: Callable[[Any], Any] | None = None) -> None:
+        if device.type == "cpu":
+            keep_freed_memory()
         self.plans = plans
         self.device = device
+        self.compiled = compiled
+        self.done = 0
         first = plans[0]
-        self.task = first.member.task
+        if first.kind is None or first.together is None:
+            raise ValueError("plans: a member that only fit can train given")
+        self.together = first.together
         dtype = next(first.member.module.parameters()).dtype
         self.sources: dict[str, Source] = {}
         for one in plans:
             if one.data not in self.sources:
                 self.sources[one.data] = one.member.task.source(device, dtype)
-        network = stacked([one.member.module.network for one in plans]).to(device)
+        network = self.together([one.member.module.network for one in plans]).to(device)
         self.values = torch.cat([part.detach().flatten(1) for part in network.parameters()], 1)
-        kind = first.kind
-        if kind is None:
-            raise ValueError("plans: a member that only fit can train given")
-        self.optimizer = kind([one.settings for one in plans], self.values)
-        self.settle(network)
+        self.optimizer = first.kind([one.settings for one in plans], self.values)
+        self._settle(network)
 
-    def settle(self, network: RecurrentNetwork) -> None:
+    def _settle(self, network: Any) -> None:
         """Let the network's parameters be views of a matrix with a row a member."""
         self.network = network
         self.parameters = list(network.parameters())
@@ -59,7 +65,9 @@ class Chunk:
         self.l2 = self._column([module.l2 for module in modules])
         self.clip_value = self._column([module.clip_value for module in modules])
         self.clip_norm = self._column([module.clip_norm for module in modules])
-        self.together: tuple[list[Batch], Batch, Tensor] | None = None
+        self.task, self.shown = common_task([one.member.task for one in self.plans], self.values)
+        self.latest: tuple[list[Batch], Batch, Tensor] | None = None
+        self.losses = self.compiled(self._losses) if self.compiled else self._losses
 
     def _column(self, values: list[float | None]) -> Tensor | None:
         """A member's number a row, (K, 1), infinite where it has none; None if no member has one."""
@@ -68,31 +76,28 @@ class Chunk:
         numbers = [[float("inf") if value is None else value] for value in values]
         return torch.tensor(numbers, dtype=torch.float64).to(self.values)
 
-    def train(self, done: Done, on_call: Callable[[int], None] | None = None) -> None:
-        """Train every member to its end or its divergence."""
-        step = 0
-        while self.plans:
-            until = min(step + STEPS_PER_CALL, min(one.member.max_steps for one in self.plans))
-            rates = torch.stack([one.rates[step:until] for one in self.plans], 1).unsqueeze(2).to(self.values)
-            losses = torch.stack([self._step(now, rates[now - step]) for now in range(step, until)])
-            bounds = [one.member.module.divergence_factor * one.member.task.constant_loss for one in self.plans]
-            limit = torch.tensor(bounds, dtype=losses.dtype, device=losses.device)
-            within = (losses.isfinite() & (losses <= limit)).T.tolist()
-            diverged = [None if all(row) else step + row.index(False) + 1 for row in within]
-            step = until
-            self._leave(step, diverged, done)
-            if on_call is not None:
-                on_call(step)
+    def advance(self) -> tuple[Left, Tensor]:
+        """Make up to `STEPS_PER_CALL` steps; the members that leave after them, and each member's mean loss, (K,)."""
+        first = self.done
+        until = min(first + STEPS_PER_CALL, min(one.member.max_steps for one in self.plans))
+        rates = torch.stack([one.rates[first:until] for one in self.plans], 1).unsqueeze(2).to(self.values)
+        losses = torch.stack([self.step(now, rates[now - first]) for now in range(first, until)])
+        bounds = [one.member.module.divergence_factor * one.member.task.constant_loss for one in self.plans]
+        limit = torch.tensor(bounds, dtype=losses.dtype, device=losses.device)
+        within = (losses.isfinite() & (losses <= limit)).T.tolist()
+        diverged = [None if all(row) else first + row.index(False) + 1 for row in within]
+        self.done = until
+        return self._leave(diverged), losses.mean(0)
 
-    def _step(self, step: int, rates: Tensor) -> Tensor:
-        """One optimizer step of every member; the mean loss of each before it, (K,)."""
+    def step(self, step: int, rates: Tensor) -> Tensor:
+        """One optimizer step of every member; the mean loss of each before it, (K,).
+
+        Args:
+            step: Optimizer steps made before.
+            rates: Learning rates, (K, 1).
+        """
         batch, weights = self._batch(step)
-        predictions, _ = self.task.predict(self.network, batch)
-        members, samples = predictions.shape[:2]
-        targets = batch.targets.expand(members, *batch.targets.shape[1:]).flatten(0, 1)
-        flat = batch._replace(targets=targets)
-        losses = self.task.loss_per_sample(predictions.flatten(0, 1), flat).view(members, samples)
-        losses = (losses * weights).sum(1)
+        losses = self.losses(batch, weights)
         parts = torch.autograd.grad(losses.sum(), self.parameters, materialize_grads=True)
         gradients = torch.cat([part.flatten(1) for part in parts], 1)
         if self.l2 is not None:
@@ -105,45 +110,93 @@ class Chunk:
         self.optimizer.step(gradients, rates)
         return losses.detach()
 
+    def _losses(self, batch: Batch, weights: Tensor) -> Tensor:
+        """The mean loss of each member, (K,)."""
+        predictions, _ = self.task.predict(self.network, batch)
+        members, samples = predictions.shape[:2]
+        targets = batch.targets.expand(members, *batch.targets.shape[1:]).flatten(0, 1)
+        flat = batch._replace(targets=targets)
+        losses = self.task.loss_per_sample(predictions.flatten(0, 1), flat).view(members, samples)
+        return (losses * weights).sum(1)
+
     def _batch(self, step: int) -> tuple[Batch, Tensor]:
         """The members' samples, with a dimension K or 1 in front, and the weight of each sample in its mean."""
         drawn = {data: source.batch(step) for data, source in self.sources.items()}
         batches = [drawn[one.data] for one in self.plans] if len(drawn) > 1 else list(drawn.values())
-        if self.together is not None and all(map(is_, batches, self.together[0])):
-            return self.together[1:]
+        if self.latest is not None and all(map(is_, batches, self.latest[0])):
+            return self.latest[1:]
         most = max(len(batch.inputs) for batch in batches)
         inputs = torch.stack([padded(batch.inputs, most) for batch in batches])
-        if inputs.is_floating_point() and inputs.shape[2] == 1:
-            inputs = inputs.squeeze(2).mT.contiguous().mT.unsqueeze(2)  # the batch innermost in memory
+        if self.shown is not None:
+            inputs = torch.cat((inputs.expand(len(self.plans), *inputs.shape[1:]), inputs * self.shown), 2)
+        if inputs.is_floating_point():
+            inputs = inputs.permute(2, 0, 3, 1).contiguous().permute(1, 3, 0, 2)  # the batch innermost in memory
         targets = torch.stack([padded(batch.targets, most) for batch in batches])
         weights = torch.stack(
             [padded(self.values.new_full((len(batch.inputs),), 1 / batch.size), most) for batch in batches]
         )
         whole = Batch(inputs, targets, batches[0].size, batches[0].fresh)
-        self.together = (batches, whole, weights)
+        self.latest = (batches, whole, weights)
         return whole, weights
 
-    def _leave(self, step: int, diverged: list[int | None], done: Done) -> None:
+    def _leave(self, diverged: list[int | None]) -> Left:
         """Let members go that have made their last step or diverged."""
-        stay = [row for row, one in enumerate(self.plans) if diverged[row] is None and one.member.max_steps > step]
+        stay = [row for row, one in enumerate(self.plans) if diverged[row] is None and one.member.max_steps > self.done]
         if len(stay) == len(self.plans):
-            return
-        own = [one.member.module.network for one in self.plans]
-        with torch.no_grad():
-            for row, network in enumerate(own):
-                for part, values in zip(network.parameters(), self.network.parameters(), strict=True):
-                    part.copy_(values[row])
+            return []
+        self._give_weights()
         gone = [(one, diverged[row]) for row, one in enumerate(self.plans) if row not in stay]
+        rows = torch.tensor(stay, dtype=torch.int64, device=self.device)
         self.plans = [self.plans[row] for row in stay]
+        self.values = self.values[rows]
+        self.optimizer.keep(rows, self.values)
         if self.plans:
-            rows = torch.tensor(stay, device=self.device)
-            self.values = self.values[rows]
-            self.optimizer.keep(rows, self.values)
             known = {one.data for one in self.plans}
             self.sources = {data: source for data, source in self.sources.items() if data in known}
-            self.settle(stacked([own[row] for row in stay]).to(self.device))
-        for one, at in gone:
-            done(one, at)
+            self._settle(self.together([one.member.module.network for one in self.plans]).to(self.device))
+        return gone
+
+    @torch.no_grad()
+    def _give_weights(self) -> None:
+        """Give every member's own network its weights."""
+        for row, one in enumerate(self.plans):
+            for part, values in zip(one.member.module.network.parameters(), self.parameters, strict=True):
+                part.copy_(values[row])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a chunk of the same members goes on from."""
+        return {
+            "places": [one.place for one in self.plans],
+            "done": self.done,
+            "values": self.values,
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.done = state["done"]
+        self.values.copy_(state["values"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def common_task(tasks: list[Any], like: Tensor) -> tuple[Task, Tensor | None]:
+    """The task that runs all members, and what to multiply each one's input by at the steps after the first.
+
+    Members that see their input at the first step only run together with those that see it at every step: they see
+    zeros there.
+
+    Args:
+        tasks: Of the members, that differ in samples and `show` alone.
+        like: Of the inputs' type and device.
+
+    Returns:
+        The task and (K, 1, 1, 1), or None where no input is to be multiplied.
+    """
+    shows = [getattr(task, "show", None) for task in tasks]
+    if len(set(shows)) == 1:
+        return tasks[0], None
+    factors = [float(show == "every") for show in shows]
+    return replace(tasks[0], show="every"), like.new_tensor(factors).view(-1, 1, 1, 1)
 
 
 def padded(values: Tensor, length: int) -> Tensor:

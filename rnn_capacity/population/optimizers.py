@@ -44,6 +44,16 @@ class MemberOptimizer(ABC):
         self.given = {name: value[rows] for name, value in self.given.items()}
         self.memory = {name: value[rows] for name, value in self.memory.items()}
 
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers."""
+        return {"step_count": self.step_count, "memory": self.memory}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.step_count = state["step_count"]
+        for name, values in self.memory.items():
+            values.copy_(state["memory"][name])
+
     def step(self, gradients: Tensor, rates: Tensor) -> None:
         """Make a step.
 

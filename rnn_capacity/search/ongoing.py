@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import torch
 
-from rnn_capacity.population import Figures, Member, train
+from rnn_capacity.population import Figures, Member, quiet_trainer, train
 from rnn_capacity.search.definition import Definition
 from rnn_capacity.search.members import MemberFactory
 from rnn_capacity.search.names import listed
@@ -122,7 +122,9 @@ class Search:
         def keep(place: int, figures: Figures) -> None:
             self._finish(ready[place][0], figures, watcher)
 
-        train(members, device, on_result=keep, on_call=watcher.steps)
+        precision = "64-true" if next(members[0].module.parameters()).dtype == torch.float64 else "32-true"
+        trainer = quiet_trainer(device.type, 1 if device.index is None else [device.index], precision)
+        train(members, trainer, on_result=keep, on_call=watcher.steps)
 
     def _finish(self, trial: StoredTrial, figures: Figures, watcher: Watcher) -> None:
         value, feasible = self.objective.read(figures)

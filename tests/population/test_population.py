@@ -198,7 +198,7 @@ def test_cells_whose_code_reads_other_numbers_are_not_stacked_together() -> None
 
     plans = [plan(place, make(place)) for place in range(2)]
     assert all(one.kind is not None for one in plans)
-    assert len(chunks(plans)) == 2
+    assert len(chunks(plans, torch.device("cpu"))) == 2
     compare(make, 2, 1e-9)
 
 
@@ -214,7 +214,7 @@ def test_samples_are_bucketed() -> None:
         plan(place, member(place, 1, data=tasks.RandomMappingData(samples=b, input_size=12)))
         for place, b in enumerate((1000, 100, 10, 105, 990, 98))
     ]
-    found = [[one.member.task.samples for one in chunk] for chunk in chunks(plans)]
+    found = [[one.member.task.samples for one in chunk] for chunk in chunks(plans, torch.device("cpu"))]
     assert found == [[10], [98, 100, 105], [990, 1000]]
 
 

@@ -1,0 +1,218 @@
+"""A population as Lightning sees it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from rnn_capacity.population.chunk import Chunk
+from rnn_capacity.population.compiling import faster
+from rnn_capacity.population.member import Member
+from rnn_capacity.population.plan import Plan, chunks, plan
+from rnn_capacity.training import Source, go_through
+
+Figures = dict[str, Any]
+"""A member's result, by the keys of summary.json: the final figures, parameters, units, samples, steps, feasible and
+diverged_at."""
+
+
+class Population(LightningModule):
+    """Members that train together, chunk after chunk: a `training_step` is up to `STEPS_PER_CALL` steps of a chunk.
+
+    Give it to a trainer with its `calls` in place of a DataLoader. `global_step` counts calls. A checkpoint holds the
+    weights and the optimizers' memory of the members under way, and the results of those that are done; loaded into a
+    population of the same members, it goes on to the same results.
+
+    Logged at every call: `population/step`, `population/training` and `population/done` (members), and
+    `population/loss`, the median over the members of the mean loss of these steps.
+
+    Args:
+        members: The members.
+        compiled: Try `torch.compile` on each chunk's step, and keep it where it is faster.
+        on_result: Called with a member's place and its figures as soon as it is done.
+        on_call: Called with the number of steps that a chunk has made.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        compiled: bool = False,
+        on_result: Callable[[int, Figures], None] | None = None,
+        on_call: Callable[[int], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.clock = nn.Parameter(torch.zeros(()))  # Lightning counts the steps of an optimizer
+        self.members = list(members)
+        self.compiled = compiled
+        self.on_result = on_result
+        self.on_call = on_call
+        self.results: dict[int, Figures] = {}
+        self.plans: list[Plan] = []
+        self.waiting: list[list[Plan]] = []
+        self.chunk: Chunk | None = None
+        self.sources: dict[str, Source] = {}
+        self.loaded: dict[str, Any] | None = None
+        self.ended = False
+
+    def configure_optimizers(self) -> Any:
+        """An optimizer that does nothing but count."""
+        return torch.optim.SGD([self.clock], lr=0.0)
+
+    def setup(self, stage: str) -> None:
+        """Settle how each member is trained.
+
+        Raises:
+            ValueError: If the trainer has several processes, or a precision that is not one of the members'.
+        """
+        if self.trainer.world_size > 1:
+            raise ValueError(f"devices: {self.trainer.world_size} given, a population trains on one")
+        if self.trainer.precision not in ("32-true", "64-true"):
+            raise ValueError(f"precision: {self.trainer.precision!r} given, 32-true or 64-true allowed")
+        if self.trainer.precision == "64-true":
+            for member in self.members:
+                member.module.double()
+        ways: dict[str, Any] = {}
+        self.plans = [plan(place, member, ways) for place, member in enumerate(self.members)]
+
+    def on_train_start(self) -> None:
+        """Sort the members into chunks, or take up where the checkpoint was."""
+        together = [one for one in self.plans if one.kind is not None and one.place not in self.results]
+        if self.loaded is not None and self.loaded["places"]:
+            current = [self.plans[place] for place in self.loaded["places"]]
+            self._start(current)
+            if self.chunk is not None:
+                self.chunk.load_state_dict(self.loaded)
+            together = [one for one in together if one not in current]
+        self.loaded = None
+        self.waiting = chunks(together, self.device)[::-1]
+
+    @property
+    def alone(self) -> list[int]:
+        """The places of members that only `fit` can train; not trained here."""
+        return [one.place for one in self.plans if one.kind is None]
+
+    def calls(self) -> Calls:
+        """What to give the trainer in place of a DataLoader."""
+        return Calls(self)
+
+    def _start(self, members: list[Plan]) -> None:
+        faster_step = faster if self.compiled else None
+        self.chunk = Chunk(members, self.device, faster_step)
+        self.sources = dict(self.chunk.sources)
+
+    def training_step(self, call: int) -> None:
+        """Make some steps of the current chunk, and measure the members that leave it."""
+        if self.chunk is None and self.waiting:
+            self._start(self.waiting.pop())
+        chunk = self.chunk
+        if chunk is None:
+            self.ended = True
+            return
+        left, losses = chunk.advance()
+        self._log(chunk, losses)
+        for one, diverged_at in left:
+            figures = measured(one, self.sources[one.data], diverged_at, self.device)
+            self.results[one.place] = figures
+            if self.on_result is not None:
+                self.on_result(one.place, figures)
+        if self.on_call is not None:
+            self.on_call(chunk.done)
+        if not chunk.plans:
+            self.chunk = None
+        optimizer: Any = self.optimizers()
+        optimizer.step()
+
+    def _log(self, chunk: Chunk, losses: Tensor) -> None:
+        if not self.trainer.loggers:
+            return
+        figures: dict[str, Any] = {
+            "population/step": float(chunk.done),
+            "population/training": float(len(losses)),
+            "population/done": float(len(self.results)),
+            "population/loss": losses.median(),
+        }
+        self.log_dict(figures, batch_size=1)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what there is of each member."""
+        state = self.chunk.state_dict() if self.chunk is not None else {"places": []}
+        checkpoint["population"] = {**state, "results": self.results, "members": len(self.members)}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take it up.
+
+        Raises:
+            ValueError: If it is of another population.
+        """
+        state = checkpoint.get("population", {"members": 0})
+        if state["members"] != len(self.members):
+            raise ValueError(
+                f"ckpt_path: a checkpoint of {state['members']} members given, of {len(self.members)} needed"
+            )
+        self.results = dict(state["results"])
+        self.loaded = state
+
+
+class Calls:
+    """What Lightning iterates over: a number per call until the population is done.
+
+    Args:
+        population: The population.
+    """
+
+    def __init__(self, population: Population) -> None:
+        self.population = population
+
+    def __iter__(self) -> Iterator[int]:
+        """The numbers of the calls."""
+        call = 0
+        while not self.population.ended:  # Lightning asks for one ahead
+            yield call
+            call += 1
+
+
+@torch.no_grad()
+def measured(one: Plan, source: Source, diverged_at: int | None, device: torch.device) -> Figures:
+    """The figures of a member that has left its chunk."""
+    member = one.member
+    task, network = member.task, member.module.network.to(device)
+    network.eval()
+    found: dict[str, dict[str, float]] = {}
+    for split in task.final_splits:
+        figures, mean_loss = task.metric(network).to(device), MeanMetric(nan_strategy="disable").to(device)
+        if diverged_at is None:
+            go_through(task, network, source, split, figures, mean_loss)
+            loss = float(mean_loss.compute())
+            if not loss <= member.module.divergence_factor * task.constant_loss:
+                diverged_at = member.max_steps
+        if diverged_at is None:
+            found[split] = {"loss": loss, **figures.compute()}
+        else:
+            found[split] = {"loss": task.constant_loss, **task.worthless()}
+    call = member.module.steps_per_call  # fit ends with the call in which it diverged
+    steps = member.max_steps if diverged_at is None else min(math.ceil(diverged_at / call) * call, member.max_steps)
+    return summary(member, found, diverged_at, steps)
+
+
+def summary(member: Member, found: dict[Any, dict[str, float]], diverged_at: int | None, steps: int) -> Figures:
+    """A member's result."""
+    task, module = member.task, member.module
+    own = found[task.final_splits[-1]]
+    return {
+        "parameters": module.parameters_total,
+        "units": module.hidden_size,
+        "samples": task.samples,
+        "steps": steps,
+        **own,
+        **({f"val_{task.headline}": found["val"][task.headline]} if "val" in task.final_splits else {}),
+        "feasible": diverged_at is None,
+        "diverged_at": diverged_at,
+    }
