@@ -69,7 +69,7 @@ class GRUCell(GatedCell):
         kept = reset * before
         candidate = self.activation.in_place(self.recur_in(candidate, kept, weights[1]))
         hidden = torch.lerp(candidate, before, update)
-        return hidden, (hidden,), (before, gates, kept, candidate)
+        return hidden, (hidden,), (before, gates, kept, candidate, hidden)
 
     def backward_step(
         self,
@@ -81,7 +81,7 @@ class GRUCell(GatedCell):
         gradients: tuple[Tensor, ...],
     ) -> Ahead:
         """The way back."""
-        before, gates, kept, candidate = saved
+        before, gates, kept, candidate, hidden = saved
         size = self.hidden_size
         reset, update = gates.chunk(2, dim=1)
         to_gates, to_candidate = torch.split(projected[0], [2 * size, size], dim=1)
@@ -90,9 +90,9 @@ class GRUCell(GatedCell):
         through = slope * update
         torch.sub(slope, through, out=to_candidate)
         self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
-        torch.sub(before, candidate, out=to_update).mul_(slope)
+        torch.sub(before, hidden, out=to_update).mul_(through)  # (h' - c)·u'(·) = (h' - h)·u
         to_kept = self.recur_back(to_candidate, kept, weights[1], gradients[1])
         torch.mul(to_kept, before, out=to_reset)
         through.addcmul_(to_kept, reset)
-        sigmoid_slope(to_gates, gates, grad_input=to_gates)
+        sigmoid_slope(to_reset, reset, grad_input=to_reset)
         return (self.recur_back(to_gates, before, weights[0], gradients[0], through),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells.activations import ACTIVATIONS, sigmoid_slope
+from rnn_capacity.cells.activations import ACTIVATIONS
 from rnn_capacity.cells.base import Ahead, Projected, Saved, State
 from rnn_capacity.cells.gated import GatedCell
 
@@ -61,7 +61,7 @@ class IntersectionRNNCell(GatedCell):
         y_gate, h_gate = mixing.chunk(2, dim=1)
         output = torch.lerp(up, inputs, y_gate)
         hidden = torch.lerp(through, before, h_gate)
-        return output, (hidden,), (before, inputs, mixing, up, through)
+        return output, (hidden,), (before, inputs, mixing, up, through, output, hidden)
 
     def backward_step(
         self,
@@ -73,7 +73,7 @@ class IntersectionRNNCell(GatedCell):
         gradients: tuple[Tensor, ...],
     ) -> Ahead:
         """The way back."""
-        before, inputs, mixing, up, through = saved
+        before, inputs, mixing, up, through, output, hidden = saved
         size = self.hidden_size
         y_gate, h_gate = mixing.chunk(2, dim=1)
         gates, to_inputs = projected
@@ -87,16 +87,14 @@ class IntersectionRNNCell(GatedCell):
             torch.mul(above, y_gate, out=to_inputs)
             torch.sub(above, to_inputs, out=to_up)
             RELU.slope(to_up, up, grad_input=to_up)
-            torch.sub(inputs, up, out=to_y).mul_(above)
-        (hidden,) = ahead
+            torch.sub(inputs, output, out=to_y).mul_(to_inputs)  # (x - y_in)·g'(·) = (x - y)·g
         kept = None
-        if hidden is None:
+        if ahead[0] is None:
             to_through.zero_()
             to_h.zero_()
         else:
-            kept = hidden * h_gate
-            torch.sub(hidden, kept, out=to_through)
+            kept = ahead[0] * h_gate
+            torch.sub(ahead[0], kept, out=to_through)
             TANH.slope(to_through, through, grad_input=to_through)
-            torch.sub(before, through, out=to_h).mul_(hidden)
-        sigmoid_slope(to_mixing, mixing, grad_input=to_mixing)
+            torch.sub(before, hidden, out=to_h).mul_(kept)
         return (self.recur_back(gates, before, weights[0], gradients[0], kept),)

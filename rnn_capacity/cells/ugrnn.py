@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells.activations import sigmoid_slope
 from rnn_capacity.cells.base import Ahead, Projected, Saved, State
 from rnn_capacity.cells.gated import GatedCell, total
 
@@ -36,7 +35,7 @@ class UGRNNCell(GatedCell):
         gate.sigmoid_()
         self.activation.in_place(candidate)
         hidden = torch.lerp(candidate, before, gate)
-        return hidden, (hidden,), (before, gate, candidate)
+        return hidden, (hidden,), (before, gate, candidate, hidden)
 
     def backward_step(
         self,
@@ -48,13 +47,12 @@ class UGRNNCell(GatedCell):
         gradients: tuple[Tensor, ...],
     ) -> Ahead:
         """The way back."""
-        before, gate, candidate = saved
+        before, gate, candidate, hidden = saved
         (gates,) = projected
         to_gate, to_candidate = gates.chunk(2, dim=1)
         slope = total(above, ahead[0])
         kept = slope * gate
         torch.sub(slope, kept, out=to_candidate)
         self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
-        torch.sub(before, candidate, out=to_gate).mul_(slope)
-        sigmoid_slope(to_gate, gate, grad_input=to_gate)
+        torch.sub(before, hidden, out=to_gate).mul_(kept)  # (h' - c)·g'(·) = (h' - h)·g
         return (self.recur_back(gates, before, weights[0], gradients[0], kept),)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -13,7 +11,7 @@ from torch import Tensor
 from rnn_capacity.cells import Cell, State
 from rnn_capacity.cells.affine import samples_back, stacked_affine, stacked_affine_back
 
-TILE_BYTES = 2**19
+TILE_BYTES = 2**20
 """About what a thread's share of the gates of one step takes; where it is more, the networks run a few at a time, so
 that a step finds in the cache what the one before it wrote."""
 
@@ -111,12 +109,12 @@ class Span(NamedTuple):
     def tiles(self, given: Given) -> Iterator[slice]:
         """Networks that are to run together, a few at a time on a CPU."""
         members, rows, _ = given.weight.shape
-        parts = 1
+        most = members
         if given.weight.device.type == "cpu":
-            size = members * self.batch * rows * given.weight.element_size()
-            parts = min(members, math.ceil(size / (TILE_BYTES * torch.get_num_threads())))
-        ends = [place * members // parts for place in range(parts + 1)]
-        yield from (slice(*pair) for pair in pairwise(ends))
+            threads = torch.get_num_threads()
+            row = self.batch * rows * given.weight.element_size()
+            most = threads * max(1, TILE_BYTES // row)  # each thread has as many
+        yield from (slice(first, min(first + most, members)) for first in range(0, members, most))
 
     def forward(self, given: Given, outputs: Tensor) -> Iterator[Tensor]:
         """Fill in the outputs; gives what each step saves, one tensor after another."""

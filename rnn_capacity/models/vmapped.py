@@ -46,7 +46,7 @@ class VmappedNetwork(nn.Module):
         shared = len(inputs) == 1
 
         def run(own: dict[str, Tensor], samples: Tensor) -> Tensor:
-            outputs, _ = functional_call(self.one[0], own, (samples,), options)
+            outputs: Tensor = functional_call(self.one[0], own, (samples,), options)[0]
             return outputs
 
         mapped: Callable[..., Tensor] = torch.func.vmap(run, in_dims=(0, None if shared else 0))
