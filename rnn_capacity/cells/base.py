@@ -63,15 +63,24 @@ class Cell(nn.Module):
     """The least depth at which the paper uses the cell as a network."""
 
     has_gradient: ClassVar[bool] = False
-    """Whether the class that writes `step` writes its gradient, too: `forward_step` and `backward_step`."""
+    """Whether the class that writes the step writes its gradient, too: `forward_step` and `backward_step`. Found out
+    for every subclass that does not say it: one that changes the step alone is run by the code of its step."""
 
     passes_input: ClassVar[bool] = False
     """Whether the second part of what `project` makes is the input itself."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if {"step", "project"} & vars(cls).keys():
-            cls.has_gradient = "forward_step" in vars(cls)
+        if "has_gradient" in vars(cls):
+            return
+
+        def place(name: str) -> int:
+            """Of the class that writes a method, the nearest first."""
+            return next((place for place, kind in enumerate(cls.__mro__) if name in vars(kind)), len(cls.__mro__))
+
+        last = max(place("forward_step"), place("backward_step"))
+        written = cls.__mro__[last] is not Cell
+        cls.has_gradient = written and all(place(name) >= last for name in ("step", "project", "recur"))
 
     def __init__(self, input_size: int, hidden_size: int, nonlinearity: str | None = None) -> None:
         super().__init__()

@@ -83,6 +83,8 @@ def recurrence(
     weight, bias = cell.input_weights()
     start = tuple(part.mT for part in state)
     samples = inputs.mT if inputs.is_floating_point() else inputs
+    if beyond is None and cell.passes_input:
+        beyond = weight.new_zeros(len(weight), 1, cell.input_size)
     given = Given(weight, bias, cell.recurrent_weights(), start, samples, None if beyond is None else beyond.mT)
     span = Span(cell, steps, warmup, hold, batch=inputs.shape[2])
     return cast(Tensor, Recurrence.apply(span, *given.flat())).mT  # type: ignore[no-untyped-call]  # torch has it so

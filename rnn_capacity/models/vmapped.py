@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional as F
 
 from rnn_capacity.cells import State
 from rnn_capacity.models.network import RecurrentNetwork
@@ -35,7 +36,7 @@ class VmappedNetwork(nn.Module):
         """Run every network; see `RecurrentNetwork.forward`.
 
         Args:
-            inputs: (K or 1, batch, time, ...).
+            inputs: (K or 1, batch, time, input_size), or indices (K or 1, batch, time, k).
             state: None.
             **options: `steps`, `warmup` and `hold`.
 
@@ -44,6 +45,9 @@ class VmappedNetwork(nn.Module):
         """
         tensors = {**dict(self.weights.named_parameters()), **dict(self.weights.named_buffers())}
         shared = len(inputs) == 1
+        if not inputs.is_floating_point():  # torch has no map of the look-up
+            ones = F.one_hot(inputs.long(), self.weights.stack.input_size).sum(-2)
+            inputs = ones.to(self.weights.readout.weight)
 
         def run(own: dict[str, Tensor], samples: Tensor) -> Tensor:
             outputs: Tensor = functional_call(self.one[0], own, (samples,), options)[0]
