@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnn_capacity.cells import activations
+from rnn_capacity.cells.activations import ACTIVATIONS, sigmoid_slope
+
+VALUES = torch.cat((torch.linspace(-20, 20, 4001), torch.tensor([1e-30, -1e-30, 1e38, -1e38]), torch.zeros(1)))
+
+
+@pytest.fixture(params=[True, False], ids=["sigmoid is faster", "tanh is as fast"])
+def sigmoid(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(activations, "sigmoid_is_faster", lambda: request.param)
+    return bool(request.param)
+
+
+def slope_by_autograd(name: str, values: Tensor, above: Tensor) -> Tensor:
+    values = values.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad((above * ACTIVATIONS[name](values)).sum(), values)
+    return gradient
+
+
+def test_tanh_in_place_is_tanh_within_float32(sigmoid: bool) -> None:
+    exact = VALUES.double().tanh()
+    values = VALUES.clone()
+    found = ACTIVATIONS["tanh"].in_place(values)
+    assert found.data_ptr() == values.data_ptr()
+    assert float((found - exact).abs().max()) < 2e-7
+    assert bool((found.abs() <= 1).all())
+    if not sigmoid:
+        assert torch.equal(found, VALUES.tanh())
+
+
+def test_tanh_in_place_of_float64_is_that_of_torch(sigmoid: bool) -> None:
+    values = VALUES.double()
+    assert torch.equal(ACTIVATIONS["tanh"].in_place(values.clone()), values.tanh())
+
+
+def test_tanh_in_place_keeps_what_is_not_finite(sigmoid: bool) -> None:
+    found = ACTIVATIONS["tanh"].in_place(torch.tensor([float("inf"), -float("inf"), float("nan")]))
+    assert found[:2].tolist() == [1.0, -1.0]
+    assert bool(found[2].isnan())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_slopes_are_those_of_autograd(name: str, dtype: torch.dtype, sigmoid: bool) -> None:
+    values = torch.linspace(-4, 4, 801).to(dtype)
+    above = torch.randn_like(values)
+    wanted = slope_by_autograd(name, values.double(), above.double())
+    one = ACTIVATIONS[name]
+    into = torch.full_like(values, 7.0)
+    one.slope(above, one.in_place(values.clone()), grad_input=into)
+    torch.testing.assert_close(into.double(), wanted, rtol=0, atol=3e-6 if dtype == torch.float32 else 1e-14)
+    gradient = above.clone()  # the gradient's own memory may take the result
+    one.slope(gradient, one.in_place(values.clone()), grad_input=gradient)
+    assert torch.equal(gradient, into)
+
+
+def test_slope_of_the_sigmoid() -> None:
+    values = torch.linspace(-6, 6, 101, dtype=torch.float64, requires_grad=True)
+    above = torch.randn_like(values)
+    (wanted,) = torch.autograd.grad((above * values.sigmoid()).sum(), values)
+    into = torch.empty_like(above)
+    sigmoid_slope(above, values.detach().sigmoid(), grad_input=into)
+    torch.testing.assert_close(into, wanted, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_in_place_and_for_autograd_are_one_function(name: str) -> None:
+    values = torch.randn(300, dtype=torch.float64)
+    assert torch.equal(ACTIVATIONS[name].in_place(values.clone()), ACTIVATIONS[name](values))
+
+
+def test_the_processor_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    activations.sigmoid_is_faster.cache_clear()
+    first = activations.sigmoid_is_faster()
+    monkeypatch.setattr(activations.time, "perf_counter", lambda: pytest.fail("asked again"))
+    assert activations.sigmoid_is_faster() is first
