@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from rnn_capacity.cli import main
-from rnn_capacity.studies import study_names
+from rnn_capacity.studies import Study, study_names
 from tests.program import Runner
 from tests.search.searching import LR, PARAMETERS, SAMPLES, Searching
 
@@ -35,6 +35,12 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int 
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("rnn-capacity: error: ")
     return line
+
+
+def study_best(storage: str, name: str) -> float:
+    """The learning rate of a study's best trial."""
+    rate: float = Study.open(storage, name).best(1)[0].params[LR]
+    return rate
 
 
 def test_a_search_stores_every_trial_and_shows_the_best(
@@ -283,6 +289,7 @@ def test_storage_and_name_have_defaults(
     assert study_names("sqlite:///runs/studies.db") == ["random_mapping-gru-d1-p150"]
     said = capsys.readouterr()
     assert "1 of 1 trials" in said.err
+    assert f"(lr {study_best('sqlite:///runs/studies.db', 'random_mapping-gru-d1-p150'):.4g}, " in said.err
     assert "fit --config runs/studies/random_mapping-gru-d1-p150/best.yaml" in said.out
 
 
