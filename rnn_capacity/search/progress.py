@@ -74,9 +74,9 @@ class Progress:
             self.point.set_description_str(self.states[search.study.name].point)
         elif self.shown and (now or self.looked - self.told > LINE_EVERY):
             self.told = self.looked
-            self.say(
-                f"{search.study.name}: {self.finished} of {self.trials.total} trials{self.left}, {self.text(search)}"
-            )
+            done = f"{self.finished} of {self.total} trials"
+            point = self.states[search.study.name].point
+            self.say(f"{search.study.name}: {done}{self.left}, {self.text(search)}{point and f' ({point})'}")
 
     @property
     def left(self) -> str:
