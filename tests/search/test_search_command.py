@@ -37,12 +37,6 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int 
     return line
 
 
-def study_best(storage: str, name: str) -> float:
-    """The learning rate of a study's best trial."""
-    rate: float = Study.open(storage, name).best(1)[0].params[LR]
-    return rate
-
-
 def test_a_search_stores_every_trial_and_shows_the_best(
     searching: Searching, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -289,7 +283,8 @@ def test_storage_and_name_have_defaults(
     assert study_names("sqlite:///runs/studies.db") == ["random_mapping-gru-d1-p150"]
     said = capsys.readouterr()
     assert "1 of 1 trials" in said.err
-    assert f"(lr {study_best('sqlite:///runs/studies.db', 'random_mapping-gru-d1-p150'):.4g}, " in said.err
+    best = Study.open("sqlite:///runs/studies.db", "random_mapping-gru-d1-p150").best(1)[0]
+    assert f"lr {best.params[LR]:.4g}" in said.err
     assert "fit --config runs/studies/random_mapping-gru-d1-p150/best.yaml" in said.out
 
 
