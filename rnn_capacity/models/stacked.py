@@ -52,9 +52,14 @@ def layout(network: RecurrentNetwork) -> list[object]:
         (
             name,
             type(module),
-            sorted((key, repr(value)) for key, value in vars(module).items() if key not in MODULE),
+            sorted((key, written(value)) for key, value in vars(module).items() if key not in MODULE),
             [(key, tensor.shape, tensor.dtype) for key, tensor in module.named_parameters(recurse=False)],
             [(key, tensor.shape, tensor.dtype) for key, tensor in module.named_buffers(recurse=False)],
         )
         for name, module in network.named_modules()
     ]
+
+
+def written(value: object) -> str:
+    """A value in full; a tensor or an array writes itself with few digits, and a large one not at all."""
+    return repr(value.tolist() if hasattr(value, "tolist") else value)

@@ -106,7 +106,8 @@ class Chunk:
             gradients.clamp_(-self.clip_value, self.clip_value)
         if self.clip_norm is not None:
             norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
-            gradients.mul_((self.clip_norm / (norm + 1e-6)).clamp_(max=1.0))
+            factors = (self.clip_norm / (norm + 1e-6)).clamp_(max=1.0)
+            gradients.mul_(factors.masked_fill_(self.clip_norm.isinf(), 1.0))  # where the norm is infinite, too
         self.optimizer.step(gradients, rates)
         return losses.detach()
 
@@ -193,7 +194,7 @@ def common_task(tasks: list[Any], like: Tensor) -> tuple[Task, Tensor | None]:
         The task and (K, 1, 1, 1), or None where no input is to be multiplied.
     """
     shows = [getattr(task, "show", None) for task in tasks]
-    if len(set(shows)) == 1:
+    if len(set(shows)) == 1 or tasks[0].steps == 1:
         return tasks[0], None
     factors = [float(show == "every") for show in shows]
     return replace(tasks[0], show="every"), like.new_tensor(factors).view(-1, 1, 1, 1)

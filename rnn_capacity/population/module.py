@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
@@ -72,10 +73,7 @@ class Population(LightningModule):
         Raises:
             ValueError: If the trainer has several processes, or a precision that is not one of the members'.
         """
-        if self.trainer.world_size > 1:
-            raise ValueError(f"devices: {self.trainer.world_size} given, a population trains on one")
-        if self.trainer.precision not in ("32-true", "64-true"):
-            raise ValueError(f"precision: {self.trainer.precision!r} given, 32-true or 64-true allowed")
+        check_trainer(self.trainer)
         if self.trainer.precision == "64-true":
             for member in self.members:
                 member.module.double()
@@ -144,7 +142,24 @@ class Population(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep what there is of each member."""
         state = self.chunk.state_dict() if self.chunk is not None else {"places": []}
-        checkpoint["population"] = {**state, "results": self.results, "members": len(self.members)}
+        checkpoint["population"] = {**state, "results": self.results, "members": self._identities()}
+
+    def _identities(self) -> list[str]:
+        """What tells the members apart, in any process."""
+        return [
+            json.dumps(
+                [
+                    [type(one).__name__ for one in (member.module, member.data)],
+                    dict(member.module.hparams),
+                    dict(member.data.hparams),
+                    [member.module.parameters_total, member.max_steps, float(plan.rates.sum())],
+                    {name: value for name, value in plan.settings.items() if name != "params"},
+                ],
+                default=str,
+                sort_keys=True,
+            )
+            for member, plan in zip(self.members, self.plans, strict=True)
+        ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it up.
@@ -152,13 +167,27 @@ class Population(LightningModule):
         Raises:
             ValueError: If it is of another population.
         """
-        state = checkpoint.get("population", {"members": 0})
-        if state["members"] != len(self.members):
-            raise ValueError(
-                f"ckpt_path: a checkpoint of {state['members']} members given, of {len(self.members)} needed"
-            )
+        state = checkpoint.get("population", {"members": []})
+        own = self._identities()
+        if len(state["members"]) != len(own):
+            raise ValueError(f"ckpt_path: a checkpoint of {len(state['members'])} members given, of {len(own)} needed")
+        for place, (one, two) in enumerate(zip(state["members"], own, strict=True)):
+            if one != two:
+                raise ValueError(f"ckpt_path: a checkpoint given whose member {place} is another")
         self.results = dict(state["results"])
         self.loaded = state
+
+
+def check_trainer(trainer: Trainer) -> None:
+    """Refuse a trainer that cannot train a population.
+
+    Raises:
+        ValueError: If it has several processes, or a precision that is not one of the members'.
+    """
+    if trainer.world_size > 1:
+        raise ValueError(f"devices: {trainer.world_size} given, a population trains on one")
+    if trainer.precision not in ("32-true", "64-true"):
+        raise ValueError(f"precision: {trainer.precision!r} given, 32-true or 64-true allowed")
 
 
 class Calls:

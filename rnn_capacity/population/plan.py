@@ -73,10 +73,10 @@ def plan(place: int, member: Member, ways: dict[str, Together | None] | None = N
     if form not in ways:
         ways[form] = way_together(module.network)
     together = None if alone else ways[form]
-    if kind is None or together is None:
+    settings = {} if kind is None else settings_of(optimizer)
+    rates = None if kind is None else learning_rates(optimizer, schedules, member.max_steps)
+    if kind is None or together is None or rates is None:
         return Plan(place, member, None, None, {}, torch.empty(0), "", "")
-    settings = settings_of(optimizer)
-    rates = learning_rates(optimizer, schedules, member.max_steps)
     dtype = next(module.parameters()).dtype
     options = {name: value for name, value in member.data.hparams.items() if name not in OWN}
     shape = json.dumps([type(member.data).__name__, options], default=str, sort_keys=True)

@@ -13,8 +13,8 @@ FACTORS: dict[tuple[int, int], Tensor] = {}
 """Cosine schedules down to zero, by T_max and steps: the rate of each step over the first one's."""
 
 
-def learning_rates(optimizer: Optimizer, schedules: list[LRScheduler], steps: int) -> Tensor:
-    """The rate of each step, (steps,), float64.
+def learning_rates(optimizer: Optimizer, schedules: list[LRScheduler], steps: int) -> Tensor | None:
+    """The rate of each step, (steps,), float64; None if the schedule changes more than the rate, as OneCycleLR does.
 
     Args:
         optimizer: With one group of parameters; its rate is changed.
@@ -31,17 +31,24 @@ def learning_rates(optimizer: Optimizer, schedules: list[LRScheduler], steps: in
     if type(schedule) is CosineAnnealingLR and schedule.eta_min == 0 and rate > 0:
         key = (schedule.T_max, steps)
         if key not in FACTORS:
-            FACTORS[key] = stepped(optimizer, schedule, steps) / rate
+            rates = stepped(optimizer, schedule, steps)
+            if rates is None:
+                return None
+            FACTORS[key] = rates / rate
         return rate * FACTORS[key]
     return stepped(optimizer, schedule, steps)
 
 
-def stepped(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> Tensor:
-    """The rates that the schedule sets, step by step: some ten microseconds each."""
+def stepped(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> Tensor | None:
+    """The rates that the schedule sets, step by step: some ten microseconds each; None if it sets anything else."""
     rates = []
+    (group,) = optimizer.param_groups
+    others = {name: value for name, value in group.items() if name not in ("params", "lr")}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")  # the optimizer makes no steps
         for _ in range(steps):
-            rates.append(float(optimizer.param_groups[0]["lr"]))
+            if any(group[name] != value for name, value in others.items()):
+                return None
+            rates.append(float(group["lr"]))
             schedule.step()
     return torch.tensor(rates, dtype=torch.float64)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pytorch_lightning import Trainer
 
 from rnn_capacity.population.member import Member
-from rnn_capacity.population.module import Figures, Population, summary
+from rnn_capacity.population.module import Figures, Population, check_trainer, summary
 
 
 def train(
@@ -44,6 +44,7 @@ def train(
         ValueError: If a member's arguments do not fit together, or the trainer does not fit.
     """
     trainer = quiet_trainer() if trainer is None else trainer
+    check_trainer(trainer)  # before it starts its processes
     population = Population(members, compiled=compiled, on_result=on_result, on_call=on_call)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
