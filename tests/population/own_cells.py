@@ -67,3 +67,68 @@ class SlopeCell(GatedCell):
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         hidden = torch.tanh(self.slope * self.recur(projected[0], state[0], self.weight_recurrent, mask))
         return hidden, (hidden,)
+
+
+class BranchingCell(OneNetworkCell):
+    """Takes one network's matrix, and another way by what is in it."""
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden, _ = super().step(projected, state, mask)
+        if float(hidden.detach().sum()) > 1e9:
+            hidden = -hidden
+        return hidden, (hidden,)
+
+
+class SilentlyBranchingCell(GatedCell):
+    """Runs with several networks' weights, and takes another way by what is in all of them at once."""
+
+    gates = ("candidate",)
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden = torch.tanh(self.recur(projected[0], state[0], self.weight_recurrent, mask))
+        if hidden.detach().abs().max() > 0.9:
+            hidden = 0.5 * hidden
+        return hidden, (hidden,)
+
+
+class BufferCell(GatedCell):
+    """h = tanh(scale · (W_h h' + W_x x + b)), the scale in a buffer: one number a network."""
+
+    gates = ("candidate",)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        nonlinearity: str | None = None,
+        b_fg: float | dict[str, float] = 0.0,
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__(input_size, hidden_size, nonlinearity, b_fg)
+        self.scale: Tensor
+        self.register_buffer("scale", torch.tensor(scale))
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden = torch.tanh(self.scale * self.recur(projected[0], state[0], self.weight_recurrent, mask))
+        return hidden, (hidden,)
+
+
+class SignsCell(GatedCell):
+    """h = tanh(signs · (W_h h' + W_x x + b)), with signs in a tensor that torch does not know of."""
+
+    gates = ("candidate",)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        nonlinearity: str | None = None,
+        b_fg: float | dict[str, float] = 0.0,
+        strength: float = 1.0,
+    ) -> None:
+        super().__init__(input_size, hidden_size, nonlinearity, b_fg)
+        self.signs = torch.full((hidden_size,), strength, dtype=torch.float64)
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden = torch.tanh(self.signs * self.recur(projected[0], state[0], self.weight_recurrent, mask))
+        return hidden, (hidden,)

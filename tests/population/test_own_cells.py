@@ -1,0 +1,94 @@
+"""Cells from elsewhere: stacked where their code allows, else mapped, else alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import NAdam
+
+from rnn_capacity import tasks
+from rnn_capacity.models import VmappedNetwork, stacked
+from rnn_capacity.population import Member
+from rnn_capacity.population.plan import chunks, plan
+from tests.population.members import compare, member
+
+OWN = "tests.population.own_cells"
+
+
+def make(place: int, steps: int, cell: str, **given: Any) -> Member:
+    return member(place, steps, cell, **{"b_fg": 0.0, **given})
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("cell", ["tests.own_cell.MinimalGatedUnit", f"{OWN}.LeakyCell"])
+def test_a_cell_is_stacked_where_its_code_allows(cell: str, depth: int) -> None:
+    assert plan(0, make(0, 10, cell, depth=depth)).together is stacked
+    compare(lambda place: make(place, 50, cell, depth=depth), 3, 1e-9)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("cell", [f"{OWN}.OneNetworkCell", f"{OWN}.MixingCell"])
+def test_a_cell_for_one_network_is_mapped(cell: str, depth: int) -> None:
+    plans = [plan(place, make(place, 10, cell, depth=depth)) for place in range(3)]
+    assert all(one.together is VmappedNetwork for one in plans)
+    assert len(chunks(plans, torch.device("cpu"))) == 1
+    compare(lambda place: make(place, 50, cell, depth=depth), 3, 1e-9)
+
+
+@pytest.mark.parametrize("cell", [f"{OWN}.OneNetworkCell", f"{OWN}.LeakyCell"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        tasks.LanguageData(length=3000, steps=6, warmup=2, batch_size=4),
+        tasks.MemoryData(input_size=4, steps=3, batch_size=8, evaluation_samples=20),
+    ],
+    ids=["language", "memory"],
+)
+def test_a_cell_from_elsewhere_learns_other_tasks(data: Any, cell: str) -> None:
+    compare(lambda place: make(place, 20, cell, data=data), 3, 1e-9)
+
+
+@pytest.mark.parametrize("cell", [f"{OWN}.BranchingCell", f"{OWN}.SilentlyBranchingCell"])
+def test_a_cell_that_branches_by_its_numbers_is_trained_alone(cell: str) -> None:
+    assert plan(0, make(0, 10, cell)).together is None
+    compare(lambda place: make(place, 10, cell), 3, 1e-12)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"kind": "nadam", "optimizer": partial(NAdam, lr=1e-3)},
+        {"dropout": 0.3, "depth": 2},
+        {"recurrent_dropout": 0.3},
+        {"freeze": [0]},
+        {"layer_rates": [0.5]},
+    ],
+    ids=str,
+)
+def test_what_the_population_cannot_do_is_trained_alone(given: dict[str, Any]) -> None:
+    assert plan(0, member(0, 10, **given)).kind is None
+    compare(lambda place: member(place, 10, **given), 2, 1e-12)
+
+
+@pytest.mark.parametrize(("cell", "name"), [("SlopeCell", "slope"), ("SignsCell", "strength")])
+@pytest.mark.parametrize("difference", [0.1, 1e-7])
+def test_cells_whose_code_reads_other_numbers_are_not_stacked_together(cell: str, name: str, difference: float) -> None:
+    def other(place: int) -> Member:
+        return make(place, 20, f"{OWN}.{cell}", cell_options={name: 0.5 + difference * place})
+
+    plans = [plan(place, other(place)) for place in range(2)]
+    assert all(one.kind is not None for one in plans)
+    assert len(chunks(plans, torch.device("cpu"))) == 2
+    compare(other, 2, 1e-9)
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_each_network_has_its_own_buffers(size: int) -> None:
+    def other(place: int) -> Member:
+        return make(place, 20, f"{OWN}.BufferCell", hidden_size=size, cell_options={"scale": 0.5 + 0.3 * place})
+
+    assert len(chunks([plan(place, other(place)) for place in range(size)], torch.device("cpu"))) == 1
+    compare(other, size, 1e-9)  # as many networks as units: numbers that are mixed up would have the right shape

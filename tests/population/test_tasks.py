@@ -1,0 +1,71 @@
+"""Members of every task, and members that see their input for other times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from rnn_capacity import tasks
+from rnn_capacity.population import Member
+from rnn_capacity.population.plan import chunks, plan
+from tests.population.members import compare, member
+
+TASKS: dict[str, Callable[[], Any]] = {
+    "minibatches": lambda: tasks.RandomMappingData(samples=40, input_size=6, steps=3, batch_size=16),
+    "classes": lambda: tasks.RandomMappingData(samples=40, input_size=6, steps=3, classes=3, loss_from=2),
+    "every step": lambda: tasks.RandomMappingData(samples=40, input_size=6, steps=3, show="every"),
+    "memory": lambda: tasks.MemoryData(input_size=4, steps=3, batch_size=8, evaluation_samples=20),
+    "continuous function": lambda: tasks.ContinuousFunctionData(
+        samples=50, input_size=4, tau=5.0, steps=4, batch_size=9
+    ),
+    "parentheses": lambda: tasks.ParenthesesData(steps=5, batch_size=4, evaluation_samples=10),
+    "arithmetic": lambda: tasks.ArithmeticData(operand_limit=9, steps=14, batch_size=4, evaluation_samples=10),
+    "language": lambda: tasks.LanguageData(length=3000, steps=6, warmup=2, batch_size=4),
+    "streams": lambda: tasks.LanguageData(length=3000, steps=6, warmup=0, batch_size=4, order="streams"),
+}
+
+SHOWN: dict[str, Callable[[str, int], Any]] = {
+    "random mapping": lambda show, steps: tasks.RandomMappingData(samples=30, input_size=6, steps=steps, show=show),
+    "minibatches": lambda show, steps: tasks.RandomMappingData(
+        samples=30, input_size=6, steps=steps, show=show, batch_size=13
+    ),
+    "every output": lambda show, steps: tasks.RandomMappingData(
+        samples=30, input_size=6, steps=steps, show=show, loss_from=1
+    ),
+    "memory": lambda show, steps: tasks.MemoryData(
+        input_size=4, steps=steps, show=show, batch_size=8, evaluation_samples=20
+    ),
+    "continuous function": lambda show, steps: tasks.ContinuousFunctionData(
+        samples=30, input_size=4, tau=5.0, steps=steps, show=show, batch_size=9
+    ),
+}
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru"])
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task(task: str, cell: str) -> None:
+    compare(lambda place: member(place, 25, cell, data=TASKS[task](), depth=2), 3, 1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("cell", ["lstm", "intersection", "tests.population.own_cells.OneNetworkCell"])
+@pytest.mark.parametrize("task", SHOWN)
+def test_inputs_at_the_first_step_and_at_every_step_run_together(task: str, cell: str, steps: int) -> None:
+    def make(place: int) -> Member:
+        data = SHOWN[task](("first", "every", "every", "first")[place], steps)
+        return member(place, 20, cell, data=data, depth=2, b_fg=0.0 if "own" in cell else 0.5 * place)
+
+    assert len(chunks([plan(place, make(place)) for place in range(4)], torch.device("cpu"))) == 1
+    compare(make, 4, 1e-9)
+
+
+def test_it_matters_at_how_many_steps_the_input_is_shown() -> None:
+    found = []
+    for show in ("first", "every"):
+        one = member(0, 1, data=SHOWN["random mapping"](show, 3))
+        batch = one.task.source(torch.device("cpu"), torch.float64).batch(0)
+        found.append(one.task.predict(one.module.network, batch)[0])
+    assert not torch.allclose(found[0], found[1], atol=1e-3)
