@@ -104,8 +104,8 @@ class ContinuousFunction(Task):
             Inputs, (BLOCK, input_size), of norm 1, and targets, (BLOCK,); float32.
         """
         random = generator(self.seed, DRAW, index)
-        inputs = F.normalize(torch.randn(BLOCK, self.input_size, generator=random))
-        return inputs, torch.randn(BLOCK, generator=random)
+        inputs = F.normalize(torch.randn(BLOCK, self.input_size, generator=random, dtype=torch.float32))
+        return inputs, torch.randn(BLOCK, generator=random, dtype=torch.float32)
 
     def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
         """The draw on a device."""

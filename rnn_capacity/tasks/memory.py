@@ -72,7 +72,7 @@ class Memory(FreshTask):
 
     def draw(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Values: inputs of one step, (samples, 1, input_size), and targets, (samples, input_size)."""
-        values = (2 * torch.rand(samples, self.input_size, generator=random) - 1) * math.sqrt(3)
+        values = (2 * torch.rand(samples, self.input_size, generator=random, dtype=torch.float32) - 1) * math.sqrt(3)
         return values.unsqueeze(1), values
 
     def predict(
