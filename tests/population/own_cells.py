@@ -86,7 +86,7 @@ class SilentlyBranchingCell(GatedCell):
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         hidden = torch.tanh(self.recur(projected[0], state[0], self.weight_recurrent, mask))
-        if hidden.detach().abs().max() > 0.9:
+        if hidden.detach().abs().max() > 0.999:
             hidden = 0.5 * hidden
         return hidden, (hidden,)
 

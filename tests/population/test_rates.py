@@ -1,0 +1,133 @@
+"""The rate of every step is the one that the real scheduler sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adam
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    OneCycleLR,
+    SequentialLR,
+    StepLR,
+)
+
+from rnn_capacity.population import Member, rates
+from rnn_capacity.population.plan import plan
+from rnn_capacity.population.rates import learning_rates
+from rnn_capacity.training import TotalDecay
+from tests.population.members import compare, member
+
+STEPS = 120
+
+
+def one_cycle(optimizer: Any, steps: int, **options: Any) -> OneCycleLR:
+    return OneCycleLR(optimizer, max_lr=0.1, total_steps=steps, **options)
+
+
+def warm_then_cosine(optimizer: Any, steps: int) -> SequentialLR:
+    warm = LambdaLR(optimizer, lambda step: (step + 1) / 10)
+    return SequentialLR(optimizer, [warm, CosineAnnealingLR(optimizer, steps - 10)], [10])
+
+
+SCHEDULES: dict[str, Callable[..., Any] | None] = {
+    "none": None,
+    "total decay": partial(TotalDecay, decay=1e-3),
+    "no decay": partial(TotalDecay, decay=1.0),
+    "cosine": CosineAnnealingLR,
+    "cosine above zero": partial(CosineAnnealingLR, eta_min=1e-4),
+    "cosine up again": lambda optimizer, steps: CosineAnnealingLR(optimizer, steps // 3),
+    "steps": lambda optimizer, steps: StepLR(optimizer, 17, gamma=0.3),
+    "exponential": lambda optimizer, steps: ExponentialLR(optimizer, 0.97),
+    "restarts": lambda optimizer, steps: CosineAnnealingWarmRestarts(optimizer, 25),
+    "one cycle": partial(one_cycle, cycle_momentum=False),
+    "one after another": warm_then_cosine,
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(rates, "FACTORS", {})
+    yield
+
+
+def made(schedule: Callable[..., Any] | None, rate: float, steps: int) -> tuple[Any, list[Any]]:
+    optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=rate)
+    return optimizer, [] if schedule is None else [schedule(optimizer, steps)]
+
+
+def real(schedule: Callable[..., Any] | None, rate: float, steps: int) -> Tensor:
+    """What an optimizer's group says at every step."""
+    optimizer, schedules = made(schedule, rate, steps)
+    seen = []
+    for _ in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        for one in schedules:
+            one.step()
+    return torch.tensor(seen, dtype=torch.float64)
+
+
+def found(schedule: Callable[..., Any] | None, rate: float, steps: int) -> Tensor:
+    result = learning_rates(*made(schedule, rate, steps), steps)
+    assert result is not None
+    return result
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # torch's own SequentialLR
+@pytest.mark.parametrize("rate", [0.3, 1e-3])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_rate_is_the_schedulers(name: str, rate: float) -> None:
+    wanted = real(SCHEDULES[name], rate, STEPS)
+    torch.testing.assert_close(found(SCHEDULES[name], rate, STEPS), wanted, rtol=1e-15, atol=1e-15 * rate)
+    if name not in ("none", "no decay"):
+        assert len(wanted.unique()) > 2
+
+
+def test_what_is_known_of_a_cosine_is_of_its_own_length_and_rate() -> None:
+    lengths, scales = (STEPS, STEPS // 2, 3 * STEPS), (1.0, 0.1, 7e-5)
+    for length in lengths:
+        for rate in scales:
+            for steps in (STEPS, STEPS + 40):
+
+                def schedule(optimizer: Any, steps: int, length: int = length) -> CosineAnnealingLR:
+                    return CosineAnnealingLR(optimizer, length)
+
+                wanted = real(schedule, rate, steps)
+                for _ in range(2):
+                    torch.testing.assert_close(found(schedule, rate, steps), wanted, rtol=1e-14, atol=1e-15 * rate)
+    assert len(rates.FACTORS) == len(lengths) * 2
+
+
+def test_a_cosine_is_stepped_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = found(CosineAnnealingLR, 0.1, STEPS)
+    monkeypatch.setattr(rates, "stepped", lambda *given: pytest.fail("stepped again"))
+    torch.testing.assert_close(found(CosineAnnealingLR, 0.2, STEPS), 2 * first, rtol=1e-15, atol=0)
+
+
+def test_a_rate_of_zero_stays_zero() -> None:
+    for schedule in (CosineAnnealingLR, partial(TotalDecay, decay=0.1), None):
+        assert not found(schedule, 0.0, STEPS).any()
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # torch's own SequentialLR
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_members_follow_their_schedules(name: str) -> None:
+    compare(lambda place: member(place, 30, schedule=SCHEDULES[name]), 2, 1e-9)
+
+
+@pytest.mark.parametrize("kind", [partial(SGD, momentum=0.9), Adam])
+def test_a_schedule_that_changes_the_momentum_too_is_left_to_fit(kind: Callable[..., Any]) -> None:
+    def make(place: int) -> Member:
+        return member(place, 30, kind="cycled", optimizer=partial(kind, lr=1e-3), schedule=one_cycle)
+
+    assert plan(0, make(0)).kind is None
+    compare(make, 2, 1e-12)
