@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from itertools import count
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
@@ -61,7 +62,6 @@ class Population(LightningModule):
         self.chunk: Chunk | None = None
         self.sources: dict[str, Source] = {}
         self.loaded: dict[str, Any] | None = None
-        self.ended = False
 
     def configure_optimizers(self) -> Any:
         """An optimizer that does nothing but count."""
@@ -99,21 +99,22 @@ class Population(LightningModule):
 
     def calls(self) -> Calls:
         """What to give the trainer in place of a DataLoader."""
-        return Calls(self)
+        return Calls()
 
     def _start(self, members: list[Plan]) -> None:
         faster_step = faster if self.compiled else None
         self.chunk = Chunk(members, self.device, faster_step)
         self.sources = dict(self.chunk.sources)
 
+    def on_train_batch_start(self, call: int, place: int) -> int | None:
+        """Let Lightning end where nothing is left to do."""
+        return None if self.chunk is not None or self.waiting else -1
+
     def training_step(self, call: int) -> None:
         """Make some steps of the current chunk, and measure the members that leave it."""
-        if self.chunk is None and self.waiting:
+        if self.chunk is None:
             self._start(self.waiting.pop())
-        chunk = self.chunk
-        if chunk is None:
-            self.ended = True
-            return
+        chunk = cast(Chunk, self.chunk)
         left, losses = chunk.advance()
         self._log(chunk, losses)
         for one, diverged_at in left:
@@ -191,21 +192,11 @@ def check_trainer(trainer: Trainer) -> None:
 
 
 class Calls:
-    """What Lightning iterates over: a number per call until the population is done.
-
-    Args:
-        population: The population.
-    """
-
-    def __init__(self, population: Population) -> None:
-        self.population = population
+    """What Lightning iterates over: a number per call, without end, since the population knows when it is done."""
 
     def __iter__(self) -> Iterator[int]:
         """The numbers of the calls."""
-        call = 0
-        while not self.population.ended:  # Lightning asks for one ahead
-            yield call
-            call += 1
+        return count()
 
 
 @torch.no_grad()

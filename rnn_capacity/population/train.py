@@ -41,14 +41,18 @@ def train(
         The figures of each member, in the members' order.
 
     Raises:
-        ValueError: If a member's arguments do not fit together, or the trainer does not fit.
+        ValueError: If a member's arguments do not fit together, or the trainer does not fit or ends early.
     """
     trainer = quiet_trainer() if trainer is None else trainer
     check_trainer(trainer)  # before it starts its processes
     population = Population(members, compiled=compiled, on_result=on_result, on_call=on_call)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
+        warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")  # it keeps what it should
         trainer.fit(population, train_dataloaders=population.calls(), ckpt_path=ckpt_path, weights_only=False)
+        missing = len(members) - len(population.results.keys() | set(population.alone))
+        if missing:
+            raise ValueError(f"trainer: it ended with {missing} of {len(members)} members unfinished")
         for place in population.alone:
             figures = alone(members[place], trainer)
             population.results[place] = figures
