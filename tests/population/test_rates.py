@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -54,9 +54,8 @@ SCHEDULES: dict[str, Callable[..., Any] | None] = {
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "FACTORS", {})
-    yield
 
 
 def made(schedule: Callable[..., Any] | None, rate: float, steps: int) -> tuple[Any, list[Any]]:

@@ -1,0 +1,133 @@
+"""A population is a LightningModule: its trainer has the device, the loggers and the callbacks."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import CSVLogger
+
+from rnn_capacity.population import Member, Population, quiet_trainer, train
+from tests.population.members import alone, member, weights
+
+
+def trainer(**given: Any) -> Trainer:
+    quiet: dict[str, Any] = {"enable_progress_bar": False, "enable_model_summary": False, "enable_checkpointing": False}
+    return Trainer(accelerator="cpu", devices=1, max_epochs=1, **{**quiet, "logger": False, **given})
+
+
+class Seen(Callback):
+    """What a callback sees of a population."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.losses: list[float] = []
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *given: Any) -> None:
+        self.steps.append(trainer.global_step)
+        self.losses.append(float(trainer.callback_metrics["population/loss"]))
+
+
+def test_what_is_logged_at_every_call(tmp_path: Path) -> None:
+    logger = CSVLogger(str(tmp_path))
+    members = [member(0, 120), member(1, 30), member(2, 60, "gru")]
+    results = train(members, trainer(logger=logger, log_every_n_steps=1))
+    with open(Path(logger.log_dir) / "metrics.csv", newline="") as file:
+        rows = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
+    found = [
+        tuple(int(float(row[f"population/{name}"])) for name in ("step", "training", "done"))
+        for row in rows
+        if "population/step" in row
+    ]
+    first = [(30, 2, 0), (80, 1, 1), (120, 1, 1)]
+    second = [(50, 1, 0), (60, 1, 0)]
+    behind = [(step, training, done + 2) for step, training, done in second]
+    ahead = [(step, training, done + 1) for step, training, done in first]
+    assert found in (first + behind, second + ahead)  # whichever cell comes first
+    losses = [float(row["population/loss"]) for row in rows if "population/loss" in row]
+    assert len(losses) == 5
+    assert all(0 < loss < 2 for loss in losses)
+    assert all(result["feasible"] for result in results)
+
+
+def test_the_loss_is_the_median_of_the_members(tmp_path: Path) -> None:
+    seen = Seen()
+    train([member(place, 50) for place in range(3)], trainer(callbacks=[seen], logger=CSVLogger(str(tmp_path))))
+    solo = []
+    for place in range(3):
+        alone_seen = Seen()
+        train([member(place, 50)], trainer(callbacks=[alone_seen], logger=CSVLogger(str(tmp_path))))
+        solo += alone_seen.losses
+    assert seen.losses == [pytest.approx(sorted(solo)[1], rel=1e-6)]
+    assert seen.steps == [1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"devices": 2}, "devices: 2 given, a population trains on one"),
+        ({"precision": "bf16-mixed"}, "precision: 'bf16-mixed' given, 32-true or 64-true allowed"),
+        ({"precision": "16-true"}, "precision: '16-true' given, 32-true or 64-true allowed"),
+    ],
+)
+def test_trainers_that_do_not_fit_are_refused_in_one_line(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match="given") as caught:
+        train([member(0, 5)], quiet_trainer(**given))
+    assert str(caught.value) == message
+
+
+def test_a_trainer_that_ends_early_is_told_of() -> None:
+    with pytest.raises(ValueError, match="trainer: it ended with 1 of 2 members unfinished"):
+        train([member(0, 200), member(1, 40)], trainer(max_steps=2))
+
+
+def test_members_that_only_fit_can_train_come_last() -> None:
+    members = [member(0, 20, dropout=0.2, depth=2), member(1, 20)]
+    seen: list[int] = []
+    results = train(members, on_result=lambda place, figures: seen.append(place))
+    assert seen == [1, 0]
+    assert [result["steps"] for result in results] == [20, 20]
+
+
+def test_sixty_four_bits() -> None:
+    def make(place: int) -> Member:
+        one = member(place, 20, "lstm")
+        one.module.float()
+        return one
+
+    together = [make(place) for place in range(2)]
+    train(together, quiet_trainer(precision="64-true"))
+    for place, one in enumerate(together):
+        assert {part.dtype for part in one.module.network.parameters()} == {torch.float64}
+        solo = make(place)
+        solo.module.double()
+        torch.testing.assert_close(weights(one), alone(solo)[0], rtol=1e-11, atol=1e-11)
+
+
+def test_thirty_two_bits() -> None:
+    def make(place: int) -> Member:
+        one = member(place, 20, "lstm")
+        one.module.float()
+        return one
+
+    together = [make(place) for place in range(2)]
+    train(together)
+    for place, one in enumerate(together):
+        assert weights(one).dtype == torch.float32
+        torch.testing.assert_close(weights(one), alone(make(place))[0], rtol=1e-5, atol=2e-6)
+
+
+def test_members_that_do_not_train_at_all_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_steps: 0 given"):
+        member(0, 0)
+    assert train([]) == []
+
+
+def test_a_population_can_be_given_to_a_trainer_by_hand() -> None:
+    population = Population([member(0, 20)])
+    trainer().fit(population, train_dataloaders=population.calls())
+    assert list(population.results) == [0]

@@ -1,0 +1,114 @@
+"""A population that was interrupted goes on from its checkpoint to the same results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from rnn_capacity import tasks
+from rnn_capacity.population import Figures, Member, train
+from tests.population.members import member, weights
+
+pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning")  # the interrupted run's
+
+CALLS = 7
+"""Of the members below: two chunks, of 5 calls and of 2."""
+
+
+class Interruption(RuntimeError):
+    pass
+
+
+class Interrupt(Callback):
+    """Raises at the end of a call."""
+
+    def __init__(self, call: int) -> None:
+        self.call = call
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *given: Any) -> None:
+        if trainer.global_step == self.call:
+            raise Interruption
+
+
+def make() -> list[Member]:
+    data = [tasks.RandomMappingData(samples=30 + place, input_size=6, steps=3, batch_size=16) for place in range(4)]
+    lengths = ((60, "rnn"), (120, "rnn"), (100, "gru"), (170, "rnn"))
+    return [
+        member(place, steps, cell, "momentum" if cell == "gru" else "adam", data=data[place])
+        for place, (steps, cell) in enumerate(lengths)
+    ]
+
+
+def trainer(folder: Path, *callbacks: Callback) -> Trainer:
+    kept = ModelCheckpoint(str(folder), save_last=True, every_n_train_steps=1, save_top_k=1)
+    quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return Trainer(accelerator="cpu", devices=1, max_epochs=1, callbacks=[kept, *callbacks], **quiet)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> tuple[list[Figures], list[torch.Tensor]]:
+    members = make()
+    return train(members), [weights(one) for one in members]
+
+
+@pytest.mark.parametrize("call", range(1, CALLS))
+def test_an_interrupted_population_goes_on_to_the_same_results(
+    call: int, tmp_path: Path, uninterrupted: tuple[list[Figures], list[torch.Tensor]]
+) -> None:
+    before: dict[int, Figures] = {}
+    with pytest.raises(Interruption):
+        train(make(), trainer(tmp_path, Interrupt(call)), on_result=before.__setitem__)
+    again = make()
+    after: dict[int, Figures] = {}
+    steps: list[int] = []
+    results = train(
+        again,
+        trainer(tmp_path),
+        ckpt_path=str(tmp_path / "last.ckpt"),
+        on_result=after.__setitem__,
+        on_call=steps.append,
+    )
+    wanted, parameters = uninterrupted
+    assert results == wanted
+    assert before.keys() | after.keys() == set(range(4))
+    assert not before.keys() & after.keys()  # none is trained again
+    assert len(steps) == CALLS - call
+    for place in after:
+        assert torch.equal(weights(again[place]), parameters[place])
+
+
+def test_a_population_that_is_done_makes_no_more_steps(
+    tmp_path: Path, uninterrupted: tuple[list[Figures], list[torch.Tensor]]
+) -> None:
+    train(make(), trainer(tmp_path))
+    steps: list[int] = []
+    results = train(make(), trainer(tmp_path), ckpt_path=str(tmp_path / "last.ckpt"), on_call=steps.append)
+    assert steps == []
+    assert results == uninterrupted[0]
+
+
+def test_a_checkpoint_of_another_population_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Interruption):
+        train(make(), trainer(tmp_path, Interrupt(1)))
+    path = str(tmp_path / "last.ckpt")
+    with pytest.raises(ValueError, match="ckpt_path: a checkpoint of 4 members given, of 3 needed"):
+        train(make()[:3], trainer(tmp_path), ckpt_path=path)
+    others = {
+        "another cell": member(3, 170, "gru", data=make()[3].data),
+        "other steps": member(3, 171, data=make()[3].data),
+        "other data": member(3, 170, data=tasks.RandomMappingData(samples=30, input_size=6, steps=3, batch_size=16)),
+        "another seed": member(3, 170, data=make()[3].data, seed=30),
+        "another optimizer": member(3, 170, kind="sgd", data=make()[3].data),
+    }
+    for other in others.values():
+        with pytest.raises(ValueError, match="ckpt_path: a checkpoint given whose member 3 is another"):
+            train([*make()[:3], other], trainer(tmp_path), ckpt_path=path)
+    shuffled = make()
+    shuffled[:2] = shuffled[1::-1]
+    with pytest.raises(ValueError, match="ckpt_path: a checkpoint given whose member 0 is another"):
+        train(shuffled, trainer(tmp_path), ckpt_path=path)

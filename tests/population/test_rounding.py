@@ -1,0 +1,65 @@
+"""At rates at which rounding grows, a member is no further from its solo run than that from one a rounding away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch.optim import SGD, Adam, RMSprop
+
+from rnn_capacity.population import Member, train
+from tests.population.members import alone, member, weights
+
+STEPS = 200
+EPS = torch.finfo(torch.float64).eps
+
+RATES: dict[str, Callable[..., Any]] = {
+    "adam 0.01": partial(Adam, lr=0.01),
+    "adam 0.1": partial(Adam, lr=0.1),
+    "rmsprop 0.01": partial(RMSprop, lr=0.01),
+    "sgd 0.1": partial(SGD, lr=0.1),
+}
+
+
+def drift(make: Callable[[int], Member], perturbations: int) -> tuple[float, float]:
+    """How far, at most, solo runs end up that start a rounding apart, and how far a member of a population does."""
+    wanted, _ = alone(make(0))
+    apart = []
+    for seed in range(perturbations):
+        one = make(0)
+        random = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in one.module.parameters():
+                signs = torch.randn(parameter.shape, dtype=parameter.dtype, generator=random).sign()
+                parameter.mul_(1 + signs * EPS)
+        apart.append(float((alone(one)[0] - wanted).abs().max()))
+    together = [make(0), make(1)]
+    train(together)
+    return max(apart), float((weights(together[0]) - wanted).abs().max())
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+@pytest.mark.parametrize("kind", RATES)
+def test_high_rates(kind: str, cell: str) -> None:
+    def make(place: int) -> Member:
+        given = {"clip_norm": None, "clip_value": None, "schedule": None}
+        return member(place, STEPS, cell, "high", optimizer=RATES[kind], **given)
+
+    apart, found = drift(make, 3)
+    size = float(weights(make(0)).abs().max())
+    factor = 10 if apart > 1e5 * EPS else 2  # where rounding grows that much, only the order of magnitude tells
+    assert found <= factor * apart + STEPS * EPS * max(1.0, size)  # a solo run is moved once, a member at every step
+
+
+def test_where_the_sign_of_the_gradient_decides() -> None:
+    """A second moment of so short a memory multiplies rounding by thousands: the orders of magnitude are compared."""
+
+    def make(place: int) -> Member:
+        return member(place, STEPS, "rnn", "short memory", optimizer=partial(RMSprop, lr=1e-3, alpha=0.9))
+
+    apart, found = drift(make, 4)
+    assert apart > 1e6 * EPS
+    assert found <= 10 * apart
