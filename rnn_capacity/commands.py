@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -13,7 +12,6 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import WandbLogger
 
 from rnn_capacity.callbacks import (
     Pictures,
@@ -25,6 +23,7 @@ from rnn_capacity.callbacks import (
     checkpoint_of,
     given_name,
     new_name,
+    wandb_loggers,
 )
 from rnn_capacity.messages import fail, settle_warnings
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, reason_of
@@ -91,8 +90,7 @@ class CapacityCLI(LightningCLI):
             others = [logger for logger in loggers if not isinstance(logger, (bool, type(None)))]
             config["default_root_dir"] = config["default_root_dir"] or "runs"
             kwargs["logger"] = [self._run_logger(config["default_root_dir"]), *others]
-            if any(isinstance(logger, WandbLogger) for logger in others):
-                os.environ.setdefault("WANDB_RESUME", "allow")  # Lightning's default, but for the parser's null
+            if wandb_loggers(others):
                 callbacks.append(WandbRun())
             if any(hasattr(logger, "log_image") for logger in others):
                 callbacks.append(Pictures())
@@ -212,26 +210,26 @@ def refuse(error: ValueError) -> NoReturn:
 
 
 def run(argv: list[str]) -> None:
-    """Parse the command line with Lightning and run its command; a W&B run ends with it, as it does."""
+    """Run a command line's command; a W&B run ends with it, as it does."""
     settle_warnings()
-    if argv[0] == "search":
-        from rnn_capacity.search.command import search  # Optuna and its database: for this command alone
-
-        search(argv[1:])
-        return
     try:
-        CapacityCLI(
-            RecurrentModule,
-            TaskData,
-            RunRecord,
-            trainer_defaults=TRAINER_DEFAULTS,
-            seed_everything_default=False,
-            parser_class=OneLineParser,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            args=argv,
-        )
+        if argv[0] == "search":
+            from rnn_capacity.search.command import search  # Optuna and its database: for this command alone
+
+            search(argv[1:])
+        else:
+            CapacityCLI(
+                RecurrentModule,
+                TaskData,
+                RunRecord,
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=False,
+                parser_class=OneLineParser,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                auto_configure_optimizers=False,
+                args=argv,
+            )
     except SystemExit as stop:
         finish_wandb(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
         raise

@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import WandbLogger
+
+from rnn_capacity.callbacks.wandb_run import mark_preempting
 
 EXIT_CODES = {
     "SIGTERM": 0,  # what ends a sweep's run early; it is not to be run again
@@ -72,7 +73,5 @@ class StopOnSignal(Callback):
         if trainer.is_global_zero:
             print(f"rnn-capacity: {name} after {trainer.global_step} optimizer steps", file=sys.stderr)
         if name == "SIGUSR1":
-            for logger in trainer.loggers:
-                if isinstance(logger, WandbLogger):
-                    logger.experiment.mark_preempting()
+            mark_preempting(trainer.loggers)
         raise SystemExit(EXIT_CODES[name] if trainer.local_rank == 0 else 0)

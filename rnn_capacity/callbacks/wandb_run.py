@@ -1,11 +1,13 @@
-"""What a W&B run is told beyond what every logger is."""
+"""What a W&B run is told beyond what every logger is. Nothing here imports W&B: its logger does."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
 
 from rnn_capacity.metrics import optimum
 
@@ -26,8 +28,35 @@ class WandbRun(Callback):
             "train/loss",
             *(f"{split}/{name}" for split in ("val", "test") for name in ("loss", *task.worthless())),
         ]
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                for figure in figures:
-                    logger.experiment.define_metric(figure, step_metric=STEP, summary=optimum(figure))
-                logger.experiment.define_metric("final/*", step_metric=STEP)
+        define_figures(trainer.loggers, {**{name: optimum(name) for name in figures}, "final/*": None}, STEP)
+
+
+def wandb_loggers(loggers: Iterable[Any]) -> list[WandbLogger]:
+    """Those of the loggers that are W&B's; a run of theirs that is taken away goes on as the same run.
+
+    Args:
+        loggers: Any loggers.
+    """
+    found = [logger for logger in loggers if isinstance(logger, WandbLogger)]
+    if found:
+        os.environ.setdefault("WANDB_RESUME", "allow")  # Lightning's default, but for the parser's null
+    return found
+
+
+def define_figures(loggers: Iterable[Logger], figures: Mapping[str, str | None], axis: str) -> None:
+    """Give figures their axis and summary, before any is logged, where a logger is W&B's.
+
+    Args:
+        loggers: Any loggers.
+        figures: W&B's kind of summary by name, which may end with a star; None is the last value.
+        axis: The figure that they are drawn over.
+    """
+    for logger in wandb_loggers(loggers):
+        for name, summary in figures.items():
+            logger.experiment.define_metric(name, step_metric=axis, summary=summary)
+
+
+def mark_preempting(loggers: Iterable[Logger]) -> None:
+    """Say that the machine is about to go, so that an agent gets the run again."""
+    for logger in wandb_loggers(loggers):
+        logger.experiment.mark_preempting()

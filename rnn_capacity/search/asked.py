@@ -15,8 +15,8 @@ from rnn_capacity.search.options import SearchOptions
 from rnn_capacity.search.overlay import Config
 from rnn_capacity.training import RecurrentModule, TaskData
 
-MACHINE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir")
-"""The trainer's options that say where a search runs and what it shows."""
+MACHINE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir", "logger")
+"""The trainer's options that say where a search runs, what it shows and where it is logged."""
 
 MEASURED = ("max_steps", "precision")
 """The trainer's options that its results depend on."""
@@ -36,7 +36,7 @@ class Asked:
     """Model, data, and of the trainer what results depend on; model and data None where they are not given."""
 
     machine: dict[str, Any]
-    """The trainer's options that say where it runs and what it shows."""
+    """The trainer's options that say where it runs, what it shows and where it is logged."""
 
     @property
     def root(self) -> str:

@@ -11,12 +11,14 @@ import torch
 from rnn_capacity.messages import fail
 from rnn_capacity.search.asked import Asked, read_command_line
 from rnn_capacity.search.devices import devices_of
+from rnn_capacity.search.journal import Journal
+from rnn_capacity.search.loggers import loggers_of
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.opening import begun_searches, storage_of, stored_searches, timing
 from rnn_capacity.search.processes import Job, Workers
 from rnn_capacity.search.progress import Progress
 from rnn_capacity.search.results import show
-from rnn_capacity.search.stopping import EXIT_CODES, Stopped, StopRequest
+from rnn_capacity.search.stopping import Stopped, StopRequest, exit_code
 from rnn_capacity.search.watching import Watch
 from rnn_capacity.search.worker import work
 from rnn_capacity.studies import StorageError
@@ -29,31 +31,37 @@ def search(argv: list[str]) -> None:
         argv: Its options.
 
     Raises:
-        SystemExit: With 2 if an option is wrong, before anything is written; with 1 if the storage failed or no worker
-            is left; after a signal with the signal's code. All after one line that says so.
+        SystemExit: With 2 if an option is wrong, before anything is written or logged; with 1 if the storage failed or
+            no worker is left; after a signal with the signal's code. All after one line that says so.
     """
     try:
         try:
             asked = read_command_line(argv)
             devices = devices_of(asked.machine["accelerator"], asked.machine["devices"])
+            loggers = loggers_of(asked.machine["logger"])
             searches, lines = (stored_searches(asked), []) if asked.options.resume else begun_searches(asked)
         except ValueError as error:
             fail(str(error))
         for line in lines:
             print(line, file=sys.stderr)
+        journal = Journal(searches, loggers)
+        journal.begin()
         try:
-            run(asked, searches, devices)
+            run(asked, searches, devices, journal)
         except Stopped as stopped:
             print(so_far(asked, searches), file=sys.stderr)
-            raise SystemExit(EXIT_CODES[str(stopped)]) from None
+            journal.stopped(str(stopped))
+            raise SystemExit(exit_code(str(stopped), journal.has_wandb)) from None
         show(searches, Path(asked.root))
-        if any(one.missing() for one in searches):  # all workers died
+        finished = not any(one.missing() for one in searches)
+        journal.conclude(finished)
+        if not finished:  # all workers died
             fail(so_far(asked, searches), code=1)
     except StorageError as error:
         fail(str(error), code=1)
 
 
-def run(asked: Asked, searches: list[Search], devices: list[torch.device]) -> None:
+def run(asked: Asked, searches: list[Search], devices: list[torch.device], journal: Journal) -> None:
     """Run the trials, in this process or in one a device.
 
     Raises:
@@ -64,9 +72,9 @@ def run(asked: Asked, searches: list[Search], devices: list[torch.device]) -> No
     try:
         if len(devices) == 1:
             with StopRequest() as stop:
-                work(searches, devices[0], asked.options.population, Watch(progress, stop))
+                work(searches, devices[0], asked.options.population, Watch(progress, journal, stop))
         else:
-            workers = Workers(jobs(asked, searches, devices), searches, progress)
+            workers = Workers(jobs(asked, searches, devices), searches, progress, journal)
             with StopRequest(at_once=workers.kill) as stop:
                 workers.run(stop)
         for one in searches:

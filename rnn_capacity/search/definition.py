@@ -103,8 +103,7 @@ def define(config: Config, sweep: Sweep, fixed: tuple[str, ...], seed: int) -> t
     """
     space, lines = space_of(config, sweep, fixed)
     factory = MemberFactory(config)
-    draws = Proposer(space, "random", "maximize", seed)(DRAWS, [], [])
-    points = [space.values(draw.params) for draw in draws]
+    points = draws(space, seed)
     member = try_out(factory, points)
     for name, parameter in space.parameters.items():
         for value in parameter.values if isinstance(parameter, Choice) else ():
@@ -114,6 +113,11 @@ def define(config: Config, sweep: Sweep, fixed: tuple[str, ...], seed: int) -> t
     if better != objective.goal:
         lines = [*lines, f"metric.goal: {objective.goal} given for {objective.figure}, which one would {better}"]
     return Definition(config, sweep, fixed, objective, seed), lines
+
+
+def draws(space: Space, seed: int) -> list[dict[str, Any]]:
+    """A few points of a space, as a config has them."""
+    return [space.values(draw.params) for draw in Proposer(space, "random", "maximize", seed)(DRAWS, [], [])]
 
 
 def try_out(factory: MemberFactory, points: list[dict[str, Any]]) -> Member:

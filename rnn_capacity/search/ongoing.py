@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -33,8 +34,8 @@ class Watcher(Protocol):
             Stopped: If the search is to end here.
         """
 
-    def result(self, search: Search) -> None:
-        """A trial of a study is done."""
+    def result(self, search: Search, trial: StoredTrial) -> None:
+        """A trial of a study is done, and its result stored."""
 
     def say(self, line: str) -> None:
         """Show a line."""
@@ -128,5 +129,6 @@ class Search:
 
     def _finish(self, trial: StoredTrial, figures: Figures, watcher: Watcher) -> None:
         value, feasible = self.objective.read(figures)
-        self.study.finish(trial, value, feasible, {**figures, "feasible": feasible})
-        watcher.result(self)
+        figures = {**figures, "feasible": feasible}
+        if self.study.finish(trial, value, feasible, figures):
+            watcher.result(self, replace(trial, state="finished", value=value, feasible=feasible, figures=figures))

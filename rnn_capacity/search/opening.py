@@ -43,7 +43,7 @@ def stored_searches(asked: Asked) -> list[Search]:
     Raises:
         ValueError: If there is none of the name, or no name is given.
     """
-    name, storage = asked.options.study, storage_of(asked)
+    name, storage = study_name(asked.options.study), storage_of(asked)
     names = study_names(storage)
     if name is None:
         raise ValueError(f"study: none given with --resume; {storage} holds {', '.join(names) or 'none'}")
@@ -53,9 +53,12 @@ def stored_searches(asked: Asked) -> list[Search]:
 
 
 def total_of(asked: Asked, study: Study) -> int:
-    """The trials that a study is to have: as many as asked for, or as it was begun with."""
+    """The trials that a study is to have: as many as asked for, which is kept if it is more than ever, or else that."""
+    if asked.options.trials is not None:
+        study.set_total(asked.options.trials)
+        return int(asked.options.trials)
     begun_with: int = study.definition.get(TRIALS, DEFAULT_TRIALS)
-    return asked.options.trials or max(begun_with, study.counts().total)
+    return max(begun_with, study.total() or 0, study.counts().total)
 
 
 def begun_searches(asked: Asked) -> tuple[list[Search], list[str]]:
@@ -72,7 +75,7 @@ def begun_searches(asked: Asked) -> tuple[list[Search], list[str]]:
         raise ValueError("sweep: none given; give a sweep file, for example configs/sweeps/capacity.yaml")
     sweep = read_sweep(options.sweep)
     lines = [f"sweep: {key} left out, members of a population train to their end" for key in sweep.ignored]
-    planned, left_out = plans(options, config, options.study and checked(options.study), task_of(config))
+    planned, left_out = plans(options, config, study_name(options.study), task_of(config))
     definitions: dict[str, Definition] = {}
     for plan in planned:
         try:
@@ -116,12 +119,17 @@ def task_of(config: dict[str, dict[str, str]]) -> str:
     return kind.task_class.name
 
 
-def checked(name: str) -> str:
-    """A study's name, of which the folder of its results is made, too.
+def study_name(given: str | None) -> str | None:
+    """A study's name, of which the folder of its results is made, too, with the environment's `$VARIABLES` filled in.
 
     Raises:
-        ValueError: If it is no path of folders.
+        ValueError: If it is no path of folders, or a variable is not set.
     """
+    if given is None:
+        return None
+    name = os.path.expandvars(given)
+    if "$" in name:
+        raise ValueError(f"study: {given!r} given, of which the environment sets no such variable")
     if any(part in ("", ".", "..") or part != Path(part).name for part in name.split("/")):
-        raise ValueError(f"study: {name!r} given, a name that folders can have needed")
+        raise ValueError(f"study: {given!r} given, a name that folders can have needed")
     return name

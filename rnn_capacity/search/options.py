@@ -19,13 +19,13 @@ class SearchOptions:
             model.init_args.optimizer.init_args.lr, data.init_args.samples_per_parameter or trainer.max_steps. Each
             trial lays its values over the config.
         trials: Finished trials that a study is to have, those of all workers and of earlier starts together; more than
-            before goes on with a finished study. Null is what the study was begun with, at first 256.
+            before goes on with a finished study. Null is the most that was ever asked for, at first 256.
         population: Trials that train at once in each worker.
         storage: Where the studies are: sqlite:///FILE for the workers of one machine,
             postgresql://USER:PASSWORD@HOST/DATABASE for those of several. Null is studies.db in
             trainer.default_root_dir.
-        study: Name of the study; start a second worker with the same command. Null is made of task, cell, depth and
-            size.
+        study: Name of the study, with $VARIABLES of the environment; start a second worker with the same command. Null
+            is made of task, cell, depth and size.
         cells: Cells, with commas, for a grid of studies: one for each cell, depth and size, named
             STUDY/CELL-dDEPTH-pSIZE.
         depths: Depths, with commas, for a grid of studies.

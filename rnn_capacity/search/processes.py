@@ -17,11 +17,12 @@ from typing import Any, cast
 import torch
 
 from rnn_capacity.messages import settle_warnings
+from rnn_capacity.search.journal import Journal
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.progress import Progress
 from rnn_capacity.search.stopping import Stopped, StopRequest
 from rnn_capacity.search.worker import work
-from rnn_capacity.studies import StorageError, Study, Timing
+from rnn_capacity.studies import StorageError, StoredTrial, Study, Timing
 
 STOP_WITHIN = 10.0
 """Seconds that a worker has to end where this process cannot go on."""
@@ -76,9 +77,9 @@ class Messenger:
             self.told = time.monotonic()
             self.tell("steps", made)
 
-    def result(self, search: Search) -> None:
+    def result(self, search: Search, trial: StoredTrial) -> None:
         """A trial is done."""
-        self.tell("result", self.studies.index(search.study.name))
+        self.tell("result", self.studies.index(search.study.name), trial)
 
     def say(self, line: str) -> None:
         """Let the parent show a line."""
@@ -124,13 +125,15 @@ class Workers:
     Args:
         jobs: One a worker.
         searches: The studies, as this process looks at them.
-        progress: Where they are shown.
+        progress: Where they are shown; of the workers' steps, the first one's.
+        journal: Where their results are logged.
     """
 
-    def __init__(self, jobs: list[Job], searches: list[Search], progress: Progress) -> None:
+    def __init__(self, jobs: list[Job], searches: list[Search], progress: Progress, journal: Journal) -> None:
         self.jobs = jobs
         self.searches = searches
         self.progress = progress
+        self.journal = journal
         self.processes: list[BaseProcess] = []
         self.lines: list[Connection] = []
 
@@ -189,9 +192,12 @@ class Workers:
             if place == 0:  # one bar: all are about as fast
                 self.progress.steps(*message)
         else:
-            self.progress.look(self.searches[message[0]], now=kind == "begin")
-            if kind == "begin" and place == 0:
-                self.progress.begin(*message[1:])
+            search = self.searches[message[0]]
+            if kind == "result":
+                self.journal.result(search, *message[1:])
+            elif place == 0:
+                self.progress.begin(search, *message[1:])
+            self.progress.look(search, now=kind == "begin")
 
     def _ended(self, place: int, expected: bool) -> None:
         process, job = self.processes[place], self.jobs[place]

@@ -34,6 +34,8 @@ class State(NamedTuple):
 class Progress:
     """Bars of trials and steps with the best trial's hyperparameters below them on a terminal; lines in a log file.
 
+    Of several workers the steps are the first's: all are about as fast.
+
     Args:
         searches: The studies.
         shown: Whether anything is shown; what is said is shown all the same.
@@ -47,6 +49,8 @@ class Progress:
         self.started = self.looked = self.told = time.monotonic()
         self.pause = LOOK_EVERY
         self.first = self.finished
+        self.trained = ""
+        self.made = self.steps_asked = 0
         self.total = sum(search.total for search in searches)
         bar = partial(tqdm, disable=not self.terminal, dynamic_ncols=True)
         self.trials = bar(total=self.total, initial=self.first, unit="trial", smoothing=0)
@@ -91,17 +95,24 @@ class Progress:
         """What runs, what diverged, and the best so far."""
         counts, best, _ = self.states[search.study.name]
         infeasible = counts.infeasible / max(1, counts.finished)
-        return f"{counts.running} running, {infeasible:.0%} infeasible{best}"
+        at = ""
+        if not self.terminal and counts.running and self.made and self.trained == search.study.name:
+            at = f" at step {self.made:,} of {self.steps_asked:,}"
+        return f"{counts.running} running{at}, {infeasible:.0%} infeasible{best}"
 
-    def begin(self, members: int, steps: int) -> None:
-        """So many networks begin to train, for at most so many steps."""
+    def begin(self, search: Search, members: int, steps: int) -> None:
+        """So many networks of a study begin to train, for at most so many steps."""
+        self.trained, self.made, self.steps_asked = search.study.name, 0, steps
         self.steps_made.reset(total=steps)
         self.steps_made.set_description_str(f"{members} networks", refresh=False)
 
     def steps(self, made: int) -> None:
         """They have made so many steps; fewer than before, if some of them are done and others begin."""
+        self.made = made
         self.steps_made.n = made
         self.steps_made.update(0)
+        if self.shown and not self.terminal and time.monotonic() - self.told > LINE_EVERY:
+            self.look(next(one for one in self.searches if one.study.name == self.trained), now=True)
 
     def say(self, line: str) -> None:
         """Show a line."""

@@ -14,6 +14,17 @@ EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 75}
 to go and the search goes on elsewhere."""
 
 
+def exit_code(name: str, sweeps: bool) -> int:
+    """What the program ends with after a signal.
+
+    Args:
+        name: The signal's.
+        sweeps: Whether there is a W&B run, whose sweep ends it with SIGTERM as one that is good enough: the run is then
+            a finished one, as one of `fit` is.
+    """
+    return 0 if sweeps and name == "SIGTERM" else EXIT_CODES[name]
+
+
 class Stopped(Exception):
     """The search was told to end. Its running trials are given back."""
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnn_capacity.search.journal import Journal
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.progress import Progress
 from rnn_capacity.search.stopping import StopRequest
+from rnn_capacity.studies import StoredTrial
 
 
 @dataclass
 class Watch:
-    """Shows the progress, and ends the search at a signal."""
+    """Shows the progress, logs the results, and ends the search at a signal."""
 
     progress: Progress
+    journal: Journal
     stop: StopRequest
 
     def check(self) -> None:
@@ -22,16 +25,17 @@ class Watch:
 
     def begin(self, search: Search, members: int, steps: int) -> None:
         """Members of a study begin."""
+        self.progress.begin(search, members, steps)
         self.progress.look(search, now=True)
-        self.progress.begin(members, steps)
 
     def steps(self, made: int) -> None:
         """They have made steps."""
         self.stop.check()
         self.progress.steps(made)
 
-    def result(self, search: Search) -> None:
+    def result(self, search: Search, trial: StoredTrial) -> None:
         """A trial is done."""
+        self.journal.result(search, trial)
         self.progress.look(search)
 
     def say(self, line: str) -> None:

@@ -26,6 +26,9 @@ Goal = Literal["maximize", "minimize"]
 DEFINITION = "definition"
 """User attribute of a study."""
 
+TOTAL = "total"
+"""User attribute of a study: the most trials that anyone asked for."""
+
 DIRECTIONS: dict[Goal, StudyDirection] = {"maximize": StudyDirection.MAXIMIZE, "minimize": StudyDirection.MINIMIZE}
 
 
@@ -112,6 +115,35 @@ class Study:
     def definition(self) -> dict[str, Any]:
         """What it measures."""
         return self._definition
+
+    def total(self) -> int | None:
+        """The most trials that it was ever to have; None if nobody said so.
+
+        Raises:
+            StorageError: If the storage fails.
+        """
+        return self._storage.read(self._total)
+
+    def _total(self) -> int | None:
+        """As the storage has it, in the current transaction."""
+        found: int | None = self._storage.optuna.get_study_user_attrs(self._ledger.study_id).get(TOTAL)
+        return found
+
+    def set_total(self, total: int) -> None:
+        """Keep how many trials the study is to have, unless it is to have more already.
+
+        Args:
+            total: Trials.
+
+        Raises:
+            StorageError: If the storage fails.
+        """
+
+        def keep() -> None:
+            if total > (self._total() or 0):
+                self._storage.optuna.set_study_user_attr(self._ledger.study_id, TOTAL, total)
+
+        self._storage.write(keep)
 
     def trials(self) -> list[StoredTrial]:
         """Every trial that counts: finished, running or waiting, by number.

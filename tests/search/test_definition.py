@@ -14,7 +14,10 @@ from rnn_capacity.search.names import listed, short_names
 from tests.program import CONFIGS
 
 CELL = "model.init_args.cell"
-SWEEPS = sorted(CONFIGS.glob("sweeps/*.yaml"))
+SWEEPS = [
+    path for path in sorted(CONFIGS.glob("sweeps/*.yaml")) if "fit" in yaml.safe_load(path.read_text())["command"]
+]
+"""Those of single networks."""
 
 
 def base(sweep: Path, cell: str) -> dict[str, Any]:

@@ -69,11 +69,22 @@ def test_a_finished_search_is_added_to_from_its_storage_alone(searching: Searchi
     assert len({json.dumps(trial.params) for trial in study.trials()}) == 6
 
 
-def test_a_study_goes_on_to_the_trials_that_it_was_begun_with(searching: Searching) -> None:
-    main(["search", *searching.options("--trials=3")])
+def test_a_study_goes_on_to_the_most_trials_that_it_was_to_have(searching: Searching) -> None:
     resumed = [option for option in searching.again() if not option.startswith("--trials")]
+    main(["search", *searching.options("--trials=2")])
     main(["search", "--resume", *resumed])
-    assert searching.study().counts().finished == 3
+    assert searching.study().counts().finished == 2
+    searching.study().set_total(4)  # as --trials=4 does, which then is interrupted
+    searching.study().set_total(3)
+    main(["search", "--resume", *resumed])
+    assert searching.study().counts().finished == 4
+
+
+def test_the_most_trials_that_were_asked_for_are_kept(searching: Searching) -> None:
+    main(["search", *searching.options("--trials=1")])
+    main(["search", "--resume", *searching.again("--trials=3")])
+    main(["search", "--resume", *searching.again("--trials=2")])
+    assert searching.study().total() == 3
 
 
 @pytest.mark.parametrize(
@@ -108,7 +119,14 @@ def test_another_definition_is_refused(
         (["--study=../toy"], {}, ["study: '../toy' given"]),
         (["--trainer.devices=0"], {}, ["trainer: "]),
         (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
-        (["--trainer.logger=WandbLogger"], {}, ["trainer.logger: ", "max_steps, precision"]),
+        (
+            ["--trainer.logger=WandbLogger", "--trainer.logger.log_model=true", "--trainer.logger.offline=true"],
+            {},
+            ["trainer.logger: ", "log_model"],
+        ),
+        (["--trainer.logger=Foo"], {}, ["trainer.logger", "Foo"]),
+        (["--trainer.limit_val_batches=3"], {}, ["trainer.limit_val_batches: ", "max_steps, precision"]),
+        (["--study=$NOT_SET"], {}, ["study: '$NOT_SET' given", "no such variable"]),
         (["--trainer.gradient_clip_val=1"], {}, ["trainer.gradient_clip_val: 1"]),
         (["--trainer.precision=16-mixed"], {}, ["trainer.precision: '16-mixed' given", "64-true"]),
         (["--trainer.max_steps=-1"], {}, ["max_steps: -1 given"]),
