@@ -18,7 +18,10 @@ from rnn_capacity.population.rates import learning_rates
 from rnn_capacity.population.together import Together, way_together
 
 PADDING = 1 / 8
-"""Most of a chunk's samples that may be padding."""
+"""Most of a chunk's samples that may be padding, unless that is little."""
+
+SPARE_BYTES = 2**23
+"""Padding that counts as little: it costs no more than the calls that another chunk would make."""
 
 OWN = ("samples", "samples_per_parameter", "show")
 """Options of the data that members of one chunk may differ in."""
@@ -99,9 +102,10 @@ def chunks(plans: Sequence[Plan], device: torch.device) -> list[list[Plan]]:
 
 
 def fits(chunk: list[Plan], most: int) -> bool:
-    """Whether a chunk, ordered by samples, is within PADDING and so many bytes."""
-    counts = [samples_of(one.member) for one in chunk]
-    return sum(counts) >= (1 - PADDING) * max(counts) * len(chunk) and sum(map(kept_bytes, chunk)) <= most
+    """Whether a chunk wastes little on padding and takes at most so many bytes."""
+    kept = [kept_bytes(one) for one in chunk]
+    taken = max(kept) * len(chunk)
+    return taken <= most and taken - sum(kept) <= max(PADDING * taken, SPARE_BYTES)
 
 
 def samples_of(member: Member) -> int:
