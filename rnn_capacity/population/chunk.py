@@ -34,6 +34,8 @@ class Chunk:
     def __init__(self, plans: list[Plan], device: torch.device, compiled: Callable[[Any], Any] | None = None) -> None:
         if device.type == "cpu":
             keep_freed_memory()
+            # once samples are learnt their gradients fall below what processors handle in normal time
+            torch.set_flush_denormal(True)
         self.plans = plans
         self.device = device
         self.compiled = compiled
