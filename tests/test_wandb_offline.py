@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,8 +18,8 @@ import rnn_capacity.tasks
 from rnn_capacity.metrics import optimum
 from rnn_capacity.training import Task
 from tests.program import Runner
-from tests.wandb_backend import Backend, Run
-from tests.wandb_machine import PATIENCE, Machine
+from tests.wandb_backend import Run
+from tests.wandb_machine import PATIENCE, defined, go_offline, sync
 
 Toy = Callable[..., list[str]]
 Synced = Callable[[], dict[str, Run]]
@@ -36,11 +35,7 @@ TASKS = sorted(
 @pytest.fixture
 def fit(runner: Runner, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
     """A function that trains a toy of a task with an offline W&B run of the same number."""
-    for name in [name for name in os.environ if name.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
-    monkeypatch.setenv("WANDB_RESUME", "allow")  # so that what the program sets is undone, too
+    go_offline(monkeypatch)
     logger = ["--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}", "--trainer.logger.project=toys"]
 
     def fit(task: str, name: str, *options: str) -> dict[str, Any]:
@@ -52,21 +47,7 @@ def fit(runner: Runner, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def synced(tmp_path: Path) -> Synced:
     """A function that has W&B's own reader send all runs to a server; what arrived there."""
-
-    def synced() -> dict[str, Run]:
-        with Backend() as backend, Machine(tmp_path, backend) as machine:
-            runs = sorted((tmp_path / "wandb").glob("offline-run-*"))
-            assert machine.start("wandb", "sync", *runs).wait(PATIENCE) == 0
-        assert backend.unknown == []
-        return backend.runs
-
-    return synced
-
-
-def defined(run: Run) -> dict[str, str]:
-    """The step axis of each figure that has one."""
-    metrics = run.config["_wandb"]["value"]["m"]
-    return {metric.get("1") or metric["2"]: metrics[int(metric["5"]) - 1]["1"] for metric in metrics if "5" in metric}
+    return lambda: sync(tmp_path)
 
 
 def test_every_task_logs_its_figures_with_their_axis_and_best_value(

@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 ENTITY, PROJECT, SWEEP = "lab", "capacity", "sweep001"
+WHERE = {"id": "1", "name": PROJECT, "entity": {"id": "1", "name": ENTITY}}
 
 
 @dataclass
@@ -191,7 +192,7 @@ class Backend:
                 "wandbConfig": json.dumps({"t": {}}),  # a run that has begun, not one that a sweep has only planned
             }
         )
-        return {"model": {"id": "1", "name": PROJECT, "entity": {"id": "1", "name": ENTITY}, "bucket": found or None}}
+        return {"model": {**WHERE, "bucket": found or None}}
 
     def on_UpsertBucket(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Begin a run, or change what is known of it."""
@@ -201,13 +202,12 @@ class Backend:
         run.sweep = variables.get("sweep") or run.sweep
         if variables.get("host"):
             run.starts += 1
-        project = {"id": "1", "name": PROJECT, "entity": {"id": "1", "name": ENTITY}}
-        bucket = {"id": run.id, "name": run.id, "displayName": run.id, "sweepName": run.sweep, "project": project}
+        bucket = {"id": run.id, "name": run.id, "displayName": run.id, "sweepName": run.sweep, "project": WHERE}
         return {"upsertBucket": {"bucket": {**bucket, "historyLineCount": 0}, "inserted": run.starts == 1}}
 
     def on_CreateRunFiles(self, variables: dict[str, Any]) -> dict[str, Any]:
-        urls = [f"{self.url}/storage/{variables['run']}/{name}" for name in variables["files"]]
-        files = [{"name": name, "uploadUrl": url} for name, url in zip(variables["files"], urls, strict=True)]
+        here = f"{self.url}/storage/{variables['run']}"
+        files = [{"name": name, "uploadUrl": f"{here}/{name}"} for name in variables["files"]]
         return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
 
     def on_CreateArtifact(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -217,10 +217,12 @@ class Backend:
         artifact = {"id": "1", "state": "COMMITTED", "artifactSequence": {"latestArtifact": None}}
         return {"createArtifact": {"artifact": artifact}}
 
+    def on_ArtifactType(self, variables: dict[str, Any]) -> dict[str, Any]:
+        return {"project": {"artifact": {"artifactType": {"name": "run_table"}}}}
+
     def on_UpsertSweep(self, variables: dict[str, Any]) -> dict[str, Any]:
         self.sweep = yaml.safe_load(variables["config"])
-        project = {"id": "1", "name": PROJECT, "entity": {"id": "1", "name": ENTITY}}
-        return {"upsertSweep": {"sweep": {"name": SWEEP, "project": project}, "configValidationWarnings": []}}
+        return {"upsertSweep": {"sweep": {"name": SWEEP, "project": WHERE}, "configValidationWarnings": []}}
 
     def on_SweepWithRuns(self, variables: dict[str, Any]) -> dict[str, Any]:
         sweep = {"id": SWEEP, "name": SWEEP, "state": "RUNNING", "config": yaml.safe_dump(self.sweep)}

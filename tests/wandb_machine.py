@@ -11,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from tests.program import CONFIGS
-from tests.wandb_backend import ENTITY, PROJECT, SWEEP, Backend
+from tests.wandb_backend import ENTITY, PROJECT, SWEEP, Backend, Run
 
 ROOT = CONFIGS.parent
 PATIENCE = 150
@@ -88,3 +89,27 @@ def wait_for(condition: Callable[[], Any]) -> Any:
         assert time.monotonic() < end, f"still not so after {PATIENCE} seconds"
         time.sleep(0.05)
     return found
+
+
+def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the W&B runs of this process write to files, as if it had no other settings."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("WANDB_RESUME", "allow")  # so that what the program sets is undone, too
+
+
+def sync(folder: Path) -> dict[str, Run]:
+    """What arrives at a server when W&B's own reader sends all offline runs of a folder."""
+    with Backend() as backend, Machine(folder, backend) as machine:
+        runs = sorted((folder / "wandb").glob("offline-run-*"))
+        assert machine.start("wandb", "sync", *runs).wait(PATIENCE) == 0
+    assert backend.unknown == []
+    return backend.runs
+
+
+def defined(run: Run) -> dict[str, str]:
+    """The step axis of each figure that has one."""
+    metrics = run.config["_wandb"]["value"]["m"]
+    return {metric.get("1") or metric["2"]: metrics[int(metric["5"]) - 1]["1"] for metric in metrics if "5" in metric}

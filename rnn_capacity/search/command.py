@@ -81,6 +81,7 @@ def run(asked: Asked, searches: list[Search], devices: list[torch.device], journ
             progress.look(one, now=True)
     finally:
         progress.close()
+        journal.save()
 
 
 def jobs(asked: Asked, searches: list[Search], devices: list[torch.device]) -> list[Job]:

@@ -85,7 +85,6 @@ class Journal:
         if finished:
             self._log(final(self.searches), len(rows))
         for logger in self.loggers:
-            logger.save()
             logger.finalize("success")
 
     def stopped(self, signal: str) -> None:
@@ -94,6 +93,11 @@ class Journal:
             mark_preempting(self.loggers)
         else:
             self.conclude(finished=False)
+
+    def save(self) -> None:
+        """Let the loggers write what they have, however the search ends."""
+        for logger in self.loggers:
+            logger.save()
 
     def _log(self, figures: dict[str, Any], step: int) -> None:
         """Log a row; loggers without tables are of numbers alone."""

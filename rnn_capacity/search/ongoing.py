@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnn_capacity.population import Figures, Member, quiet_trainer, train
 from rnn_capacity.search.definition import Definition
@@ -125,7 +126,11 @@ class Search:
 
         precision = "64-true" if next(members[0].module.parameters()).dtype == torch.float64 else "32-true"
         trainer = quiet_trainer(device.type, 1 if device.index is None else [device.index], precision)
-        train(members, trainer, on_result=keep, on_call=watcher.steps)
+        try:
+            train(members, trainer, on_result=keep, on_call=watcher.steps)
+        except SIGTERMException:  # Lightning's own end, where the signal came after the watcher's last look
+            watcher.check()
+            raise
 
     def _finish(self, trial: StoredTrial, figures: Figures, watcher: Watcher) -> None:
         value, feasible = self.objective.read(figures)

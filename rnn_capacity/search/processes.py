@@ -27,6 +27,9 @@ from rnn_capacity.studies import StorageError, StoredTrial, Study, Timing
 STOP_WITHIN = 10.0
 """Seconds that a worker has to end where this process cannot go on."""
 
+START = "spawn"
+"""How a worker's process begins: a fork would share CUDA."""
+
 TELL_EVERY = 0.2
 """Seconds between two messages of a worker about its steps."""
 
@@ -172,7 +175,7 @@ class Workers:
                 line.send("stop")
 
     def _start(self) -> None:
-        context = get_context("spawn")  # a fork would share CUDA, and the storage's connections
+        context: Any = get_context(START)
         ours = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: a Ctrl-C must not end a worker that starts
         try:
             for job in self.jobs:

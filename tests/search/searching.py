@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from rnn_capacity.studies import Study
+from rnn_capacity.cli import main
+from rnn_capacity.search import processes
+from rnn_capacity.studies import Study, study_names
 
 LR = "model.init_args.optimizer.init_args.lr"
 SAMPLES = "data.init_args.samples_per_parameter"
@@ -21,6 +24,79 @@ PARAMETERS: dict[str, Any] = {
     "model.init_args.initialization.recurrent_scale": {"min": 0.5, "max": 1.5},
     SAMPLES: {"min": 1.0, "max": 3.0},
 }
+
+DIVERGING: dict[str, Any] = {
+    "model.init_args.optimizer": {"value": "torch.optim.SGD"},
+    LR: {"value": 1e9},
+    "model.init_args.cell": {"value": "irnn"},
+    "model.init_args.clip_norm": {"value": None},
+    "data.init_args.seed": {"min": 0, "max": 1000},
+}
+"""A sweep's parameters with which every trial diverges."""
+
+PATIENCE = 60
+"""Seconds after which a test gives up."""
+
+
+class Started:
+    """A search in a process of its own: a fork of this one, which has imported everything.
+
+    Args:
+        options: Its command line, without the command.
+        output: Where it writes to.
+        workers: How its workers' processes begin.
+    """
+
+    def __init__(self, options: list[str], output: Path, workers: str) -> None:
+        self.output = output
+        self.process = multiprocessing.get_context("fork").Process(target=self._run, args=(options, workers))
+        self.process.start()
+        self.pid = self.process.pid or 0
+
+    def _run(self, options: list[str], workers: str) -> None:
+        file = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        processes.START = workers
+        main(["search", *options])
+
+    def code(self) -> int | None:
+        """What it ended with; None while it runs."""
+        return self.process.exitcode
+
+    def wait(self) -> int | None:
+        self.process.join(PATIENCE)
+        return self.process.exitcode
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something that a search that goes on is to bring about."""
+        until = time.monotonic() + PATIENCE
+        while not condition():
+            assert self.code() is None, self.said()
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
+
+    def workers(self) -> list[int]:
+        """The processes of its workers."""
+        return children(self.pid)
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process has started and that go on, those aside that serve its others."""
+    found = []
+    for child in map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()):
+        command = Path(f"/proc/{child}/cmdline").read_bytes()
+        if command and b"resource_tracker" not in command:
+            found.append(child)
+    return found
 
 
 class Searching:
@@ -70,12 +146,16 @@ class Searching:
         """A stored study."""
         return Study.open(self.storage, name)
 
-    def start(self, options: list[str], **environment: str) -> subprocess.Popen[str]:
-        """A search in a process of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "rnn_capacity", "search", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        )
+    def running_after(self, finished: int, running: int = 1) -> Callable[[], bool]:
+        """Whether so many networks train, after so many trials at least."""
+
+        def condition() -> bool:
+            try:
+                if "toy" not in study_names(self.storage):
+                    return False
+                counts = self.study().counts()
+            except ValueError:  # the file or its tables are being made
+                return False
+            return counts.finished >= finished and counts.running >= running
+
+        return condition

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,61 +13,35 @@ from pathlib import Path
 import pytest
 
 from rnn_capacity.cli import main
-from rnn_capacity.studies import StoredTrial
-from tests.search.searching import Searching
+from rnn_capacity.studies import StorageError, StoredTrial, Study
+from tests.search.searching import PATIENCE, Searching, Started, children
 
-LONG = ("--trainer.max_steps=1000",)
+LONG = ("--trainer.max_steps=600",)
 """Long enough for a search to be caught in the middle of a population."""
+
+Start = Callable[..., Started]
 
 
 @pytest.fixture
-def start(searching: Searching) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """A function that starts a search in a process of its own, which does not outlive the test."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Started] = []
 
-    def start(options: list[str], **environment: str) -> subprocess.Popen[str]:
-        started.append(searching.start(options, **environment))
+    def start(options: list[str], workers: str = "fork") -> Started:
+        started.append(Started(options, tmp_path / f"said{len(started)}.txt", workers))
         return started[-1]
 
     yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Wait for something that a process that goes on is to bring about."""
-    until = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def running_after(searching: Searching, finished: int) -> Callable[[], bool]:
-    """Whether a population trains, after so many trials at least."""
-
-    def condition() -> bool:
-        if not searching.file.exists() or "toy" not in names(searching.storage):
-            return False
-        counts = searching.study().counts()
-        return counts.finished >= finished and counts.running > 0
-
-    return condition
-
-
-def names(storage: str) -> list[str]:
-    from rnn_capacity.studies import study_names
-
-    try:
-        return study_names(storage)
-    except ValueError:  # its tables are being made
-        return []
+    for search in started:
+        search.kill()
 
 
 def finished(searching: Searching) -> list[StoredTrial]:
     return [trial for trial in searching.study().trials() if trial.state == "finished"]
+
+
+def numbers(trials: list[StoredTrial]) -> list[int]:
+    return [trial.number for trial in trials]
 
 
 @pytest.fixture
@@ -78,7 +51,7 @@ def meanwhile() -> Iterator[Callable[[Callable[[], bool], Callable[[], object]],
 
     def meanwhile(condition: Callable[[], bool], action: Callable[[], object]) -> None:
         def watch() -> None:
-            until = time.monotonic() + 60
+            until = time.monotonic() + PATIENCE
             while not condition() and time.monotonic() < until:
                 time.sleep(0.05)
             action()
@@ -91,68 +64,101 @@ def meanwhile() -> Iterator[Callable[[Callable[[], bool], Callable[[], object]],
         thread.join()
 
 
-@pytest.mark.parametrize(
-    ("number", "code", "devices"),
-    [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 1), (signal.SIGUSR1, 75, 1), (signal.SIGINT, 130, 2)],
-)
+def assert_given_back(searching: Searching, said: str) -> None:
+    """Nothing runs, what ran waits, and a line says how to go on."""
+    counts = searching.study().counts()
+    assert counts.running == 0
+    assert counts.waiting > 0
+    assert "Traceback" not in said
+    assert f"{counts.finished} of 30 trials are finished; go on: rnn-capacity search --resume" in said
+
+
 def test_a_search_that_is_told_to_stop_loses_nothing(
-    number: int,
-    code: int,
-    devices: int,
     searching: Searching,
     meanwhile: Callable[[Callable[[], bool], Callable[[], object]], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    meanwhile(running_after(searching, 2), lambda: os.kill(os.getpid(), number))
-    with pytest.raises(SystemExit) as stop:
-        main(["search", *searching.options("--population=2", "--trials=30", *LONG, f"--trainer.devices={devices}")])
-    assert stop.value.code == code
-    said = capsys.readouterr().err
-    assert "Traceback" not in said
-    before = finished(searching)
-    counts = searching.study().counts()
-    assert counts.running == 0
-    assert counts.waiting > 0
-    assert f"{counts.finished} of 30 trials are finished; go on: rnn-capacity search --resume" in said
-    total = counts.finished + 1
+    begin = searching.options("--population=2", "--trials=30", *LONG)
+    again = ["--resume", *searching.again("--population=2", "--trials=30")]
+    before: list[StoredTrial] = []
+    for name, code, options in (("SIGINT", 130, begin), ("SIGTERM", 143, again), ("SIGUSR1", 75, again)):
+        number = signal.Signals[name]
+        meanwhile(searching.running_after(len(before) + 1), lambda number=number: os.kill(os.getpid(), number))
+        with pytest.raises(SystemExit) as stop:
+            main(["search", *options])
+        assert stop.value.code == code
+        assert_given_back(searching, capsys.readouterr().err)
+        now = finished(searching)
+        assert len(now) > len(before)
+        assert [trial for trial in now if trial.number in numbers(before)] == before
+        before = now
+    total = len(before) + 1
     main(["search", "--resume", *searching.again(f"--trials={total}", "--population=2")])
     assert [trial for trial in finished(searching) if trial.number in numbers(before)] == before
     assert searching.study().counts().finished == total
 
 
-def numbers(trials: list[StoredTrial]) -> list[int]:
-    return [trial.number for trial in trials]
+def test_two_workers_that_are_told_to_stop_lose_nothing(searching: Searching, start: Start) -> None:
+    search = start(searching.options("--population=2", "--trials=30", *LONG, "--trainer.devices=2"))
+    search.wait_until(searching.running_after(1))
+    os.kill(search.pid, signal.SIGINT)
+    assert search.wait() == 130
+    assert_given_back(searching, search.said())
 
 
-def test_a_second_ctrl_c_ends_at_once(searching: Searching, start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start(searching.options("--population=2", "--trials=30", *LONG, "--trainer.devices=2"))
-    wait_until(running_after(searching, 0), process)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.01)
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    process.communicate(timeout=10)
-    assert process.returncode == 130
+def test_a_second_ctrl_c_ends_at_once(searching: Searching, start: Start) -> None:
+    options = ["--population=2", "--trials=30", "--trainer.max_steps=20000", "--trainer.devices=2"]
+    search = start(searching.options(*options))
+    search.wait_until(searching.running_after(0, running=4))
+    workers = search.workers()
+    assert len(workers) == 2
+    for worker in workers:  # they can hear nothing, so that all depends on the second signal
+        os.kill(worker, signal.SIGSTOP)
+    os.kill(search.pid, signal.SIGINT)
+    time.sleep(0.2)
+    assert search.code() is None
+    os.kill(search.pid, signal.SIGINT)
+    assert search.wait() == 130
+    wait_for_the_end_of(workers)
+
+
+def wait_for_the_end_of(workers: list[int]) -> None:
+    """Wait until none of the processes runs; one that nobody looks after may stay as a name."""
+    until = time.monotonic() + PATIENCE
+    while any(runs(worker) for worker in workers):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def runs(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def test_workers_do_not_outlive_their_parent(searching: Searching, start: Start) -> None:
+    parent = start(searching.options("--population=2", "--trials=50", *LONG, "--trainer.devices=2"))
+    parent.wait_until(searching.running_after(0, running=4))
+    workers = parent.workers()
+    parent.kill()
+    wait_for_the_end_of(workers)
+    counts = searching.study().counts()
+    assert counts.running == 0
+    assert counts.waiting > 0
 
 
 @pytest.mark.parametrize("devices", [1, 2])
-def test_workers_divide_the_trials(
-    devices: int,
-    searching: Searching,
-    start: Callable[..., subprocess.Popen[str]],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    options = searching.options("--population=3", "--trials=18", "--trainer.max_steps=400")
-    other = start(options) if devices == 1 else None  # two commands, or one with two devices
-    if other is not None:
-        wait_until(running_after(searching, 0), other)
-    main(["search", *options, f"--trainer.devices={devices}"])
-    assert "18 trials" in capsys.readouterr().out
-    if other is not None:
-        out, err = other.communicate(timeout=60)
-        assert other.returncode == 0, (out, err)
-        assert "18 trials" in out
+def test_workers_divide_the_trials(devices: int, searching: Searching, start: Start) -> None:
+    options = searching.options("--population=3", "--trials=18", "--trainer.max_steps=200")
+    first = start([*options, f"--trainer.devices={devices}"])
+    searches = [first]
+    if devices == 1:  # two commands instead of one with two devices
+        first.wait_until(searching.running_after(0))
+        searches.append(start(options))
+    for search in searches:
+        assert search.wait() == 0, search.said()
+        assert "18 trials" in search.said()
     trials = searching.study().trials()
     assert numbers(trials) == list(range(18))
     assert {trial.state for trial in trials} == {"finished"}
@@ -160,13 +166,12 @@ def test_workers_divide_the_trials(
 
 
 def test_the_trials_of_a_worker_that_was_killed_are_made_up_for(
-    searching: Searching, start: Callable[..., subprocess.Popen[str]], monkeypatch: pytest.MonkeyPatch
+    searching: Searching, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", "1,3")
+    monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", "1,2")
     killed = start(searching.options("--population=4", "--trials=6", *LONG))
-    wait_until(running_after(searching, 0), killed)
+    killed.wait_until(searching.running_after(0))
     killed.kill()
-    killed.communicate()
     before = finished(searching)
     main(["search", "--resume", *searching.again("--trials=6")])
     assert searching.study().counts() == (6, 0, 0, 0)
@@ -179,42 +184,22 @@ def test_one_of_two_workers_may_die(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", "1,3")
+    """With processes as they begin outside the tests, which import everything anew."""
+    monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", "1,2")
     meanwhile(
-        lambda: running_after(searching, 0)() and searching.study().counts().running == 4,
-        lambda: os.kill(workers_of(os.getpid())[0], signal.SIGKILL),
+        searching.running_after(0, running=4),
+        lambda: os.kill(children(os.getpid())[0], signal.SIGKILL),
     )
-    main(["search", *searching.options("--population=2", "--trials=6", *LONG, "--trainer.devices=2")])
+    options = ["--population=2", "--trials=6", "--trainer.max_steps=1000", "--trainer.devices=2"]
+    main(["search", *searching.options(*options)])
     assert "ended with -9; the others go on" in capsys.readouterr().err
     assert searching.study().counts() == (6, 0, 0, 0)
-
-
-def test_workers_do_not_outlive_their_parent(searching: Searching, start: Callable[..., subprocess.Popen[str]]) -> None:
-    parent = start(searching.options("--population=2", "--trials=50", *LONG, "--trainer.devices=2"))
-    wait_until(lambda: running_after(searching, 0)() and searching.study().counts().running == 4, parent)
-    workers = workers_of(parent.pid)
-    parent.kill()
-    parent.communicate(timeout=30)
-    until = time.monotonic() + 30
-    while any(Path(f"/proc/{worker}").exists() for worker in workers):
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    counts = searching.study().counts()
-    assert counts.running == 0
-    assert counts.waiting > 0
-
-
-def workers_of(parent: int) -> list[int]:
-    """The processes that a search runs its workers in."""
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    assert len({json.dumps(trial.params) for trial in finished(searching)}) == 6
 
 
 def test_a_storage_that_fails_ends_the_search_with_one_line(
     searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from rnn_capacity.studies import StorageError, Study
-
     main(["search", *searching.options("--trials=2")])
 
     def fail(*_: object) -> bool:

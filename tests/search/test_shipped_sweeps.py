@@ -1,0 +1,52 @@
+"""The sweep files that are shipped, searched here instead of by W&B's agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rnn_capacity.cli import main
+from tests.program import CONFIGS
+from tests.search.searching import Searching
+
+SWEEPS = sorted(CONFIGS.glob("sweeps/*.yaml"))
+
+
+def config_of(sweep: dict[str, Any]) -> str:
+    """The config that a sweep's command names first."""
+    return Path(next(part for part in sweep["command"] if part.startswith("configs/"))).stem
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_a_shipped_sweep_runs_in_a_search(
+    path: Path,
+    searching: Searching,
+    toy: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content = yaml.safe_load(path.read_text())
+    if "trainer.max_steps" in content["parameters"]:
+        content["parameters"]["trainer.max_steps"] = {"value": 20}
+    file = tmp_path / "sweep.yaml"
+    file.write_text(yaml.safe_dump(content))
+    options = [*toy(config_of(content)), f"--sweep={file}", "--trainer.max_steps=20", *searching.again("--trials=2")]
+    if "early_terminate" in content:  # by validations on the way, of which a population has none
+        with pytest.raises(SystemExit) as stop:
+            main(["search", *options])
+        assert stop.value.code == 2
+        assert f"metric.name: '{content['metric']['name']}' given" in capsys.readouterr().err
+        return
+    main(["search", *options])
+    study = searching.study()
+    assert study.counts().finished == 2
+    figure = content["metric"]["name"].replace("final/", "").replace("val/", "val_")
+    assert study.goal == content["metric"]["goal"]
+    for trial in study.trials():
+        assert trial.figures["steps"] <= 20
+        constant = study.definition["objective"]["constant"]
+        assert trial.value == (trial.figures if trial.feasible else constant)[figure]
