@@ -33,10 +33,8 @@ class Run:
     summary: dict[str, Any] = field(default_factory=dict)
     output: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
-    artifacts: list[str] = field(default_factory=list)
-    """Their types."""
-    exit_codes: list[int] = field(default_factory=list)
-    """One for each time that the run ended."""
+    artifacts: list[str] = field(default_factory=list)  # their types
+    exit_codes: list[int] = field(default_factory=list)  # one for each time that the run ended
     preempting: bool = False
     starts: int = 0
     project: str | None = None

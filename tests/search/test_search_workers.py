@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnn_capacity.cli import main
 from rnn_capacity.studies import StorageError, StoredTrial, Study
@@ -96,6 +97,20 @@ def test_a_search_that_is_told_to_stop_loses_nothing(
     main(["search", "--resume", *searching.again(f"--trials={total}", "--population=2")])
     assert [trial for trial in finished(searching) if trial.number in numbers(before)] == before
     assert searching.study().counts().finished == total
+
+
+def test_a_signal_that_lightning_notices_first_ends_a_search_alike(
+    searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def train(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise SIGTERMException
+
+    monkeypatch.setattr("rnn_capacity.search.ongoing.train", train)
+    with pytest.raises(SystemExit) as stop:
+        main(["search", *searching.options("--trials=30")])
+    assert stop.value.code == 143
+    assert_given_back(searching, capsys.readouterr().err)
 
 
 def test_two_workers_that_are_told_to_stop_lose_nothing(searching: Searching, start: Start) -> None:
