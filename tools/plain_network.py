@@ -103,15 +103,24 @@ class PlainNetwork(nn.Module):
         return read.squeeze(-1)
 
 
-def products(cell: str, inputs: int, units: int) -> int:
-    """Floating-point operations of a training step's matrix products for one sample, as the equations have them.
+def products(cell: str, inputs: int, units: int, *, first_state_shared: bool) -> int:
+    """Floating-point operations of a training step's matrix products for one sample.
 
     There and back, to weights and to states: 3 for each recurrent product of each step and for each product of an upper
     layer, 2 for the input's, of which no gradient is wanted. The addition of a product counts, too.
+
+    Args:
+        cell: A name in GATES.
+        inputs: Features of the input.
+        units: Units n.
+        first_state_shared: Leave out the first step's recurrent products: there the state is one for all samples, so
+            that they need not be made for each.
     """
-    square = 3 * STEPS * GATES[cell] * units * units
+    steps = STEPS - 1 if first_state_shared else STEPS
+    square = 3 * steps * GATES[cell] * units * units
     if cell == "intersection":
-        multiplications = 2 * inputs * units + 3 * square + 3 * GATES[cell] * units * units
+        upper = 3 * STEPS * GATES[cell] * units * units
+        multiplications = 2 * inputs * units + 2 * square + upper + 3 * GATES[cell] * units * units
     else:
         multiplications = square + 2 * GATES[cell] * inputs * units
     return 2 * (multiplications + 3 * units)

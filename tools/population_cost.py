@@ -5,7 +5,7 @@
 Seconds of training (start-up and the final evaluation excluded) of a population of tanh RNNs by
 `rnn_capacity.population.train`, with one of four quantities varied at a time around 64 members of 500 samples, 8 units
 and 24 inputs (281 parameters), 100 optimizer steps, five unrolled. Where the cost is linear, the points lie on a
-straight line: the figure draws the least-squares line through them and says how much of the variance it leaves.
+straight line: the figure draws the least-squares line through them with its R², the share of the variance it explains.
 """
 
 from __future__ import annotations

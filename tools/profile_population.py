@@ -3,9 +3,9 @@
     python tools/profile_population.py
 
 For a tanh RNN and a UGRNN, 64 networks at the three sizes of tools/bench_population.py: the share of a step's time in
-each kind of kernel by torch's profiler, and what is left, the way from Python to the kernels. The last column is what
-the step keeps of the way there for the way back: it is written to memory once and read once, and beyond the caches that
-bounds the step.
+each kind of kernel by torch's profiler, and the rest, which is mostly the way from Python to the kernels. The last
+column is what the step keeps of the way there for the way back: it is written to memory once and read once, and beyond
+the caches that bounds the step.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=64, help="networks")
     arguments = parser.parse_args()
     print(f"{machine()}; torch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    print(f"| cell | units, samples | ms a step | {' | '.join(KINDS)} | Python, dispatch | MiB kept |")
+    print(f"| cell | units, samples | ms a step | {' | '.join(KINDS)} | rest | MiB kept |")
     print("|" + "---|" * (5 + len(KINDS)))
     for cell in ("rnn", "ugrnn"):
         for units, samples in SIZES:

@@ -4,7 +4,8 @@
 
 Runs `rnn-capacity search` with configs/sweeps/capacity_narrow.yaml for six cells of about 700 parameters (depth 1; the
 +RNN depth 2), from an empty storage each, one after another: two batches of trials that train together. A cell that is
-already in the results is not searched again. Options that the tool does not know go to the command.
+already in the results, with as many trials and steps, is not searched again. Options that the tool does not know go to
+the command.
 """
 
 from __future__ import annotations
@@ -73,13 +74,14 @@ def search(cell: str, trials: int, population: int, steps: int, options: list[st
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a Markdown table."""
     lines = [
-        "| cell | depth | units | parameters | best bits per parameter | median of all trials | trials | minutes |",
-        "|---|---|---|---|---|---|---|---|",
+        "| cell | depth | units | parameters | best bits per parameter | median of all | trials | steps | minutes |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for run in results:
         middle = sorted(run["values"])[len(run["values"]) // 2]
         size = f"{run['depth']} | {run['units']} | {run['parameters']}"
-        figures = f"**{run['bits_per_parameter']:.2f}** | {middle:.2f} | {run['trials']} | {run['seconds'] / 60:.1f}"
+        figures = f"**{run['bits_per_parameter']:.2f}** | {middle:.2f} | {run['trials']}"
+        figures += f" | {run['steps']:,} | {run['seconds'] / 60:.1f}"
         lines.append(f"| {run['cell']} | {size} | {figures} |")
     return "\n".join(lines)
 
@@ -117,8 +119,10 @@ def main() -> None:
     path = arguments.out / "search_capacity.json"
     results: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
     for cell in arguments.cells:
-        if any(run["cell"] == cell for run in results):
+        known = [run for run in results if run["cell"] == cell]
+        if any((run["trials"], run["steps"]) == (arguments.trials, arguments.steps) for run in known):
             continue
+        results = [run for run in results if run["cell"] != cell]
         results.append(search(cell, arguments.trials, arguments.population, arguments.steps, options))
         results.sort(key=lambda run: list(CELLS).index(run["cell"]))
         path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

@@ -29,8 +29,9 @@ def stacked(networks: Sequence[RecurrentNetwork]) -> RecurrentNetwork:
     if not networks:
         raise ValueError("networks: none given, at least one needed")
     first = networks[0]
+    form = layout(first)
     for network in networks[1:]:
-        if layout(network) != layout(first):
+        if layout(network) != form:
             raise ValueError("networks: of different cells, depths, sizes or options given, networks alike needed")
     together = deepcopy(first)
     parts = [dict(network.named_modules()) for network in networks]

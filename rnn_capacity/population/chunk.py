@@ -38,30 +38,30 @@ class Chunk:
             torch.set_flush_denormal(True)
         self.plans = plans
         self.device = device
-        self.compiled = compiled
         self.done = 0
         first = plans[0]
         if first.kind is None or first.together is None:
             raise ValueError("plans: a member that only fit can train given")
-        self.together = first.together
         dtype = next(first.member.module.parameters()).dtype
         self.sources: dict[str, Source] = {}
         for one in plans:
             if one.data not in self.sources:
                 self.sources[one.data] = one.member.task.source(device, dtype)
-        network = self.together([one.member.module.network for one in plans]).to(device)
+        network = first.together([one.member.module.network for one in plans]).to(device)
         self.values = torch.cat([part.detach().flatten(1) for part in network.parameters()], 1)
         self.optimizer = first.kind([one.settings for one in plans], self.values)
-        self._settle(network)
-
-    def _settle(self, network: Any) -> None:
-        """Let the network's parameters be views of a matrix with a row a member."""
         self.network = network
         self.parameters = list(network.parameters())
+        self.losses = compiled(self._losses) if compiled else self._losses
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let the network's parameters be views of a matrix with a row a member."""
         start = 0
-        for part in network.parameters():
+        for part in self.parameters:
             end = start + part[0].numel()
-            part.data = self.values[:, start:end].view(part.shape)
+            part.data = self.values[:, start:end].view(len(self.values), *part.shape[1:])
+            part.grad = None
             start = end
         modules = [one.member.module for one in self.plans]
         self.l2 = self._column([module.l2 for module in modules])
@@ -69,7 +69,6 @@ class Chunk:
         self.clip_norm = self._column([module.clip_norm for module in modules])
         self.task, self.shown = common_task([one.member.task for one in self.plans], self.values)
         self.latest: tuple[list[Batch], Batch, Tensor] | None = None
-        self.losses = self.compiled(self._losses) if self.compiled else self._losses
 
     def _column(self, values: list[float | None]) -> Tensor | None:
         """A member's number a row, (K, 1), infinite where it has none; None if no member has one."""
@@ -147,8 +146,9 @@ class Chunk:
         stay = [row for row, one in enumerate(self.plans) if diverged[row] is None and one.member.max_steps > self.done]
         if len(stay) == len(self.plans):
             return []
-        self._give_weights()
-        gone = [(one, diverged[row]) for row, one in enumerate(self.plans) if row not in stay]
+        leaving = sorted(set(range(len(self.plans))) - set(stay))
+        self._give_weights(leaving)
+        gone = [(self.plans[row], diverged[row]) for row in leaving]
         rows = torch.tensor(stay, dtype=torch.int64, device=self.device)
         self.plans = [self.plans[row] for row in stay]
         self.values = self.values[rows]
@@ -156,14 +156,18 @@ class Chunk:
         if self.plans:
             known = {one.data for one in self.plans}
             self.sources = {data: source for data, source in self.sources.items() if data in known}
-            self._settle(self.together([one.member.module.network for one in self.plans]).to(self.device))
+            for module in self.network.modules():
+                for name, buffer in module._buffers.items():
+                    module._buffers[name] = None if buffer is None else buffer[rows]
+            self._settle()
         return gone
 
     @torch.no_grad()
-    def _give_weights(self) -> None:
-        """Give every member's own network its weights."""
-        for row, one in enumerate(self.plans):
-            for part, values in zip(one.member.module.network.parameters(), self.parameters, strict=True):
+    def _give_weights(self, rows: list[int]) -> None:
+        """Give some members' own networks their weights."""
+        for row in rows:
+            own = self.plans[row].member.module.network
+            for part, values in zip(own.parameters(), self.parameters, strict=True):
                 part.copy_(values[row])
 
     def state_dict(self) -> dict[str, Any]:

@@ -39,5 +39,7 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):  # another C library
         return
-    mallopt(MMAP_THRESHOLD, 2**30)
-    mallopt(TRIM_THRESHOLD, 2**31 - 1)
+    for most in (2**30, 2**25):  # older versions of glibc refuse the first
+        if mallopt(MMAP_THRESHOLD, most):
+            mallopt(TRIM_THRESHOLD, 2**31 - 1)
+            return

@@ -31,8 +31,8 @@ class Population(LightningModule):
     weights and the optimizers' memory of the members under way, and the results of those that are done; loaded into a
     population of the same members, it goes on to the same results.
 
-    Logged at every call: `population/step`, `population/training` and `population/done` (members), and
-    `population/loss`, the median over the members of the mean loss of these steps.
+    Logged at the calls that the trainer logs (`log_every_n_steps`): `population/step`, `population/training` and
+    `population/done` (members), and `population/loss`, the median over the members of the mean loss of these steps.
 
     Args:
         members: The members.
@@ -108,7 +108,10 @@ class Population(LightningModule):
 
     def on_train_batch_start(self, call: int, place: int) -> int | None:
         """Let Lightning end where nothing is left to do."""
-        return None if self.chunk is not None or self.waiting else -1
+        if self.chunk is not None or self.waiting:
+            return None
+        self.trainer.should_stop = True
+        return -1
 
     def training_step(self, call: int) -> None:
         """Make some steps of the current chunk, and measure the members that leave it."""

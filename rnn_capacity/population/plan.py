@@ -73,7 +73,7 @@ def plan(place: int, member: Member, ways: dict[str, Together | None] | None = N
     alone = member.task.carries_state or not free or stack.dropout or stack.recurrent_dropout
     ways = {} if ways is None else ways
     form = repr(layout(module.network))
-    if form not in ways:
+    if not alone and form not in ways:
         ways[form] = way_together(module.network)
     together = None if alone else ways[form]
     settings = {} if kind is None else settings_of(optimizer)
@@ -92,20 +92,18 @@ def chunks(plans: Sequence[Plan], device: torch.device) -> list[list[Plan]]:
     """Members to be trained in one step: alike, of about as many samples, and few enough for the device's memory."""
     found: list[list[Plan]] = []
     most = chunk_bytes(device)
+    used = largest = 0  # bytes that the last chunk's members keep, and the largest of them
     for one in sorted(plans, key=lambda one: (one.alike, one.member.task.samples or 0, one.place)):
-        chunk = found[-1] if found else []
-        if chunk and chunk[0].alike == one.alike and fits([*chunk, one], most):
-            chunk.append(one)
-        else:
-            found.append([one])
+        kept = kept_bytes(one)
+        if found and found[-1][0].alike == one.alike:
+            taken = max(largest, kept) * (len(found[-1]) + 1)
+            if taken <= most and taken - used - kept <= max(PADDING * taken, SPARE_BYTES):
+                found[-1].append(one)
+                used, largest = used + kept, max(largest, kept)
+                continue
+        found.append([one])
+        used = largest = kept
     return found
-
-
-def fits(chunk: list[Plan], most: int) -> bool:
-    """Whether a chunk wastes little on padding and takes at most so many bytes."""
-    kept = [kept_bytes(one) for one in chunk]
-    taken = max(kept) * len(chunk)
-    return taken <= most and taken - sum(kept) <= max(PADDING * taken, SPARE_BYTES)
 
 
 def samples_of(member: Member) -> int:

@@ -38,16 +38,17 @@ def agrees(way: Together, network: RecurrentNetwork) -> bool:
             if part.is_floating_point():
                 part.mul_(0.5).add_(0.1 * (1 + place))
     pair = (network, other)
-    alone = torch.stack([one(part, steps=3)[0] for one, part in zip(pair, inputs, strict=True)])
-    slopes = [
-        torch.autograd.grad(part.square().sum(), list(one.parameters())) for one, part in zip(pair, alone, strict=True)
-    ]
     try:
+        alone = torch.stack([one(part, steps=3)[0] for one, part in zip(pair, inputs, strict=True)])
+        slopes = [
+            torch.autograd.grad(part.square().sum(), list(one.parameters()))
+            for one, part in zip(pair, alone, strict=True)
+        ]
         both = way(pair)
         with NoNumbers():  # type: ignore[no-untyped-call]  # torch has it so
             outputs, _ = both(inputs, steps=3)
         found = torch.autograd.grad(outputs.square().sum(), list(both.parameters()))
-    except Exception:  # whatever code raises that was written for one network
+    except Exception:  # whatever code raises that was written for one network, or leaves a parameter out
         return False
     wanted = [torch.stack(parts) for parts in zip(*slopes, strict=True)]
     return outputs.shape == alone.shape and all(

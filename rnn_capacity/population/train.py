@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.module import Figures, Population, check_trainer, summary
@@ -35,7 +36,8 @@ def train(
         compiled: Try `torch.compile` on each chunk's step, and keep it where it is faster.
         ckpt_path: A checkpoint of a population of these members, to go on from.
         on_result: Called with a member's place and its figures as soon as it is done.
-        on_call: Called every few steps with the number of steps that a chunk of the members has made.
+        on_call: Called every few steps with the number of steps that a chunk of the members, or a member that is
+            trained alone, has made.
 
     Returns:
         The figures of each member, in the members' order.
@@ -54,7 +56,7 @@ def train(
         if missing:
             raise ValueError(f"trainer: it ended with {missing} of {len(members)} members unfinished")
         for place in population.alone:
-            figures = alone(members[place], trainer)
+            figures = alone(members[place], trainer, on_call)
             population.results[place] = figures
             if on_result is not None:
                 on_result(place, figures)
@@ -82,7 +84,22 @@ def quiet_trainer(accelerator: str = "cpu", devices: int | list[int] = 1, precis
     )
 
 
-def alone(member: Member, like: Trainer) -> Figures:
+class Steps(Callback):
+    """Tells of the steps that a training has made.
+
+    Args:
+        on_call: Called with their number.
+    """
+
+    def __init__(self, on_call: Callable[[int], None]) -> None:
+        self.on_call = on_call
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Tell."""
+        self.on_call(trainer.global_step)
+
+
+def alone(member: Member, like: Trainer, on_call: Callable[[int], None] | None = None) -> Figures:
     """The figures of a member, trained by `fit`, on the device and with the precision of another trainer."""
     own = Trainer(
         accelerator=like.accelerator,
@@ -94,6 +111,7 @@ def alone(member: Member, like: Trainer) -> Figures:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        callbacks=[] if on_call is None else [Steps(on_call)],
     )
     own.fit(member.module, datamodule=member.data)
     own.test(member.module, datamodule=member.data, verbose=False)

@@ -132,3 +132,27 @@ class SignsCell(GatedCell):
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         hidden = torch.tanh(self.signs * self.recur(projected[0], state[0], self.weight_recurrent, mask))
         return hidden, (hidden,)
+
+
+class SpareCell(GatedCell):
+    """An RNN with a parameter that its step leaves out."""
+
+    gates = ("candidate",)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        nonlinearity: str | None = None,
+        b_fg: float | dict[str, float] = 0.0,
+    ) -> None:
+        super().__init__(input_size, hidden_size, nonlinearity, b_fg)
+        self.spare = nn.Parameter(torch.ones(hidden_size))
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden = torch.tanh(self.recur(projected[0], state[0], self.weight_recurrent, mask))
+        return hidden, (hidden,)
+
+    @classmethod
+    def parameter_count(cls, input_size: int, hidden_size: int) -> int:
+        return super().parameter_count(input_size, hidden_size) + hidden_size

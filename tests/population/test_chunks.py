@@ -12,7 +12,7 @@ from rnn_capacity import tasks
 from rnn_capacity.population import Member, memory, train
 from rnn_capacity.population import plan as planning
 from rnn_capacity.population.memory import chunk_bytes, keep_freed_memory
-from rnn_capacity.population.plan import chunks, fits, kept_bytes, plan
+from rnn_capacity.population.plan import chunks, kept_bytes, plan
 from tests.population.members import member, weights
 
 CPU = torch.device("cpu")
@@ -93,7 +93,6 @@ def test_a_chunk_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     for room, sizes in ((7 * one, [7]), (7 * one - 1, [6, 1]), (3 * one, [3, 3, 1]), (one, [1] * 7), (1, [1] * 7)):
         monkeypatch.setattr(memory, "CPU_BYTES", room)
         assert [len(chunk) for chunk in places(members)] == sizes
-    assert not fits([plan(0, members[0])] * 2, 1)
 
 
 def test_memory_grows_with_what_is_kept() -> None:

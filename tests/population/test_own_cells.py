@@ -11,7 +11,7 @@ from torch.optim import NAdam
 
 from rnn_capacity import tasks
 from rnn_capacity.models import VmappedNetwork, stacked
-from rnn_capacity.population import Member
+from rnn_capacity.population import Member, train
 from rnn_capacity.population.plan import chunks, plan
 from tests.population.members import compare, member
 
@@ -65,12 +65,20 @@ def test_a_cell_that_branches_by_its_numbers_is_trained_alone(cell: str) -> None
         {"recurrent_dropout": 0.3},
         {"freeze": [0]},
         {"layer_rates": [0.5]},
+        {"cell": "tests.own_cell.MinimalGatedUnit", "freeze": [0]},
+        {"cell": f"{OWN}.SpareCell"},
     ],
     ids=str,
 )
 def test_what_the_population_cannot_do_is_trained_alone(given: dict[str, Any]) -> None:
     assert plan(0, member(0, 10, **given)).kind is None
     compare(lambda place: member(place, 10, **given), 2, 1e-12)
+
+
+def test_a_member_trained_alone_tells_of_its_steps() -> None:
+    told: list[int] = []
+    train([member(0, 120, dropout=0.3, depth=2)], on_call=told.append)
+    assert told == [50, 100, 120]
 
 
 @pytest.mark.parametrize(("cell", "name"), [("SlopeCell", "slope"), ("SignsCell", "strength")])
