@@ -38,6 +38,9 @@ class Asked:
     machine: dict[str, Any]
     """The trainer's options that say where it runs, what it shows and where it is logged."""
 
+    unusual: tuple[str, ...] = ()
+    """The names of those of them that differ from the default."""
+
     @property
     def root(self) -> str:
         """Where everything is written."""
@@ -102,4 +105,5 @@ def read_command_line(argv: list[str]) -> Asked:
         changed += [f"trainer.{name}" for name in MEASURED if trainer[name] != usual[name]]
         if changed:
             raise ValueError(f"{changed[0]}: given with --resume, which takes the study's own")
-    return Asked(options, config, {name: trainer[name] for name in MACHINE})
+    unusual = tuple(name for name in MACHINE if trainer[name] != usual[name])
+    return Asked(options, config, {name: trainer[name] for name in MACHINE}, unusual)

@@ -21,7 +21,7 @@ from rnn_capacity.search.results import show
 from rnn_capacity.search.stopping import Stopped, StopRequest, exit_code
 from rnn_capacity.search.watching import Watch
 from rnn_capacity.search.worker import work
-from rnn_capacity.studies import StorageError
+from rnn_capacity.studies import StorageError, shown
 
 
 def search(argv: list[str]) -> None:
@@ -96,8 +96,24 @@ def so_far(asked: Asked, searches: list[Search]) -> str:
     """How many trials are finished, and how to go on."""
     finished = sum(min(one.study.counts().finished, one.total) for one in searches)
     total = sum(one.total for one in searches)
-    most = max(one.total for one in searches)
+    hint = ", with the password in the place of ***" if ":***@" in shown(storage_of(asked)) else ""
+    return f"{finished} of {total} trials are finished; go on{hint}: {shlex.join(again(asked, searches))}"
+
+
+def again(asked: Asked, searches: list[Search]) -> list[str]:
+    """The command line that goes on, without a password."""
     names = [one.study.name for one in searches]
     common = names[0] if len(names) == 1 else names[0].rpartition("/")[0]
-    again = ["rnn-capacity", "search", "--resume", "--study", common, "--storage", storage_of(asked)]
-    return f"{finished} of {total} trials are finished; go on: {shlex.join([*again, '--trials', str(most)])}"
+    line = ["rnn-capacity", "search", "--resume", "--study", common, "--storage", shown(storage_of(asked))]
+    totals = {one.total for one in searches}
+    if len(totals) == 1:  # otherwise each study has its own in the storage
+        line += ["--trials", str(*totals)]
+    line += ["--population", str(asked.options.population)]
+    for name in asked.unusual:
+        if name in KEPT:
+            line += [f"--trainer.{name}", str(asked.machine[name])]
+    return line
+
+
+KEPT = ("accelerator", "devices", "default_root_dir")
+"""The trainer's options that the next command has, too."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 from rnn_capacity.messages import closest
@@ -58,7 +59,7 @@ def read_parameter(key: str, given: dict[str, Any]) -> Parameter:
         if name not in ALL_SETTINGS:
             raise ValueError(f"{key}.{name}: not known; {closest(str(name), [*ALL_SETTINGS, 'parameters'])}")
     distribution = given["distribution"] if "distribution" in given else default_distribution(key, given)
-    if distribution not in SETTINGS:
+    if not isinstance(distribution, str) or distribution not in SETTINGS:
         raise ValueError(f"{key}.distribution: {distribution!r} given; {closest(str(distribution), list(SETTINGS))}")
     allowed = SETTINGS[distribution]
     for name in given:
@@ -166,8 +167,9 @@ def number(key: str, given: Any) -> float:
     Raises:
         ValueError: If it is none; the message names YAML's trap, that 1e-5 without a point is text.
     """
-    if isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given):
-        return float(given)
+    with suppress(OverflowError):  # an integer of hundreds of digits
+        if isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given):
+            return float(given)
     hint = ""
     if isinstance(given, str) and "e" in given.lower():
         try:

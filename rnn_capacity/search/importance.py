@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from rnn_capacity.search.proposals import frozen, quiet, with_values
 from rnn_capacity.search.space import Space
-from rnn_capacity.search.sweep import Goal
 
 if TYPE_CHECKING:
-    from rnn_capacity.studies.trial import StoredTrial
+    from rnn_capacity.studies.trial import Goal, StoredTrial
 
 FEWEST = 20
 """Trials below which a tenth of them says nothing."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from rnn_capacity.metrics import optimum
 from rnn_capacity.search.sweep import Metric
+from rnn_capacity.studies import Goal
 from rnn_capacity.training import Task
-
-Goal = Literal["maximize", "minimize"]
 
 
 @dataclass(frozen=True)
@@ -53,5 +52,4 @@ def objective_of(metric: Metric | None, task: Task) -> Objective:
         return Objective(task.headline, "minimize" if optimum(task.headline) == "min" else "maximize", constant)
     if metric.name not in known:
         raise ValueError(f"metric.name: {metric.name!r} given, {task.name} has {', '.join(known)}")
-    goal: Goal = next(goal for goal in get_args(Goal) if goal == metric.goal)
-    return Objective(known[metric.name], goal, constant)
+    return Objective(known[metric.name], metric.goal, constant)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -12,7 +14,11 @@ from rnn_capacity.population import Figures, Member, quiet_trainer, train
 from rnn_capacity.search.definition import Definition
 from rnn_capacity.search.members import MemberFactory
 from rnn_capacity.search.names import listed
+from rnn_capacity.search.stopping import Stopped
 from rnn_capacity.studies import StorageError, StoredTrial, Study
+
+LONGEST = 300
+"""Characters that are kept of an error."""
 
 
 class Watcher(Protocol):
@@ -61,10 +67,11 @@ class Search:
         self.objective = self.definition.objective
         self.proposer = self.definition.proposer()
         self.factory = MemberFactory(self.definition.config)
+        self.watched = False
 
     def claim(self, count: int) -> list[StoredTrial]:
         """Trials to run now, at most so many; none if the others have the rest, or all are finished."""
-        return [] if self.good_enough() else self.study.claim(count, self.total, self.proposer)
+        return self.study.claim(count, self.total, self.proposer) if self.missing() else []
 
     def good_enough(self) -> bool:
         """Whether a trial has the value that the sweep names as its target, after which no more are begun."""
@@ -86,7 +93,8 @@ class Search:
         """Train the networks of claimed trials and store each result as soon as it is there.
 
         A trial whose values a constructor refuses has the constant predictor's figures and is not feasible, so that the
-        tuner leaves such points alone. Whatever ends this early, the trials without a result are given back.
+        tuner leaves such points alone; so has one that is hopeless. Whatever ends this early, the trials without a
+        result are given back; an error is theirs to answer for, unless the watcher made it.
 
         Args:
             trials: The trials.
@@ -97,25 +105,44 @@ class Search:
             Stopped: If the watcher ends it.
             StorageError: If the storage fails.
         """
-        with self.study.alive(trials):
-            try:
-                ready = [(trial, member) for trial in trials if (member := self.member(trial, watcher)) is not None]
-                if ready:
-                    self._train(ready, device, watcher)
-            except StorageError:  # nothing can be given back; the others take the trials when the grace is over
-                raise
-            except BaseException:
-                self.study.give_back(trials)
-                raise
+        with self.study.alive(trials), self._given_back(trials):
+            ready = [(trial, member) for trial in trials if (member := self.member(trial, watcher)) is not None]
+            watcher.check()
+            if ready:
+                self._train(ready, device, watcher)
+
+    @contextmanager
+    def _given_back(self, trials: list[StoredTrial]) -> Iterator[None]:
+        """Give the trials without a result back where something ends their training."""
+        self.watched = False
+        try:
+            yield
+        except StorageError:  # nothing can be given back; the others take the trials when the grace is over
+            raise
+        except Exception as error:
+            blamed = not (self.watched or isinstance(error, Stopped))
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:LONGEST]
+            self.study.give_back(trials, reason if blamed else None)
+            raise
+        except BaseException:
+            self.study.give_back(trials)
+            raise
 
     def member(self, trial: StoredTrial, watcher: Watcher) -> Member | None:
-        """The network and the data of a trial; None if its values were refused, which then is its result."""
+        """The network and the data of a trial; None if it has its result without them: it is refused or hopeless."""
+        watcher.check()
+        if trial.hopeless:
+            self._refuse(trial, "failed", f"{len(trial.failures)} workers ended: {trial.failures[-1]}", watcher)
+            return None
         try:
             return self.factory(self.space.values(trial.params))
         except ValueError as error:
-            watcher.say(f"{self.study.name}: trial {trial.number} refused: {error} ({listed(self.values(trial))})")
-            self._finish(trial, {**self.objective.constant, "feasible": False, "refused": str(error)}, watcher)
+            self._refuse(trial, "refused", str(error), watcher)
             return None
+
+    def _refuse(self, trial: StoredTrial, how: str, reason: str, watcher: Watcher) -> None:
+        watcher.say(f"{self.study.name}: trial {trial.number} {how}: {reason} ({listed(self.values(trial))})")
+        self._finish(trial, {**self.objective.constant, "feasible": False, how: reason}, watcher)
 
     def _train(self, ready: list[tuple[StoredTrial, Member]], device: torch.device, watcher: Watcher) -> None:
         members = [member for _, member in ready]
@@ -136,4 +163,6 @@ class Search:
         value, feasible = self.objective.read(figures)
         figures = {**figures, "feasible": feasible}
         if self.study.finish(trial, value, feasible, figures):
+            self.watched = True
             watcher.result(self, replace(trial, state="finished", value=value, feasible=feasible, figures=figures))
+            self.watched = False

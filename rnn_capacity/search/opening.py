@@ -13,23 +13,32 @@ from rnn_capacity.search.grid import plans
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.options import DEFAULT_TRIALS
 from rnn_capacity.search.sweep import read_sweep
-from rnn_capacity.studies import Study, Timing, study_names
+from rnn_capacity.studies import Study, Timing, shown, study_names
 from rnn_capacity.training import TaskData
 
 TRIALS = "trials"
-"""The key of a stored definition under which the trials are that the study was begun with."""
+"""The key of a stored definition under which there may be the trials that the study was begun with."""
 
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
 """The environment's variable with other times than usual: seconds between heartbeats, and the grace, with a comma."""
 
 
 def timing() -> Timing | None:
-    """The times of the studies' workers; None is the usual ones."""
+    """The times of the studies' workers; None is the usual ones.
+
+    Raises:
+        ValueError: If the environment has other times that make no sense.
+    """
     given = os.environ.get(HEARTBEAT)
     if given is None:
         return None
-    heartbeat, grace = given.split(",")
-    return Timing(heartbeat=int(heartbeat), grace=int(grace))
+    try:
+        heartbeat, grace = map(int, given.split(","))
+        return Timing(heartbeat=heartbeat, grace=grace)
+    except ValueError as error:
+        raise ValueError(
+            f"{HEARTBEAT}: {given!r} given, seconds between heartbeats and longer ones of grace needed, as 60,180"
+        ) from error
 
 
 def storage_of(asked: Asked) -> str:
@@ -46,7 +55,7 @@ def stored_searches(asked: Asked) -> list[Search]:
     name, storage = study_name(asked.options.study), storage_of(asked)
     names = study_names(storage)
     if name is None:
-        raise ValueError(f"study: none given with --resume; {storage} holds {', '.join(names) or 'none'}")
+        raise ValueError(f"study: none given with --resume; {shown(storage)} holds {', '.join(names) or 'none'}")
     found = [known for known in names if known == name] or [known for known in names if known.startswith(f"{name}/")]
     studies = [Study.open(storage, known, timing=timing()) for known in found or [name]]
     return [Search(study, total_of(asked, study)) for study in studies]
@@ -54,11 +63,12 @@ def stored_searches(asked: Asked) -> list[Search]:
 
 def total_of(asked: Asked, study: Study) -> int:
     """The trials that a study is to have: as many as asked for, which is kept if it is more than ever, or else that."""
-    if asked.options.trials is not None:
-        study.set_total(asked.options.trials)
-        return int(asked.options.trials)
-    begun_with: int = study.definition.get(TRIALS, DEFAULT_TRIALS)
-    return max(begun_with, study.total() or 0, study.counts().total)
+    known = max(study.definition.get(TRIALS, 0), study.total() or 0)
+    if asked.options.trials is None and (known or asked.options.resume):
+        return max(known or DEFAULT_TRIALS, study.counts().total)
+    wanted = int(asked.options.trials or DEFAULT_TRIALS)
+    study.set_total(max(wanted, known))
+    return wanted
 
 
 def begun_searches(asked: Asked) -> tuple[list[Search], list[str]]:
@@ -88,7 +98,7 @@ def begun_searches(asked: Asked) -> tuple[list[Search], list[str]]:
         Path(asked.root).mkdir(parents=True, exist_ok=True)
     there = known_names(storage)
     opened = {
-        name: open_study(storage, name, definitions[name], asked, name in there)
+        name: open_study(storage, name, definitions[name], name in there)
         for name in sorted(definitions, key=lambda name: name not in there)  # what differs is found before any is made
     }
     studies = [opened[name] for name in definitions]
@@ -103,12 +113,10 @@ def known_names(storage: str) -> list[str]:
         return []  # what is wrong with it, whoever makes it says
 
 
-def open_study(storage: str, name: str, definition: Definition, asked: Asked, there: bool) -> Study:
+def open_study(storage: str, name: str, definition: Definition, there: bool) -> Study:
     """A study, made if it is not there; one that was begun with another number of trials is the same study."""
-    trials = asked.options.trials or DEFAULT_TRIALS
-    if there:
-        trials = Study.open(storage, name).definition.get(TRIALS, trials)
-    content = {**definition.content, TRIALS: trials}
+    stored = Study.open(storage, name).definition if there else {}
+    content = {**definition.content, **{key: stored[key] for key in (TRIALS,) if key in stored}}
     return Study.open(storage, name, definition=content, goal=definition.objective.goal, timing=timing())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -37,7 +38,7 @@ class Parameter(ABC):
     def value(self, drawn: Any) -> Any:
         """The hyperparameter's value, as JSON has it, for what Optuna drew."""
 
-    def grid(self) -> list[Any] | None:
+    def grid(self) -> Sequence[Any] | None:
         """All that Optuna may draw, in order; None if a grid does not take the hyperparameter."""
         return None
 
@@ -128,9 +129,9 @@ class Whole(Parameter):
         """The integer."""
         return int(min(max(round(drawn), self.low), self.high))
 
-    def grid(self) -> list[Any]:
+    def grid(self) -> range:
         """All of them."""
-        return list(range(self.low, self.high + 1))
+        return range(self.low, self.high + 1)
 
 
 @dataclass(frozen=True)

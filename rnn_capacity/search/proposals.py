@@ -12,19 +12,19 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rnn_capacity.search.space import Space
-from rnn_capacity.search.sweep import GOALS, METHODS, Goal, Method
+from rnn_capacity.search.sweep import GOALS, METHODS, Method
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, TrialState
 
-    from rnn_capacity.studies.trial import Params, Proposal, StoredTrial
+    from rnn_capacity.studies.trial import Goal, Params, Proposal, StoredTrial
 
 FITTED = 256
 """Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others.
@@ -105,10 +105,6 @@ class Proposer:
         else:
             points = self.at_random(count, self.distributions, seed)
         return [Proposal(point, self.distributions) for point in points]
-
-    def values(self, params: Params) -> dict[str, Any]:
-        """The hyperparameters at a point: dotted keys of a config to JSON values, constants included."""
-        return self.space.values(params)
 
     @property
     def grid_size(self) -> int | None:

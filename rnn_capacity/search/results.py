@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 import yaml
@@ -13,7 +14,6 @@ from rnn_capacity.callbacks import write_whole
 from rnn_capacity.search.importance import importances
 from rnn_capacity.search.names import readable, short_names
 from rnn_capacity.search.ongoing import Search
-from rnn_capacity.studies import StoredTrial
 
 SHOWN = 5
 """Trials of the table."""
@@ -35,15 +35,19 @@ def show(searches: list[Search], root: Path) -> None:
     console = Console(soft_wrap=True, highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
-    if len(searches) == 1:
-        show_study(searches[0], console)
-    else:
+    if len(searches) > 1:
         console.print(overview(searches))
     for search in searches:
-        best = search.study.best(1)
-        if best:
-            path = write_best(search, best[0], root)
-            console.print(f"retrain the best alone: rnn-capacity fit --config {shlex.quote(str(path))}")
+        show_study(search, console)
+    for search in searches:
+        try:
+            path = write_best(search, root)
+        except OSError as error:
+            reason = f"{error.filename or root}: {error.strerror}"
+            print(f"rnn-capacity: no config of the best of {search.study.name} written: {reason}", file=sys.stderr)
+        else:
+            if path is not None:
+                console.print(f"retrain the best alone: rnn-capacity fit --config {shlex.quote(str(path))}")
 
 
 def show_study(search: Search, console: Console) -> None:
@@ -85,17 +89,23 @@ def overview(searches: list[Search]) -> Table:
     return table
 
 
-def write_best(search: Search, trial: StoredTrial, root: Path) -> Path:
-    """Write the config that `fit` trains a trial's network with.
+def write_best(search: Search, root: Path) -> Path | None:
+    """Write the config that `fit` trains a study's best network with.
 
     Args:
         search: The study.
-        trial: One of its trials.
         root: The folder of all runs.
 
     Returns:
-        The file.
+        The file; None if no trial was feasible.
+
+    Raises:
+        OSError: If it cannot be written.
     """
+    best = search.study.best(1)
+    if not best:
+        return None
+    (trial,) = best
     config = search.factory.config(search.space.values(trial.params))
     config["trainer"] |= {"devices": 1, "val_check_interval": LEARNING_CURVE}
     path = root / "studies" / search.study.name / "best.yaml"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -77,13 +78,16 @@ class Space:
         """The number of a point of the grid; None if it is none."""
         index = 0
         for name, axis in self.axes.items():
-            if name not in params or params[name] not in axis:
+            value = params.get(name)
+            if isinstance(axis, range) and isinstance(value, float) and value.is_integer():
+                value = int(value)  # of a wide range, which is looked through for a float
+            if name not in params or value not in axis:
                 return None
-            index = index * len(axis) + axis.index(params[name])
+            index = index * len(axis) + axis.index(value)
         return index
 
     @cached_property
-    def axes(self) -> dict[str, list[Any]]:
+    def axes(self) -> dict[str, Sequence[Any]]:
         """What a grid goes through, by the searched hyperparameters.
 
         Raises:

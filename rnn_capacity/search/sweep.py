@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import yaml
 
@@ -14,16 +14,21 @@ from rnn_capacity.search.declaration import number, read_parameter
 from rnn_capacity.search.parameters import Parameter
 from rnn_capacity.search.space import Space
 
+if TYPE_CHECKING:
+    from rnn_capacity.studies.trial import Goal
+
 Method = Literal["random", "grid", "bayes"]
 METHODS = ("random", "grid", "bayes")
 
-Goal = Literal["minimize", "maximize"]
 GOALS = ("minimize", "maximize")
 
 TEXTS = ("program", "name", "description", "project", "entity", "job", "image_uri", "apiVersion", "kind")
 KEYS = (*TEXTS, "method", "metric", "parameters", "command", "run_cap", "early_terminate", "controller", "scheduler")
-IMPUTED = ("impute", "impute_while_running")
+IMPUTED = {"impute": ("worst", "best", "latest"), "impute_while_running": ("worst", "best", "latest", "false")}
+"""What W&B puts in the place of a value that a run does not have; the last one is a text, in quotation marks."""
+
 METRIC_KEYS = ("name", "goal", "target", *IMPUTED)
+CONTROLLERS = ("local", "cloud")
 HYPERBAND_KEYS = ("type", "min_iter", "max_iter", "s", "eta", "strict")
 IGNORED = ("early_terminate", "controller", "scheduler", "job", "image_uri")
 """What W&B would act upon and the search here does not: members of a population train to their end."""
@@ -62,14 +67,8 @@ class Sweep:
     metric: Metric | None = None
     """What is optimized; None only if the method does not need it."""
 
-    command: tuple[str, ...] = ()
-    """What a W&B agent runs for a trial."""
-
     run_cap: int | None = None
     """Trials at most."""
-
-    name: str | None = None
-    """Its name."""
 
     ignored: tuple[str, ...] = ()
     """What the file asks for and the search here does not do."""
@@ -90,8 +89,12 @@ def read_sweep(path: str | Path) -> Sweep:
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
+    except FileNotFoundError as error:
         raise ValueError(f"sweep: {str(path)!r} given, no such file") from error
+    except IsADirectoryError as error:
+        raise ValueError(f"sweep: {str(path)!r} given, which is a folder") from error
+    except OSError as error:
+        raise ValueError(f"sweep: {str(path)!r} given, which cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"sweep: {str(path)!r} given, which is not YAML: {reason}") from error
@@ -129,18 +132,12 @@ def parse_sweep(content: dict[str, Any]) -> Sweep:
     cap = content.get("run_cap")
     if cap is not None and (type(cap) is not int or cap < 1):
         raise ValueError(f"run_cap: {cap!r} given, an integer of at least 1 needed")
-    command = content.get("command", [])
-    if not isinstance(command, list):
-        raise ValueError(f"command: {command!r} given, a list needed")
-    if "early_terminate" in content:
-        check_hyperband(content["early_terminate"])
+    check_unsearched(content)
     return Sweep(
         method=cast(Method, method),
         space=space,
         metric=metric,
-        command=tuple(str(part) for part in command),
         run_cap=cap,
-        name=content.get("name"),
         ignored=(
             *(key for key in IGNORED if key in content),
             *(f"metric.{key}" for key in IMPUTED if key in content.get("metric", {})),
@@ -195,7 +192,32 @@ def read_metric(given: Any) -> Metric:
     if goal not in GOALS:
         raise ValueError(f"metric.goal: {goal!r} given, {' or '.join(GOALS)} allowed")
     target = number("metric.target", given["target"]) if "target" in given else None
-    return Metric(name, cast(Goal, goal), target)
+    for key, allowed in IMPUTED.items():
+        if key in given and given[key] not in allowed:
+            raise ValueError(f"metric.{key}: {given[key]!r} given, {', '.join(map(repr, allowed))} allowed")
+    return Metric(name, cast("Goal", goal), target)
+
+
+def check_unsearched(content: dict[str, Any]) -> None:
+    """Fail if W&B would reject what the search here has no use for.
+
+    Raises:
+        ValueError: As `read_sweep`.
+    """
+    if content.get("kind", "sweep") != "sweep":
+        raise ValueError(f"kind: {content['kind']!r} given, sweep allowed")
+    if not isinstance(content.get("command", []), list):
+        raise ValueError(f"command: {content['command']!r} given, a list needed")
+    if "controller" in content:
+        controller = content["controller"]
+        if not isinstance(controller, dict) or controller.get("type") not in CONTROLLERS:
+            raise ValueError(
+                f"controller: {controller!r} given, a mapping with type: {' or '.join(CONTROLLERS)} needed"
+            )
+    if not isinstance(content.get("scheduler", {}), dict):
+        raise ValueError(f"scheduler: {content['scheduler']!r} given, a mapping needed")
+    if "early_terminate" in content:
+        check_hyperband(content["early_terminate"])
 
 
 def check_hyperband(given: Any) -> None:
@@ -211,3 +233,14 @@ def check_hyperband(given: Any) -> None:
             raise ValueError(f"early_terminate.{key}: not known; {closest(str(key), list(HYPERBAND_KEYS))}")
     if "min_iter" not in given and not {"max_iter", "s"} <= given.keys():
         raise ValueError("early_terminate: hyperband needs min_iter, or max_iter and s")
+    for key in ("min_iter", "max_iter", "s", "eta"):
+        if key in given:
+            value = number(f"early_terminate.{key}", given[key])
+            if key.endswith("_iter") and not value.is_integer():
+                raise ValueError(f"early_terminate.{key}: {given[key]!r} given, an integer needed")
+    if given.get("min_iter", 1) < 1:
+        raise ValueError(f"early_terminate.min_iter: {given['min_iter']} given, an integer of at least 1 needed")
+    if not given.get("eta", 3) > 1:
+        raise ValueError(f"early_terminate.eta: {given['eta']} given, a number above 1 needed")
+    if not isinstance(given.get("strict", True), bool):
+        raise ValueError(f"early_terminate.strict: {given['strict']!r} given, true or false needed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def parse(storage: str) -> URL:
     try:
         url = make_url(storage)
     except (ArgumentError, ValueError) as error:
-        raise ValueError(f"storage: {storage!r} is no URL; {FORMS}") from error
+        raise ValueError(f"storage: {shown(storage)!r} is no URL; {FORMS}") from error
     kind, _, driver = url.drivername.partition("+")
     if kind == "sqlite" and driver in {"", "pysqlite"}:
         return sqlite(url)
@@ -59,4 +60,13 @@ def plain(url: URL) -> str:
     kind = url.drivername.partition("+")[0]
     if kind == "sqlite" and not url.host:
         return f"sqlite:///{url.database or ''}"
-    return url.set(drivername=kind).render_as_string(hide_password=True)
+    url = url.set(drivername=kind).difference_update_query(["password"])
+    return url.render_as_string(hide_password=True)
+
+
+def shown(storage: str) -> str:
+    """A storage's URL, or what was given as one, without the password."""
+    try:
+        return plain(make_url(storage))
+    except (ArgumentError, ValueError):
+        return re.sub(r"(://[^:@/]*):.*@", r"\1:***@", storage)

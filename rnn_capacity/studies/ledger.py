@@ -46,6 +46,17 @@ class Ledger:
         """
         return self.storage.read(self.look)
 
+    def has_room(self, total: int) -> bool:
+        """Whether there may be a trial to claim: one that waits or is yet to be proposed, or that of a dead worker.
+
+        Raises:
+            StorageError: If the storage fails.
+        """
+        counts = self.counts()
+        if counts.finished + counts.running < total:
+            return True
+        return bool(counts.running and self.storage.dead(self.study_id))
+
     def counts(self) -> Counts:
         """How many trials are in which state.
 

@@ -15,8 +15,11 @@ FEASIBLE, FIGURES = "feasible", "figures"
 WORKER = "rnn_capacity:worker"
 """System attribute of a trial: who runs it."""
 
-REPLACES = "rnn_capacity:replaces"
-"""System attribute of a trial: the number of the one that it runs again."""
+FAILURES = "rnn_capacity:failures"
+"""System attribute of a trial: what ended each of the workers that had it, those aside that gave it back in order."""
+
+SILENT = "no sign of life"
+"""What ended a worker that was killed."""
 
 STATES: dict[TrialState, Literal["waiting", "running", "finished"]] = {
     TrialState.WAITING: "waiting",
@@ -38,7 +41,13 @@ def stored(trial: FrozenTrial) -> StoredTrial:
         value=trial.value if state == "finished" else None,
         feasible=trial.user_attrs.get(FEASIBLE) if state == "finished" else None,
         figures=trial.user_attrs.get(FIGURES, {}) if state == "finished" else {},
+        failures=failures(trial),
     )
+
+
+def failures(trial: FrozenTrial) -> tuple[str, ...]:
+    """What ended the workers that had a trial."""
+    return tuple(trial.system_attrs.get(FAILURES, ()))
 
 
 def running(proposal: Proposal, worker: str) -> FrozenTrial:
@@ -57,7 +66,7 @@ def waiting(dead: FrozenTrial) -> FrozenTrial:
         state=TrialState.WAITING,
         params=dead.params,
         distributions=dead.distributions,
-        system_attrs={REPLACES: dead.number},
+        system_attrs={FAILURES: [*failures(dead), SILENT]},
     )
 
 

@@ -124,6 +124,14 @@ class Storage:
             finally:
                 sessions.remove()
 
+    def dead(self, study_id: int) -> list[int]:
+        """The running trials whose workers gave no sign of life.
+
+        Raises:
+            StorageError: If the database fails.
+        """
+        return self.read(lambda: self.optuna._get_stale_trial_ids(study_id))
+
     def fail_dead(self, study: optuna.Study) -> list[FrozenTrial]:
         """Mark the trials whose workers gave no sign of life as failed, in the current transaction.
 

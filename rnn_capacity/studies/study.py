@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
-from typing import Any, Literal
+from typing import Any
 
 from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
@@ -18,10 +18,8 @@ from rnn_capacity.studies.ledger import Ledger
 from rnn_capacity.studies.record import stored
 from rnn_capacity.studies.storage import Storage, open_storage
 from rnn_capacity.studies.timing import Timing
-from rnn_capacity.studies.trial import Counts, Proposal, StoredTrial
+from rnn_capacity.studies.trial import Counts, Goal, Proposal, StoredTrial
 from rnn_capacity.studies.worker import CLAIMS, Worker
-
-Goal = Literal["maximize", "minimize"]
 
 DEFINITION = "definition"
 """User attribute of a study."""
@@ -183,6 +181,8 @@ class Study:
         """Trials for this worker to run now: those that others left over, then new ones.
 
         Finished, running and waiting trials together are never more than `total`, and no trial is given to two workers.
+        One that is in its last try, since all but one of its `TRIES` workers ended, comes alone; one that is `hopeless`
+        is claimed to be finished without being run.
         `alive` must be entered before the grace is over.
 
         Args:
@@ -229,16 +229,17 @@ class Study:
             raise ValueError(f"value must be finite, got {value} for trial {trial.number}")
         return self._worker.finish(trial, value, feasible, figures)
 
-    def give_back(self, trials: Iterable[StoredTrial]) -> None:
+    def give_back(self, trials: Iterable[StoredTrial], failure: str | None = None) -> None:
         """Let claimed trials that are not finished be run by whoever claims next.
 
         Args:
             trials: Claimed trials; finished ones stay as they are.
+            failure: The error that ends this worker, which one of them may have caused; None if it was told to stop.
 
         Raises:
             StorageError: If the storage fails.
         """
-        self._worker.give_back(trials)
+        self._worker.give_back(trials, failure)
 
 
 def _make(storage: Storage, name: str, definition: dict[str, Any], goal: Goal) -> None:

@@ -7,6 +7,12 @@ from typing import Any, Literal, NamedTuple
 
 from optuna.distributions import BaseDistribution
 
+Goal = Literal["maximize", "minimize"]
+"""Whether the best value of a study is the largest or the smallest."""
+
+TRIES = 3
+"""Workers that may end with a trial before it counts as what ended them."""
+
 Params = dict[str, Any]
 """A point of the search space as Optuna has it: a number or a string by name."""
 
@@ -48,6 +54,15 @@ class StoredTrial:
 
     figures: dict[str, Any] = field(default_factory=dict)
     """The final figures by the keys of summary.json; empty unless finished."""
+
+    failures: tuple[str, ...] = ()
+    """What ended each of the workers that had it, an error or silence; a worker that was told to stop is not among
+    them."""
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many workers ended with it, the last of them with it alone, that it is not to be run again."""
+        return len(self.failures) >= TRIES
 
 
 class Counts(NamedTuple):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from rnn_capacity.studies.heartbeat import Heartbeat
 from rnn_capacity.studies.ledger import Ledger
 from rnn_capacity.studies.patience import StorageError
-from rnn_capacity.studies.record import FEASIBLE, FIGURES, WORKER, point, running, stored, waiting
-from rnn_capacity.studies.trial import Proposal, StoredTrial
+from rnn_capacity.studies.record import FAILURES, FEASIBLE, FIGURES, WORKER, failures, point, running, stored, waiting
+from rnn_capacity.studies.trial import TRIES, Proposal, StoredTrial
 
 Propose = Callable[[int, list[StoredTrial], list[StoredTrial]], list[Proposal]]
 """From a number, the finished trials and the pending ones to at most so many proposals."""
@@ -45,18 +47,24 @@ class Worker:
 
     def claim(self, number: int, total: int, propose: Propose) -> list[StoredTrial]:
         """See `Study.claim`."""
+        if not self.ledger.has_room(total):  # looked at first: whoever waits for others does not lock the storage
+            return []
         claimed: list[int] = []
         try:
-            claimed += self._hold(self.storage.write(lambda: self._take(number, total)))
-            wanted = number - len(claimed)
-            while wanted > 0 and (room := total - len(known := self.ledger.trials())) > 0:
-                proposals = self._ask(min(wanted, room), known, propose)
-                wanted = 0
-                for begin in range(0, len(proposals), BLOCK):
-                    block = proposals[begin : begin + BLOCK]
-                    kept, twice = self.storage.write(partial(self._add, block, known, total))
-                    claimed += self._hold(kept)
-                    wanted += twice
+            taken, alone = self.storage.write(lambda: self._take(number, total))
+            claimed += self._hold(taken)
+            wanted = 0 if alone else number - len(claimed)
+            # a tuner may think for longer than the grace
+            beats = Heartbeat(lambda: self.say_alive(taken), self.storage.timing.heartbeat)
+            with beats if taken and wanted > 0 else nullcontext():
+                while wanted > 0 and (room := total - len(known := self.ledger.trials())) > 0:
+                    proposals = self._ask(min(wanted, room), known, propose)
+                    wanted = 0
+                    for begin in range(0, len(proposals), BLOCK):
+                        block = proposals[begin : begin + BLOCK]
+                        kept, twice = self.storage.write(partial(self._add, block, known, total))
+                        claimed += self._hold(kept)
+                        wanted += twice
             own = set(claimed)
             return [stored(trial) for trial in self.ledger.trials() if trial._trial_id in own]
         except StorageError:
@@ -83,8 +91,8 @@ class Worker:
             and trial._trial_id not in self.held
         ]
 
-    def _take(self, number: int, total: int) -> list[int]:
-        """Claim trials that others left over."""
+    def _take(self, number: int, total: int) -> tuple[list[int], bool]:
+        """Claim trials that others left over, and tell whether it is one that is to be run alone."""
         optuna = self.storage.optuna
         self._lock()
         known = self.ledger.look()
@@ -95,13 +103,17 @@ class Worker:
         busy = sum(trial.state is not TrialState.WAITING and trial._trial_id not in dead for trial in known)
         room = min(number - len(taken), total - busy)
         if room <= 0:
-            return taken
-        for trial in optuna.get_all_trials(self.ledger.study_id, deepcopy=False, states=(TrialState.WAITING,))[:room]:
+            return taken, False
+        left = optuna.get_all_trials(self.ledger.study_id, deepcopy=False, states=(TrialState.WAITING,))
+        chosen = [trial for trial in left if len(failures(trial)) != TRIES - 1][:room]
+        if alone := not (chosen or taken):
+            chosen = left[:1]
+        for trial in chosen:
             optuna.record_heartbeat(trial._trial_id)
             optuna.set_trial_system_attr(trial._trial_id, WORKER, self.token)
             optuna.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
             taken.append(trial._trial_id)
-        return taken
+        return taken, alone and bool(chosen)
 
     def _ask(self, wanted: int, known: list[FrozenTrial], propose: Propose) -> list[Proposal]:
         trials = [stored(trial) for trial in known]
@@ -158,11 +170,11 @@ class Worker:
         self.held.discard(trial_id)
         return ours
 
-    def give_back(self, trials: Iterable[StoredTrial]) -> None:
+    def give_back(self, trials: Iterable[StoredTrial], failure: str | None = None) -> None:
         """See `Study.give_back`."""
-        self.release(trial.trial_id for trial in trials)
+        self.release((trial.trial_id for trial in trials), failure)
 
-    def release(self, ids: Iterable[int]) -> None:
+    def release(self, ids: Iterable[int], failure: str | None = None) -> None:
         """Let those of the trials that are held be run by others."""
         optuna = self.storage.optuna
         ids = [trial_id for trial_id in ids if trial_id in self.held]
@@ -171,6 +183,8 @@ class Worker:
             for trial_id in ids:
                 now = optuna.get_trial(trial_id)
                 if now.state is TrialState.RUNNING and now.system_attrs.get(WORKER) == self.token:
+                    if failure is not None:
+                        optuna.set_trial_system_attr(trial_id, FAILURES, [*failures(now), failure])
                     optuna.set_trial_state_values(trial_id, TrialState.WAITING)
 
         if ids:

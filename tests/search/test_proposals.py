@@ -72,8 +72,7 @@ def test_the_first_batch_is_random() -> None:
 
 
 def test_values_are_those_of_the_config() -> None:
-    proposer = proposer_of(SPACE)
-    values = proposer.values({"x": 0.5, "y": 0.1, "kind": "[1]", "n": 2})
+    values = space_of(SPACE).values({"x": 0.5, "y": 0.1, "kind": "[1]", "n": 2})
     assert values == {"x": 0.5, "y": 0.1, "kind": [1], "n": 2, "fixed": 7}
 
 

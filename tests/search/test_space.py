@@ -28,7 +28,7 @@ def space_of(parameters: dict[str, Any], method: str = "random") -> Space:
 def values_of(given: dict[str, Any]) -> list[Any]:
     """What a random search draws of one hyperparameter."""
     proposer = Proposer(space_of({"x": given}), "random", "maximize", seed=0)
-    return [proposer.values(proposal.params)["x"] for proposal in proposer(DRAWS, [], [])]
+    return [proposer.space.values(proposal.params)["x"] for proposal in proposer(DRAWS, [], [])]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_every_draw_of_the_paper_s_table_starts_every_cell_once_it_is_narrowed(c
     space, _ = narrow(read_sweep(CONFIGS / "sweeps" / "capacity.yaml").space, CELLS[cell])
     proposer = Proposer(space, "random", "maximize", seed=0)
     for proposal in proposer(20, [], []):
-        values = proposer.values(proposal.params)
+        values = proposer.space.values(proposal.params)
         choices: dict[str, Any] = {}
         for name, value in values.items():
             if name.startswith(INITIALIZATION):

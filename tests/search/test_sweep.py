@@ -41,7 +41,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     read = read_sweep(path)
     assert read.method == "bayes"
     assert read.metric == Metric("final/mse", "minimize", 0.1)
-    assert (read.name, read.run_cap, read.command) == ("mine", 20, ("a", "3", "${args_json}"))
+    assert read.run_cap == 20
     assert read.ignored == ("early_terminate", "metric.impute")
     assert read.space.parameters == {
         "seed": Whole(0, 9),
@@ -132,15 +132,48 @@ def test_a_target_is_reached_in_the_direction_of_the_goal(metric: dict[str, Any]
         (sweep(run_cap=0), "run_cap: 0 given, an integer of at least 1"),
         (sweep(command="python"), "command: 'python' given, a list needed"),
         (sweep(name=3), "name: 3 given, a text needed"),
+        (sweep(kind="sweeps"), "kind: 'sweeps' given, sweep allowed"),
+        (sweep(controller={}), "controller: {} given, a mapping with type: local or cloud needed"),
+        (sweep(controller={"type": "mine"}), "controller: {'type': 'mine'} given, a mapping with type"),
+        (sweep(scheduler="mine"), "scheduler: 'mine' given, a mapping needed"),
+        (sweep(metric={"name": "a", "impute": "last"}), "metric.impute: 'last' given, 'worst', 'best', 'latest' all"),
+        (sweep(metric={"name": "a", "impute_while_running": False}), "while_running: False given, .*'false' allowed"),
+        (sweep({"x": {**LR, "distribution": ["uniform"]}}), r"x.distribution: \['uniform'\] given; "),
+        (sweep({"x": {**LR, "max": 10**400}}), "parameters.x.max: 10* given, a number needed"),
         (sweep(early_terminate={"type": "median"}), "early_terminate: .* given, a mapping with type: hyperband"),
         (sweep(early_terminate={"type": "hyperband"}), "hyperband needs min_iter, or max_iter and s"),
         (sweep(early_terminate={"type": "hyperband", "iter": 1}), "early_terminate.iter: not known; did you mean"),
+        *(
+            (sweep(early_terminate={"type": "hyperband", "min_iter": 1, key: value}), f"early_terminate.{key}: {told}")
+            for key, value, told in (
+                ("min_iter", 0, "0 given, an integer of at least 1"),
+                ("min_iter", 1.5, "1.5 given, an integer"),
+                ("max_iter", "27", "'27' given, a number"),
+                ("max_iter", 2.5, "2.5 given, an integer"),
+                ("s", None, "None given, a number"),
+                ("eta", 1, "1 given, a number above 1"),
+                ("strict", "yes", "'yes' given, true or false"),
+            )
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(content: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         parse_sweep(content)
     assert "\n" not in str(error.value)
+
+
+def test_what_wandb_takes_is_taken() -> None:
+    rule = {"type": "hyperband", "max_iter": 27.0, "s": 2, "eta": 1.5, "strict": False}
+    metric = {"name": "a", "impute": "latest", "impute_while_running": "false"}
+    unused = {"kind": "sweep", "controller": {"type": "local"}, "early_terminate": rule}
+    read = parse_sweep(sweep(metric=metric, **unused))
+    assert read.ignored == ("early_terminate", "controller", "metric.impute", "metric.impute_while_running")
+
+
+def test_a_folder_is_no_sweep(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"sweep: '{tmp_path}' given, which is a folder"):
+        read_sweep(tmp_path)
 
 
 @pytest.mark.parametrize(
