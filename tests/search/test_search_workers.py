@@ -17,7 +17,7 @@ from rnn_capacity.cli import main
 from rnn_capacity.studies import StorageError, StoredTrial, Study
 from tests.search.searching import PATIENCE, Searching, Started, children
 
-LONG = ("--trainer.max_steps=600",)
+LONG = ("--trainer.max_steps=800",)
 """Long enough for a search to be caught in the middle of a population."""
 
 Start = Callable[..., Started]
@@ -84,7 +84,9 @@ def test_a_search_that_is_told_to_stop_loses_nothing(
     before: list[StoredTrial] = []
     for name, code, options in (("SIGINT", 130, begin), ("SIGTERM", 143, again), ("SIGUSR1", 75, again)):
         number = signal.Signals[name]
-        meanwhile(searching.running_after(len(before) + 1), lambda number=number: os.kill(os.getpid(), number))
+        meanwhile(
+            searching.running_after(len(before) + 1, running=2), lambda number=number: os.kill(os.getpid(), number)
+        )
         with pytest.raises(SystemExit) as stop:
             main(["search", *options])
         assert stop.value.code == code
@@ -97,6 +99,20 @@ def test_a_search_that_is_told_to_stop_loses_nothing(
     main(["search", "--resume", *searching.again(f"--trials={total}", "--population=2")])
     assert [trial for trial in finished(searching) if trial.number in numbers(before)] == before
     assert searching.study().counts().finished == total
+
+
+def test_networks_that_train_one_by_one_are_stopped_on_the_way(
+    searching: Searching,
+    meanwhile: Callable[[Callable[[], bool], Callable[[], object]], None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    meanwhile(searching.running_after(0), lambda: os.kill(os.getpid(), signal.SIGINT))
+    endless = ["--model.recurrent_dropout=0.1", "--trainer.max_steps=50000", "--population=2", "--trials=30"]
+    with pytest.raises(SystemExit) as stop:
+        main(["search", *searching.options(*endless)])
+    assert stop.value.code == 130
+    assert_given_back(searching, capsys.readouterr().err)
+    assert finished(searching) == []
 
 
 def test_a_signal_that_lightning_notices_first_ends_a_search_alike(
@@ -115,7 +131,7 @@ def test_a_signal_that_lightning_notices_first_ends_a_search_alike(
 
 def test_two_workers_that_are_told_to_stop_lose_nothing(searching: Searching, start: Start) -> None:
     search = start(searching.options("--population=2", "--trials=30", *LONG, "--trainer.devices=2"))
-    search.wait_until(searching.running_after(1))
+    search.wait_until(searching.running_after(1, running=4))
     os.kill(search.pid, signal.SIGINT)
     assert search.wait() == 130
     assert_given_back(searching, search.said())
