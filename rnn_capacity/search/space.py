@@ -78,12 +78,10 @@ class Space:
         """The number of a point of the grid; None if it is none."""
         index = 0
         for name, axis in self.axes.items():
-            value = params.get(name)
-            if isinstance(axis, range) and isinstance(value, float) and value.is_integer():
-                value = int(value)  # of a wide range, which is looked through for a float
-            if name not in params or value not in axis:
+            place = place_of(params[name], axis) if name in params else None
+            if place is None:
                 return None
-            index = index * len(axis) + axis.index(value)
+            index = index * len(axis) + place
         return index
 
     @cached_property
@@ -95,3 +93,12 @@ class Space:
         """
         self.check_grid()
         return {name: parameter.grid() or [] for name, parameter in self.searched.items()}
+
+
+def place_of(value: Any, axis: Sequence[Any]) -> int | None:
+    """Where a value stands among those of an axis; None if it does not."""
+    if isinstance(axis, range):  # of which only an integer is found without a look at every other one
+        if not isinstance(value, (int, float)) or value != round(value):
+            return None
+        value = round(value)
+    return axis.index(value) if value in axis else None

@@ -243,3 +243,14 @@ def test_every_draw_of_the_paper_s_table_starts_every_cell_once_it_is_narrowed(c
             initialization=Initialization(**choices),
             cell_options={"b_fg": values.get("model.init_args.b_fg", 0.0)},
         )
+
+
+def test_a_grid_may_go_through_more_integers_than_memory_holds() -> None:
+    given = {"distribution": "int_uniform", "min": 0, "max": 2**31}
+    space = space_of({"x": given, "y": {"values": ["a", "b"]}}, "grid")
+    assert space.grid_size == 2 * (2**31 + 1)
+    assert space.grid_point(2 * 2**30 + 1) == {"x": 2**30, "y": "b"}
+    assert space.grid_index({"x": float(2**30), "y": "b"}) == 2 * 2**30 + 1
+    assert space.grid_index({"x": 0.5, "y": "b"}) is None
+    points = [proposal.params["x"] for proposal in Proposer(space, "grid", "maximize", seed=0)(5, [], [])]
+    assert len(set(points)) == 5

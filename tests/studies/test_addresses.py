@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from rnn_capacity.studies import Study, address, study_names
+from rnn_capacity.studies import Study, address, shown, study_names
 from tests.studies.conftest import Server
 
 
@@ -27,6 +28,7 @@ def refusal(url: str, definition: dict[str, str] | None = None) -> str:
         ("study.db", "'study.db' is no URL; give sqlite:///FILE or postgresql://"),
         ("", "'' is no URL"),
         ("postgresql://host:port/name", "is no URL"),
+        ("postgresql://me:secret@host:port/name", "'postgresql://me:***@host:port/name' is no URL"),
         ("mysql://host/name", "'mysql' is not known; give"),
         ("postgres://host/name", "'postgres' is not known; give"),
         ("postgresql+asyncpg://host/name", "'postgresql+asyncpg' is not known; give"),
@@ -40,6 +42,22 @@ def refusal(url: str, definition: dict[str, str] | None = None) -> str:
 )
 def test_a_url_that_is_wrong(url: str, told: str) -> None:
     assert told in refusal(url, {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@host/name",
+        "postgresql+psycopg2://me:sec%40ret@host:5432/name",
+        "postgresql://host/name?user=me&password=secret",
+        "postgresql://me:secret@host:port/name",
+        "postgresql://me:se@cret@host:port/name",
+    ],
+)
+def test_a_password_is_not_shown(url: str) -> None:
+    assert not {"secret", "sec", "cret"} & set(re.split(r"\W", shown(url)))
+    assert "host" in shown(url)
+    assert shown("sqlite:///a/b.db") == "sqlite:///a/b.db"
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""Command lines that a search refuses, in one line and before anything is made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rnn_capacity.cli import main
+from rnn_capacity.studies import study_names
+from tests.search.searching import LR, Searching
+
+Toy = Callable[..., list[str]]
+
+
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
+    """The one line that a refused command line gets."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == code
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("rnn-capacity: error: ")
+    return line
+
+
+def test_another_definition_is_refused(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["search", *searching.options("--trials=1")])
+    for option, words in (
+        ("--model.depth=2", ["'toy'", "config.model.init_args.depth", "give another name"]),
+        ("--trainer.max_steps=70", ["'toy'", "config.trainer.max_steps", "give another name"]),
+        ("--seed=3", ["'toy'", "seed"]),
+        ("--resume", ["model: given with --resume"]),
+    ):
+        line = refusal(["search", *searching.options("--trials=2", option)], capsys)
+        for word in words:
+            assert word in line
+    assert searching.study().counts() == (1, 0, 0, 0)
+    assert searching.study().total() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "changed", "words"),
+    [
+        (["--model.foo=3"], {}, ["'foo'", "max_parameters"]),
+        (["--foo=3"], {}, ["--foo=3", "known are config", "sweep", "population"]),
+        (["--trials=0"], {}, ["trials: '0' given"]),
+        (["--population=many"], {}, ["population: 'many' given"]),
+        (["--sweep=nowhere.yaml"], {}, ["sweep: 'nowhere.yaml' given, no such file"]),
+        (["--storage=mysql://host/base"], {}, ["storage: 'mysql' is not known"]),
+        (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage: the folder nowhere"]),
+        (["--study=../toy"], {}, ["study: '../toy' given"]),
+        (["--trainer.devices=0"], {}, ["trainer: "]),
+        (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
+        (
+            ["--trainer.logger=WandbLogger", "--trainer.logger.log_model=true", "--trainer.logger.offline=true"],
+            {},
+            ["trainer.logger: ", "log_model"],
+        ),
+        (["--trainer.logger=Foo"], {}, ["trainer.logger", "Foo"]),
+        (["--trainer.limit_val_batches=3"], {}, ["trainer.limit_val_batches: ", "max_steps, precision"]),
+        (["--study=$NOT_SET"], {}, ["study: '$NOT_SET' given", "no such variable"]),
+        (["--trainer.gradient_clip_val=1"], {}, ["trainer.gradient_clip_val: 1"]),
+        (["--trainer.precision=16-mixed"], {}, ["trainer.precision: '16-mixed' given", "64-true"]),
+        (["--trainer.max_steps=-1"], {}, ["max_steps: -1 given"]),
+        (["--ckpt_path=some.ckpt"], {}, ["ckpt_path: 'some.ckpt' given"]),
+        (["--cells=rnn,foo"], {}, ["cell: 'foo' given", "rnn, irnn"]),
+        (["--depths=one"], {}, ["depths: 'one' given", "1,2,4"]),
+        (["--sizes=300,,1000"], {}, ["sizes: '300,,1000' given"]),
+        (["--sizes=3"], {}, ["max_parameters: 3 given"]),
+        (["--model.cell=intersection"], {}, ["depth: 1 given"]),
+        ([], {"method": "hill"}, ["method: 'hill' given", "random, grid, bayes"]),
+        ([], {"metric": {"name": "final/bleu"}}, ["metric.name: 'final/bleu' given", "final/bits_per_parameter"]),
+        ([], {"parameters": {"model.init_args.lr": {"min": 0.1, "max": 1.0}}}, ["'lr' is not accepted"]),
+        ([], {"parameters": {"trainer.devices": {"values": [1, 2]}}}, ["trainer.devices: given"]),
+        ([], {"parameters": {"model.init_args.cell": {"values": ["rnn", "foo"]}}}, ["cell: 'foo' given"]),
+        ([], {"parameters": {LR: {"min": -2.0, "max": -1.0}}}, ["learning rate"]),
+    ],
+    ids=str,
+)
+def test_bad_input_gets_one_line_and_leaves_nothing_behind(
+    options: list[str],
+    changed: dict[str, Any],
+    words: list[str],
+    searching: Searching,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = refusal(["search", *searching.options(*options, **changed)], capsys)
+    for word in words:
+        assert word in line
+    assert [path.name for path in searching.root.iterdir()] == ["sweep.yaml"]
+
+
+def test_what_is_missing_is_named(searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "sweep: none given" in refusal(["search", *toy(), *searching.again()], capsys)
+    assert "model: none given" in refusal(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
+    assert "there is no file" in refusal(["search", "--resume", *searching.again()], capsys)
+    main(["search", *searching.options("--trials=1")])
+    nameless = [option for option in searching.again() if not option.startswith("--study")]
+    assert "study: none given with --resume" in refusal(["search", "--resume", *nameless], capsys)
+    assert "no 'other'" in refusal(["search", "--resume", *searching.again("--study=other")], capsys)
+    assert study_names(searching.storage) == ["toy"]
+
+
+def test_nothing_of_a_grid_is_made_if_one_of_its_studies_is_another(
+    searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", *searching.options("--trials=1", "--study=toy/rnn-d1-p300", "--model.seed=1")])
+    line = refusal(["search", *searching.options("--trials=1", "--sizes=150,300")], capsys)
+    assert "'toy/rnn-d1-p300'" in line
+    assert study_names(searching.storage) == ["toy/rnn-d1-p300"]
+
+
+@pytest.mark.parametrize("given", ["60", "a,b", "60,30", ""])
+def test_times_of_the_environment_that_make_no_sense_are_refused(
+    given: str, searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", given)
+    line = refusal(["search", *searching.options("--trials=1")], capsys)
+    assert f"RNN_CAPACITY_HEARTBEAT: {given!r} given, seconds" in line
+
+
+@pytest.mark.parametrize(
+    "options", [["--sweep=nowhere.yaml"], ["--sweep", "nowhere.yaml"], ["--trials=many"], ["--population=0"]]
+)
+def test_what_needs_no_torch_is_refused_without_it(options: list[str]) -> None:
+    code = (
+        "import sys; from rnn_capacity.cli import main\n"
+        "try: main(['search', *sys.argv[1:]])\n"
+        "except SystemExit as stop: print(stop.code, 'torch' in sys.modules, 'optuna' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 False False\n"
