@@ -1,13 +1,29 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.search.searching import Searching
+from tests.search.searching import Searching, Started
+from tests.studies.conftest import server as server
+from tests.studies.conftest import url as url
 
 
 @pytest.fixture
 def searching(toy: Callable[..., list[str]], tmp_path: Path) -> Searching:
     return Searching(toy, tmp_path)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Started]]:
+    """A function that starts a search in a process of its own, which does not outlive the test."""
+    started: list[Started] = []
+
+    def start(options: list[str], workers: str = "fork") -> Started:
+        started.append(Started(options, tmp_path / f"said{len(started)}.txt", workers))
+        return started[-1]
+
+    yield start
+    for search in started:
+        search.kill()

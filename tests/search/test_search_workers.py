@@ -15,26 +15,13 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnn_capacity.cli import main
 from rnn_capacity.studies import StorageError, StoredTrial, Study
-from tests.search.searching import PATIENCE, Searching, Started, children
+from rnn_capacity.studies.record import SILENT
+from tests.search.searching import PARAMETERS, PATIENCE, Searching, Started, children
 
 LONG = ("--trainer.max_steps=800",)
 """Long enough for a search to be caught in the middle of a population."""
 
 Start = Callable[..., Started]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """A function that starts a search in a process of its own, which does not outlive the test."""
-    started: list[Started] = []
-
-    def start(options: list[str], workers: str = "fork") -> Started:
-        started.append(Started(options, tmp_path / f"said{len(started)}.txt", workers))
-        return started[-1]
-
-    yield start
-    for search in started:
-        search.kill()
 
 
 def finished(searching: Searching) -> list[StoredTrial]:
@@ -196,17 +183,29 @@ def test_workers_divide_the_trials(devices: int, searching: Searching, start: St
     assert len({json.dumps(trial.params) for trial in trials}) == 18
 
 
-def test_the_trials_of_a_worker_that_was_killed_are_made_up_for(
-    searching: Searching, start: Start, monkeypatch: pytest.MonkeyPatch
+def test_another_worker_takes_over_from_one_that_is_killed_amid_its_population(
+    url: str, searching: Searching, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", "1,2")
-    killed = start(searching.options("--population=4", "--trials=6", *LONG))
-    killed.wait_until(searching.running_after(0))
+    searching.storage = url
+    steps = {"trainer.max_steps": {"distribution": "int_uniform", "min": 20, "max": 1000}}
+    options = searching.options("--population=4", "--trials=12", parameters={**PARAMETERS, **steps})
+    killed = start(options)
+    killed.wait_until(searching.running_after(0, running=4))
+    other = start(options)
+    killed.wait_until(searching.running_after(2, running=5))
     killed.kill()
     before = finished(searching)
-    main(["search", "--resume", *searching.again("--trials=6")])
-    assert searching.study().counts() == (6, 0, 0, 0)
-    assert [trial for trial in finished(searching) if trial.number in numbers(before)] == before
+    assert other.wait() == 0, other.said()
+    trials = searching.study().trials()
+    assert searching.study().counts() == (12, 0, 0, 0)
+    assert [trial for trial in trials if trial.number in numbers(before)] == before
+    assert len({json.dumps(trial.params) for trial in trials}) == 12
+    assert {trial.figures["steps"] - trial.params["trainer.max_steps"] for trial in trials} == {0}
+    again = [trial for trial in trials if trial.failures]
+    assert {trial.failures for trial in again} == {(SILENT,)}
+    assert 0 < len(again) <= 4
+    assert sorted(numbers(trials))[-1] == 11 + len(again), "those of the killed one do not count"
 
 
 def test_one_of_two_workers_may_die(
