@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -141,12 +142,13 @@ class Search:
             return None
 
     def _refuse(self, trial: StoredTrial, how: str, reason: str, watcher: Watcher) -> None:
-        watcher.say(f"{self.study.name}: trial {trial.number} {how}: {reason} ({listed(self.values(trial))})")
+        line = f"{self.study.name}: trial {trial.number} {how}: {reason} ({listed(self.values(trial))})"
+        self._tell(watcher.say, line)
         self._finish(trial, {**self.objective.constant, "feasible": False, how: reason}, watcher)
 
     def _train(self, ready: list[tuple[StoredTrial, Member]], device: torch.device, watcher: Watcher) -> None:
         members = [member for _, member in ready]
-        watcher.begin(self, len(members), max(member.max_steps for member in members))
+        self._tell(watcher.begin, self, len(members), max(member.max_steps for member in members))
 
         def keep(place: int, figures: Figures) -> None:
             self._finish(ready[place][0], figures, watcher)
@@ -154,7 +156,7 @@ class Search:
         precision = "64-true" if next(members[0].module.parameters()).dtype == torch.float64 else "32-true"
         trainer = quiet_trainer(device.type, 1 if device.index is None else [device.index], precision)
         try:
-            train(members, trainer, on_result=keep, on_call=watcher.steps)
+            train(members, trainer, on_result=keep, on_call=partial(self._tell, watcher.steps))
         except SIGTERMException:  # Lightning's own end, where the signal came after the watcher's last look
             watcher.check()
             raise
@@ -163,6 +165,11 @@ class Search:
         value, feasible = self.objective.read(figures)
         figures = {**figures, "feasible": feasible}
         if self.study.finish(trial, value, feasible, figures):
-            self.watched = True
-            watcher.result(self, replace(trial, state="finished", value=value, feasible=feasible, figures=figures))
-            self.watched = False
+            done = replace(trial, state="finished", value=value, feasible=feasible, figures=figures)
+            self._tell(watcher.result, self, done)
+
+    def _tell(self, call: Callable[..., None], *what: Any) -> None:
+        """Tell the watcher, whose errors are no fault of the trials."""
+        self.watched = True
+        call(*what)
+        self.watched = False
