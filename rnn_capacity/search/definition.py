@@ -9,7 +9,7 @@ from typing import Any
 from rnn_capacity.cells import cell_class
 from rnn_capacity.metrics import optimum
 from rnn_capacity.population import Member
-from rnn_capacity.search.members import MemberFactory
+from rnn_capacity.search.members import MemberFactory, factory_of
 from rnn_capacity.search.narrowing import narrow
 from rnn_capacity.search.objective import Objective, objective_of
 from rnn_capacity.search.overlay import Config
@@ -102,7 +102,7 @@ def define(config: Config, sweep: Sweep, fixed: tuple[str, ...], seed: int) -> t
         ValueError: If the config, the sweep and the task do not fit together.
     """
     space, lines = space_of(config, sweep, fixed)
-    factory = MemberFactory(config)
+    factory = factory_of(config)
     points = draws(space, seed)
     member = try_out(factory, points)
     for name, parameter in space.parameters.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -17,6 +19,9 @@ DOUBLE = {False: ("32-true", "32", 32, "single", None), True: ("64-true", "64", 
 
 KEPT = 256
 """Data objects that are kept for members to come."""
+
+FACTORIES = 64
+"""Factories that are kept for searches to come."""
 
 
 class MemberFactory:
@@ -97,3 +102,20 @@ class MemberFactory:
             return self.makers[part].instantiate_classes(Namespace(**{part: config}))[part]  # type: ignore[no-untyped-call]
         except ValueError as error:
             raise ValueError(reason_of(error)) from error
+
+
+def factory_of(config: Config) -> MemberFactory:
+    """The factory of a config, the same for equal ones: what it has parsed is not parsed again.
+
+    Args:
+        config: What is the same for all trials, as JSON can hold it.
+
+    Raises:
+        ValueError: As `MemberFactory`.
+    """
+    return _factory_of(json.dumps(config, sort_keys=True))
+
+
+@lru_cache(maxsize=FACTORIES)
+def _factory_of(text: str) -> MemberFactory:
+    return MemberFactory(json.loads(text))

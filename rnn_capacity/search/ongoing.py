@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnn_capacity.population import Figures, Member, quiet_trainer, train
 from rnn_capacity.search.definition import Definition
-from rnn_capacity.search.members import MemberFactory
+from rnn_capacity.search.members import factory_of
 from rnn_capacity.search.names import listed
 from rnn_capacity.search.stopping import Stopped
 from rnn_capacity.studies import StorageError, StoredTrial, Study
@@ -67,7 +67,7 @@ class Search:
         self.space = self.definition.space
         self.objective = self.definition.objective
         self.proposer = self.definition.proposer()
-        self.factory = MemberFactory(self.definition.config)
+        self.factory = factory_of(self.definition.config)
         self.watched = False
 
     def claim(self, count: int) -> list[StoredTrial]:

@@ -149,13 +149,15 @@ class Searching:
     def running_after(self, finished: int, running: int = 1) -> Callable[[], bool]:
         """Whether so many networks train, after so many trials at least."""
 
+        opened: list[Study] = []
+
         def condition() -> bool:
             try:
-                if "toy" not in study_names(self.storage):
-                    return False
-                counts = self.study().counts()
+                if not opened and "toy" in study_names(self.storage):
+                    opened.append(self.study())
             except ValueError:  # the file or its tables are being made
                 return False
-            return counts.finished >= finished and counts.running >= running
+            counts = [study.counts() for study in opened]
+            return any(count.finished >= finished and count.running >= running for count in counts)
 
         return condition

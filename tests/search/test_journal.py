@@ -7,14 +7,19 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
 
 from rnn_capacity.cli import main
-from rnn_capacity.search import processes, progress
+from rnn_capacity.search import processes, progress, read_sweep
+from rnn_capacity.search.asked import read_command_line
+from rnn_capacity.search.definition import define
 from rnn_capacity.search.loggers import loggers_of
+from rnn_capacity.search.members import MemberFactory
+from rnn_capacity.search.rows import common_sizes
 from rnn_capacity.studies import StoredTrial, Study
 from tests.search.heard import HEARD, Heard, Shown
 from tests.search.searching import DIVERGING, LR, PARAMETERS, SAMPLES, Searching, Started
@@ -116,10 +121,15 @@ def test_the_whole_definition_is_the_config(heard: Callable[..., Any], searching
     ],
 )
 def test_sizes_that_trials_differ_in_are_not_the_configs(
-    parameters: dict[str, Any], differ: set[str], heard: Callable[..., Any]
+    parameters: dict[str, Any], differ: set[str], searching: Searching
 ) -> None:
-    config = heard("--trials=1", parameters=parameters).config
-    assert {"task", "cell", "depth", "units", "parameters", "samples"} - config.keys() == differ
+    asked = read_command_line(searching.options(parameters=parameters))
+    definition, _ = define(asked.config, read_sweep(asked.options.sweep or ""), (), seed=0)
+    search: Any = SimpleNamespace(
+        definition=definition, space=definition.space, factory=MemberFactory(definition.config)
+    )
+    found = common_sizes(search)
+    assert {"task", "cell", "depth", "units", "parameters", "samples"} - found.keys() == differ
 
 
 def test_the_table_has_all_trials_in_columns_of_one_kind(heard: Callable[..., Any], searching: Searching) -> None:
@@ -263,17 +273,20 @@ def test_several_loggers_are_taken() -> None:
     assert [type(one).__name__ for one in loggers_of([{"class_path": path} for path in paths])] == ["Heard", "Shown"]
 
 
-@pytest.mark.parametrize(("every", "told"), [(0.0, True), (30.0, False)])
 def test_a_log_file_is_told_of_the_steps_now_and_then(
-    every: float,
-    told: bool,
-    searching: Searching,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(progress, "LINE_EVERY", every)
-    main(["search", *searching.options("--trials=4", "--trainer.max_steps=1100", "--trainer.enable_progress_bar=true")])
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("toy: ")]
-    assert ("toy: 0 of 4 trials, 4 running at step 1,050 of 1,100, 0% infeasible" in lines) == told
-    assert lines[0] == "toy: 0 of 4 trials, 4 running, 0% infeasible"
-    assert lines[-1].startswith("toy: 4 of 4 trials, 0 running, 0% infeasible, best ")
+    options = searching.options("--trials=2", "--trainer.enable_progress_bar=true")
+    for every, study, steps in ((0.0, "soon", 1100), (30.0, "late", 110)):
+        monkeypatch.setattr(progress, "LINE_EVERY", every)
+        main(["search", *options, f"--study={study}", f"--trainer.max_steps={steps}"])
+    soon, late = (
+        [line.partition(": ")[2] for line in said if line.startswith(study)]
+        for said in [capsys.readouterr().err.splitlines()]
+        for study in ("soon: ", "late: ")
+    )
+    assert "0 of 2 trials, 2 running at step 1,050 of 1,100, 0% infeasible" in soon
+    assert not any("at step" in line for line in late)
+    for lines in (soon, late):
+        assert lines[0] == "0 of 2 trials, 2 running, 0% infeasible"
+        assert lines[-1].startswith("2 of 2 trials, 0 running, 0% infeasible, best ")
