@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
 
 from rnn_capacity.population.member import Member
@@ -66,6 +67,8 @@ def train(
 def quiet_trainer(accelerator: str = "cpu", devices: int | list[int] = 1, precision: str = "32-true") -> Trainer:
     """A trainer for populations that writes and shows nothing.
 
+    It is this process's: of those that a cluster starts beside it, each has a population of its own.
+
     Args:
         accelerator: As Lightning's.
         devices: The number of devices, one, or which one.
@@ -81,6 +84,7 @@ def quiet_trainer(accelerator: str = "cpu", devices: int | list[int] = 1, precis
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
+        plugins=[LightningEnvironment()],
     )
 
 
@@ -112,6 +116,7 @@ def alone(member: Member, like: Trainer, on_call: Callable[[int], None] | None =
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=[] if on_call is None else [Steps(on_call)],
+        plugins=[LightningEnvironment()],
     )
     own.fit(member.module, datamodule=member.data)
     own.test(member.module, datamodule=member.data, verbose=False)

@@ -121,6 +121,14 @@ def test_thirty_two_bits() -> None:
         torch.testing.assert_close(weights(one), alone(make(place))[0], rtol=1e-5, atol=2e-6)
 
 
+def test_a_task_of_a_cluster_has_a_population_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("NTASKS", "4"), ("PROCID", "2"), ("LOCALID", "2"), ("JOB_ID", "7"), ("NODEID", "0")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("SLURM_JOB_NAME", "study")
+    results = train([member(0, 10), member(1, 10, dropout=0.1, depth=2)])
+    assert [result["steps"] for result in results] == [10, 10]
+
+
 def test_members_that_do_not_train_at_all_are_refused() -> None:
     with pytest.raises(ValueError, match="max_steps: 0 given"):
         member(0, 0)
