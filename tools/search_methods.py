@@ -96,6 +96,7 @@ def figure(results: list[dict[str, Any]], path: Path) -> None:
         shares = [1 - sum(run["feasible"]) / len(run["feasible"]) for run in results if run["method"] == method]
         axes[1].bar(place, 100 * sum(shares) / max(1, len(shares)), 0.6, color=colors[method])
     axes[1].set_xticks(range(len(colors)), list(colors))
+    axes[1].set_ylim(0, max(5.0, axes[1].get_ylim()[1]))
     axes[1].set_ylabel("infeasible trials, %")
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
