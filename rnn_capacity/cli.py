@@ -75,7 +75,7 @@ def with_run_config(command: str, arguments: list[str]) -> list[str]:
 def check_exists(argument: str, path: str) -> None:
     """Fail unless the file exists; null stands for none."""
     if path != "null" and not Path(path).is_file():
-        fail(f"{argument}: {path!r} given, no such file")
+        fail(f"{argument}: {path!r} given, {'a folder, a file needed' if Path(path).is_dir() else 'no such file'}")
 
 
 def check_config(path: str) -> None:

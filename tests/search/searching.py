@@ -94,7 +94,7 @@ def children(parent: int) -> list[int]:
     found = []
     for child in map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()):
         command = Path(f"/proc/{child}/cmdline").read_bytes()
-        if command and b"resource_tracker" not in command:
+        if command and b"resource_tracker" not in command and b"wandb" not in command:
             found.append(child)
     return found
 

@@ -79,7 +79,7 @@ def test_workers_that_propose_the_same_at_the_same_time_share_it(opened: Opened)
     for thread in threads:
         thread.join()
     assert sorted(chain(*claimed)) == list(range(50))
-    assert sorted(len(trials) for trials in claimed) == [10, 20, 20]
+    assert all(0 < len(trials) <= 20 for trials in claimed)
     assert max(calls.values()) <= 4
 
 
