@@ -11,7 +11,7 @@ from torch import Tensor
 from rnn_capacity.cells import Cell, State
 from rnn_capacity.cells.affine import samples_back, stacked_affine, stacked_affine_back
 
-TILE_BYTES = 2**20
+TILE_BYTES = 7 * 2**17
 """About what a thread's share of the gates of one step takes; where it is more, the networks run a few at a time, so
 that a step finds in the cache what the one before it wrote."""
 
@@ -219,7 +219,7 @@ class Recurrence(torch.autograd.Function):
         tiles = list(span.tiles(given))
         share = len(saved) // len(tiles)
         above = above.contiguous()
-        for place, tile in enumerate(tiles):
+        for place, tile in reversed(list(enumerate(tiles))):  # what was written last may still be in the cache
             part = saved[place * share : (place + 1) * share]
             span.backward(given.of(tile), gradients.of(tile), part, above[:, tile])
         *rest, inputs, beyond = gradients.flat()
