@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+Affine = tuple[Tensor, Tensor]
+"""W and b."""
+
 
 def affine(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """W x + b, where x is given by its features or by the places of its ones.
@@ -91,9 +94,10 @@ def stacked_affine_back(samples: Tensor, above: Tensor, to_weight: Tensor, to_bi
     to_weight.add_(table.view(members, columns, rows).mT)
 
 
-def samples_back(samples: Tensor, above: Tensor, weight: Tensor) -> Tensor:
-    """The gradient to `stacked_affine`'s samples, of their shape."""
-    gradient = weight.mT * above if weight.shape[1] == 1 else torch.bmm(weight.mT, above)
+def samples_back(samples: Tensor, above: Tensor, weight: Tensor, room: Tensor | None = None) -> Tensor:
+    """The gradient to `stacked_affine`'s samples, of their shape; in `room`, (K, columns, batch), if that is given."""
+    product = torch.mul if weight.shape[1] == 1 else torch.bmm
+    gradient = product(weight.mT, above, out=room)
     return gradient if len(samples) == len(weight) else gradient.sum(0, keepdim=True)
 
 

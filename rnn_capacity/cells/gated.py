@@ -138,7 +138,12 @@ class GatedCell(Cell):
 
     @staticmethod
     def recur_back(
-        gates: Tensor, hidden: Tensor, weight: Tensor, gradient: Tensor, before: Tensor | None = None
+        gates: Tensor,
+        hidden: Tensor,
+        weight: Tensor,
+        gradient: Tensor,
+        before: Tensor | None = None,
+        room: Tensor | None = None,
     ) -> Tensor:
         """The way back through `recur_in`.
 
@@ -148,6 +153,7 @@ class GatedCell(Cell):
             weight: (K, rows, n).
             gradient: That to the weight is added to this.
             before: What else is the gradient to h', (K, n, batch), and may be changed; None is nothing.
+            room: Memory for the result that is in the cache, such as a gradient that is no longer needed.
 
         Returns:
             The gradient to h', of its shape.
@@ -155,9 +161,10 @@ class GatedCell(Cell):
         if hidden.shape[-1] == 1:
             gates = gates.sum(-1, keepdim=True)
             before = None if before is None else before.sum(-1, keepdim=True)
+            room = None
         gradient.baddbmm_(gates, hidden.mT)
         if before is None:
-            return torch.bmm(weight.mT, gates)
+            return torch.bmm(weight.mT, gates, out=room)
         return before.baddbmm_(weight.mT, gates)
 
     def input_matrices(self) -> dict[str, Tensor]:

@@ -87,8 +87,8 @@ class GRUCell(GatedCell):
         to_gates, to_candidate = torch.split(projected[0], [2 * size, size], dim=1)
         to_reset, to_update = to_gates.chunk(2, dim=1)
         slope = total(above, ahead[0])
-        through = slope * update
-        torch.sub(slope, through, out=to_candidate)
+        torch.addcmul(slope, slope, update, value=-1, out=to_candidate)
+        through = torch.mul(slope, update, out=ahead[0])
         self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
         torch.sub(before, hidden, out=to_update).mul_(through)  # (h' - c)·u'(·) = (h' - h)·u
         to_kept = self.recur_back(to_candidate, kept, weights[1], gradients[1])

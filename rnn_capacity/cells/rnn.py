@@ -45,4 +45,4 @@ class RNNCell(GatedCell):
         before, hidden = saved
         (gates,) = projected
         self.activation.slope(total(above, ahead[0]), hidden, grad_input=gates)
-        return (self.recur_back(gates, before, weights[0], gradients[0]),)
+        return (self.recur_back(gates, before, weights[0], gradients[0], room=ahead[0]),)

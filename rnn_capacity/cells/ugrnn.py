@@ -51,8 +51,8 @@ class UGRNNCell(GatedCell):
         (gates,) = projected
         to_gate, to_candidate = gates.chunk(2, dim=1)
         slope = total(above, ahead[0])
-        kept = slope * gate
-        torch.sub(slope, kept, out=to_candidate)
+        torch.addcmul(slope, slope, gate, value=-1, out=to_candidate)
+        kept = torch.mul(slope, gate, out=ahead[0])
         self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
         torch.sub(before, hidden, out=to_gate).mul_(kept)  # (h' - c)·g'(·) = (h' - h)·g
         return (self.recur_back(gates, before, weights[0], gradients[0], kept),)

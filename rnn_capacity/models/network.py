@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnn_capacity.cells import Cell, State, affine, cell_class
+from rnn_capacity.cells import Cell, State, cell_class
 from rnn_capacity.models.initialization import Initialization
 from rnn_capacity.models.size import parameter_count
 from rnn_capacity.models.stack import Stack
@@ -96,9 +96,9 @@ class RecurrentNetwork(nn.Module):
             (batch, T - warmup, output_size), of the state's type under autocast, too, so that losses and metrics are
             exact; and each layer's state after the last step.
         """
-        outputs, state = self.stack(inputs, state, lengths=lengths, steps=steps, warmup=warmup, hold=hold)
+        options: dict[str, Any] = {"lengths": lengths, "steps": steps, "warmup": warmup, "hold": hold}
         if self.stack.members:
-            read = affine(outputs.movedim(-2, 0), self.readout.weight, self.readout.bias).movedim(0, -2)
-        else:
-            read = self.readout(outputs)
-        return read.to(outputs.dtype), state
+            read, state = self.stack(inputs, state, **options, readout=(self.readout.weight, self.readout.bias))
+            return read, state
+        outputs, state = self.stack(inputs, state, **options)
+        return self.readout(outputs).to(outputs.dtype), state

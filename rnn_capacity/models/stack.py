@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnn_capacity.cells import Cell, State, affine, cell_class
+from rnn_capacity.cells.affine import Affine
 from rnn_capacity.models.initialization import Initialization
 from rnn_capacity.models.unroll import unroll
 
@@ -98,6 +99,7 @@ class Stack(nn.Module):
         steps: int | None = None,
         warmup: int = 0,
         hold: bool = False,
+        readout: Affine | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Run the stack over time.
 
@@ -113,9 +115,12 @@ class Stack(nn.Module):
             steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
             warmup: First steps whose outputs are not returned.
             hold: Beyond the inputs the input is the last one instead.
+            readout: Of K networks: the matrices, (K, output_size, hidden_size), and biases, (K, output_size), that the
+                outputs go through.
 
         Returns:
-            The top layer's outputs, (batch, T - warmup, hidden_size), and each layer's state after the last step.
+            The top layer's outputs, (batch, T - warmup, hidden_size), or what is read of them, and each layer's state
+            after the last step.
 
         Raises:
             ValueError: If the shapes do not fit, or `warmup` leaves no step.
@@ -131,14 +136,14 @@ class Stack(nn.Module):
             ones = self.initial_states[0].new_zeros(*sequence.shape[:-1], self.input_size)
             sequence = ones.scatter_add(-1, sequence, torch.ones_like(sequence, dtype=ones.dtype))
         final = []
+        at_once = None if self.norms or (self.residual and len(self.cells) > 1) else readout
         for layer, cell in enumerate(self.cells):
             start = tuple(self.initial_states[layer].unsqueeze(-2).unbind(-3)) if state is None else state[layer]
             mask = self._recurrent_mask(inputs)
             last = layer == len(self.cells) - 1
             first = warmup if last else 0
-            above, end = unroll(
-                cast(Cell, cell), sequence, start, steps, lengths, mask, beyond=beyond, hold=hold, warmup=first
-            )
+            options: dict[str, Any] = {"hold": hold, "warmup": first, "readout": at_once if last else None}
+            above, end = unroll(cast(Cell, cell), sequence, start, steps, lengths, mask, beyond=beyond, **options)
             if not self.members:
                 final.append(end)
             if self.norms:
@@ -146,6 +151,8 @@ class Stack(nn.Module):
             if not last:
                 above = F.dropout(above, self.dropout, self.training)
             sequence = above + sequence[first:] if self.residual and layer > 0 else above
+        if readout is not None and at_once is None:
+            sequence = affine(sequence, *readout).to(sequence.dtype)
         result = sequence.movedim(0, -2)
         if lengths is not None:
             beyond = torch.arange(warmup, steps, device=inputs.device) >= lengths.unsqueeze(1)

@@ -8,7 +8,8 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells import Cell, Projected, State
+from rnn_capacity.cells import Cell, Projected, State, affine
+from rnn_capacity.cells.affine import Affine
 from rnn_capacity.models.recurrence import recurrence
 
 
@@ -23,6 +24,7 @@ def unroll(
     beyond: Tensor | None = None,
     hold: bool = False,
     warmup: int = 0,
+    readout: Affine | None = None,
 ) -> tuple[Tensor, State]:
     """Run one cell for `steps` time steps.
 
@@ -41,10 +43,11 @@ def unroll(
         beyond: Input of all steps after the given ones, (1, input_size); None is zero.
         hold: Show the last input at all steps after the given ones instead.
         warmup: First steps whose outputs are not returned.
+        readout: The matrix, (output_size, hidden_size), and the bias, (output_size,), that the outputs go through.
 
     Returns:
-        The outputs, (T - warmup, batch, hidden_size), and the state after each sample's last step,
-        empty for K networks.
+        The outputs, (T - warmup, batch, output_size), or hidden_size without a readout, and the state after each
+        sample's last step, empty for K networks.
     """
     dtype = state[0].dtype
 
@@ -53,7 +56,7 @@ def unroll(
 
     stacked = state[0].dim() == 3
     if cell.has_gradient and stacked and lengths is None and mask is None:
-        return recurrence(cell, inputs[:steps], state, steps, warmup, beyond, hold), ()
+        return recurrence(cell, inputs[:steps], state, steps, warmup, beyond, hold, readout), ()
     given = project(inputs[:steps])
     times = len(given[0])
     after: Projected | None = None
@@ -73,6 +76,6 @@ def unroll(
         state = new
         if time >= warmup:
             outputs.append(output)
-    if stacked:  # the batch is innermost in memory, and stays there
-        return torch.stack([output.mT for output in outputs]).mT, ()
-    return torch.stack(outputs), state
+    # with several networks the batch is innermost in memory, and stays there
+    result = torch.stack([output.mT for output in outputs]).mT if stacked else torch.stack(outputs)
+    return result if readout is None else affine(result, *readout).to(dtype), () if stacked else state

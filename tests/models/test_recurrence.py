@@ -60,9 +60,10 @@ class Drawn(NamedTuple):
     inputs: Tensor
     state: tuple[Tensor, ...]
     beyond: Tensor | None
+    readout: tuple[Tensor, Tensor] | None = None
 
     def leaves(self, cell: Cell) -> list[Tensor]:
-        parts = [*cell.parameters(), *self.state, self.inputs, self.beyond]
+        parts = [*cell.parameters(), *self.state, self.inputs, self.beyond, *(self.readout or ())]
         return [part for part in parts if part is not None and part.requires_grad]
 
 
@@ -81,7 +82,7 @@ def drawn(cell: Cell, shown: str, members: int, batch: int, times: int, dtype: t
 
 def run(cell: Cell, given: Drawn, above: Tensor, **options: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Outputs, and the gradients of `above` times their last ones to all that has any."""
-    outputs, _ = unroll(cell, given.inputs, given.state, STEPS, beyond=given.beyond, **options)
+    outputs, _ = unroll(cell, given.inputs, given.state, STEPS, beyond=given.beyond, readout=given.readout, **options)
     total = (outputs * above[STEPS - len(outputs) :].to(outputs)).sum()
     return outputs.detach(), torch.autograd.grad(total, given.leaves(cell), materialize_grads=True)
 
@@ -127,6 +128,23 @@ def test_outputs_and_gradients_are_those_of_autograd(name: str, choice: str | No
             compare(run(own, given, above, **options), run(plain, given, above, **options), 1e-12)
 
 
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("name", CELLS)
+def test_a_readout_on_the_way(name: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    members, batch = 5, 4
+    own, plain = cells(name, None, members)
+    for shown, warmup in product(("first, beyond", "every", "some shared, held"), (0, 2, STEPS - 1)):
+        weight = torch.randn(members, size, UNITS, dtype=torch.float64, requires_grad=True)
+        bias = torch.randn(members, size, dtype=torch.float64, requires_grad=True)
+        given = drawn(own, shown, members, batch, SHOWN[shown])._replace(readout=(weight, bias))
+        above = torch.randn(STEPS, members, batch, size, dtype=torch.float64)
+        options = {"warmup": warmup, "hold": "held" in shown}
+        wanted = run(plain, given, above, **options)
+        for tile_bytes in (2**20, members * batch * UNITS * 8 // 2):
+            monkeypatch.setattr(recurrence, "TILE_BYTES", tile_bytes)
+            compare(run(own, given, above, **options), wanted, 1e-12)
+
+
 @pytest.mark.parametrize("shown", ["some shared, beyond", "some shared, held", "some, beyond", "every indices"])
 @pytest.mark.parametrize("name", CELLS)
 def test_a_few_networks_at_a_time(name: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +158,7 @@ def test_a_few_networks_at_a_time(name: str, shown: str, monkeypatch: pytest.Mon
     for size, parts in ((step_bytes, [5]), (step_bytes // 2, [1, 2, 2]), (step_bytes * 2 // 3, [2, 3]), (1, [1] * 5)):
         monkeypatch.setattr(recurrence, "TILE_BYTES", size)
         weight, bias = own.input_weights()
-        flat = recurrence.Given(weight, bias, own.recurrent_weights(), given.state, given.inputs, given.beyond)
+        flat = recurrence.Given(weight, bias, own.recurrent_weights(), given.state, given.inputs, given.beyond, None)
         tiles = list(recurrence.Span(own, STEPS, 1, False, batch).tiles(flat))
         assert sorted(tile.stop - tile.start for tile in tiles) == parts
         compare(run(own, given, above, hold="held" in shown, warmup=1), wanted, 1e-12)
@@ -167,8 +185,9 @@ def test_float32_is_close_to_float64(
 @pytest.mark.parametrize("name", CELLS)
 def test_nothing_given_is_changed(name: str) -> None:
     own, _ = cells(name, None, 2)
-    for shown, batch in product(("first, beyond", "some, held", "first"), (1, 3)):
-        given = drawn(own, shown, 2, batch, SHOWN[shown])
+    readout = torch.randn(2, UNITS, UNITS).double().requires_grad_(), torch.randn(2, UNITS).double().requires_grad_()
+    for shown, batch, read in product(("first, beyond", "some, held", "first"), (1, 3), (None, readout)):
+        given = drawn(own, shown, 2, batch, SHOWN[shown])._replace(readout=read)
         before = [part.detach().clone() for part in given.leaves(own)]
         above = torch.randn(STEPS, 2, batch, UNITS, dtype=torch.float64)
         first = run(own, given, above, hold="held" in shown)
