@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
@@ -234,12 +237,32 @@ def run(argv: list[str]) -> None:
         finish_wandb(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
         raise
     except Exception as error:
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            traceback.print_exception(error)
+            let_the_first_process_end()
+            sys.exit(1)
         if wandb_runs():
             traceback.print_exception(error)  # W&B keeps what is printed before its run ends
             finish_wandb(1)
             sys.exit(1)
         raise
     finish_wandb(0)
+
+
+def let_the_first_process_end() -> None:
+    """Wait until the process that started this one has failed, too, which it does at their next exchange.
+
+    Lightning would kill it as soon as this one ends, and W&B's run with it.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+    first, end = os.getppid(), time.monotonic() + PATIENCE
+    while os.getppid() == first and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+PATIENCE = 60.0
+"""Seconds that a process that failed waits for the first one to end."""
 
 
 def wandb_runs() -> bool:

@@ -121,16 +121,17 @@ def test_an_infeasible_trial_is_finished_and_an_error_failed(three: Machine) -> 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Two trials of two processes each that an agent has run; the server stopped the second."""
+    """Three trials of two processes each that an agent has run; the server stopped the second, the third failed."""
     folder = tmp_path_factory.mktemp("together")
     sweep = yaml.safe_load(Path(__file__).with_name("wandb_sweep.yaml").read_text())
+    fails = {"class_path": "tests.wandb_callbacks.Fails", "init_args": {"step": 40, "rank": 1}}
     for name, values in {
         "trainer.strategy": ["ddp"],
         "trainer.devices": [2],
         "trainer.accelerator": ["cpu"],
-        "trainer.max_steps": [60, 10_000_000],
-        "trainer.val_check_interval": [1, 10],
-        "trainer.callbacks": [[{"class_path": "tests.wandb_callbacks.Witness"}]],
+        "trainer.max_steps": [60, 10_000_000, 60],
+        "trainer.val_check_interval": [1, 10, 1],
+        "trainer.callbacks": [*[[{"class_path": "tests.wandb_callbacks.Witness"}]] * 2, [fails]],
         "model.init_args.optimizer.class_path": ["torch.optim.Adam"],
         "model.init_args.optimizer.init_args.lr": [0.0025, 0.001],
     }.items():
@@ -141,7 +142,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         return run.id == "trial001" and machine.steps_saved(run.id) > 0
 
     with Backend(stop) as backend, Machine(folder, backend) as machine:
-        assert machine.agent(folder / "sweep.yaml", 2).wait(PATIENCE) == 0
+        assert machine.agent(folder / "sweep.yaml", 3).wait(PATIENCE) == 0
         yield machine
 
 
@@ -162,17 +163,25 @@ def test_two_processes_are_one_run(together: Machine) -> None:
     run = together.backend.runs["trial000"]
     assert list(rows(run, "train/loss")) == list(rows(run, "val/bits_per_parameter")) == [20, 40, 60]
     assert list(rows(run, "final/bits_per_parameter")) == [60]
-    assert list(together.backend.runs) == ["trial000", "trial001"]
+    assert list(together.backend.runs) == ["trial000", "trial001", "trial002"]
     assert together.backend.unknown == []
 
 
 def test_a_stop_from_the_server_ends_both_processes_with_a_checkpoint(together: Machine) -> None:
-    assert [run.exit_codes for run in together.backend.runs.values()] == [[0], [0]]
     stopped = together.backend.runs["trial001"]
+    assert together.backend.runs["trial000"].exit_codes == stopped.exit_codes == [0]
     steps = list(rows(stopped, "train/loss"))
     assert steps == list(range(20, together.steps_saved("trial001") + 1, 20))
     assert f"SIGTERM after {steps[-1]} optimizer steps" in stopped.output
     assert not any(key.startswith("final/") for key in stopped.summary)
+
+
+def test_an_error_in_the_second_process_is_a_failed_run(together: Machine) -> None:
+    failed = together.backend.runs["trial002"]
+    assert failed.exit_codes == [1]
+    assert list(rows(failed, "train/loss"))[-1:] == [40]
+    assert not any(key.startswith("final/") for key in failed.summary)
+    assert "RuntimeError: the disk is full" in (together.folder / "output.txt").read_text()
 
 
 @pytest.fixture(scope="module")

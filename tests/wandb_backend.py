@@ -232,9 +232,9 @@ class Backend:
     def on_Heartbeat(self, variables: dict[str, Any]) -> dict[str, Any]:
         """Tell the agent to stop what it runs, to run a preempted trial again, or a new one if it runs none."""
         running = json.loads(variables["runState"])
-        commands: list[dict[str, Any]] = [
-            {"type": "stop", "run_id": name} for name in running if name in self.runs and self.stop(self.runs[name])
-        ]
+        stopped = [name for name in running if name in self.runs and self.stop(self.runs[name])]
+        self.stop_from_page |= set(stopped)
+        commands: list[dict[str, Any]] = [{"type": "stop", "run_id": name} for name in stopped]
         if not running:
             again = [run for run in self.runs.values() if run.preempting and run.ended() and run.exit_codes[-1]]
             for run in again[:1]:

@@ -10,8 +10,6 @@ from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
-from tests.interruption import StopAfter
-
 
 class Witness(Callback):
     """Writes what this process trains with, as the objects have it, to `<process>-of-<W&B run>.json`."""
@@ -34,11 +32,15 @@ class Witness(Callback):
         Path(f"{trainer.global_rank}-of-{os.environ['WANDB_RUN_ID']}.json").write_text(json.dumps(seen))
 
 
-class Fails(StopAfter):
-    """Ends a run with an error once so many optimizer steps are made."""
+class Fails(Callback):
+    """Ends a run with an error in one of its processes once so many optimizer steps are made."""
+
+    def __init__(self, step: int, rank: int = 0) -> None:
+        self.step = step
+        self.rank = rank
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        if trainer.global_step >= self.step:
+        if trainer.global_step >= self.step and trainer.global_rank == self.rank:
             raise RuntimeError("the disk is full")
 
 

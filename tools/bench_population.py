@@ -11,10 +11,10 @@ and without what happens once at the start:
     population  rnn_capacity.population.train
 
 `gemm_fraction` is the rate of the population's matrix products, as the equations have them for every sample, over this
-machine's peak, that of two matrices of 2,048 rows; `gemm_fraction_made` counts only those that the population makes,
-which are fewer since all samples share the first state. All columns are measured in one run, in turns, on the given
-threads; each figure is the median of its turns, that of `fit` of one. Every network has 24 inputs of -1 and 1 and
-learns all its samples at each step.
+machine's peak, that of two matrices of 2,048 rows (`gemm_peak`, GFLOP/s, measured in each turn, too);
+`gemm_fraction_made` counts only those that the population makes, which are fewer since all samples share the first
+state. All columns are measured in one run, in turns, on the given threads; each figure is the median of its turns, that
+of `fit` of one. Every network has 24 inputs of -1 and 1 and learns all its samples at each step.
 """
 
 from __future__ import annotations
@@ -41,12 +41,13 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from rnn_capacity.population import Member, train
-from rnn_capacity.population.chunk import STEPS_PER_CALL
 from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
 
 SIZES = ((6, 300), (8, 500), (16, 2500))
 """Units and samples."""
 INPUTS = 24
+CALL = 50
+"""Optimizer steps of a call."""
 FITTED = 4
 """Networks that `fit` trains; the rest would take as long."""
 
@@ -103,7 +104,13 @@ def members_of(cell: str, units: int, samples: int, members: int, steps: int) ->
     return [
         Member(
             RandomMappingModule(
-                cell, depth, hidden_size=units, input_size=INPUTS, seed=seed, optimizer=partial(Adam, lr=1e-3)
+                cell,
+                depth,
+                hidden_size=units,
+                input_size=INPUTS,
+                seed=seed,
+                optimizer=partial(Adam, lr=1e-3),
+                steps_per_call=CALL,
             ),
             data,
             steps,
@@ -118,15 +125,15 @@ def population_seconds(cell: str, units: int, samples: int, members: int, calls:
     In the last one the members are measured.
     """
     marks: list[tuple[int, float]] = []
-    last = (calls + 1) * STEPS_PER_CALL
-    steps = last + STEPS_PER_CALL
+    last = (calls + 1) * CALL
+    steps = last + CALL
     train(
         members_of(cell, units, samples, members, steps),
         on_call=lambda made: marks.append((made, time.perf_counter())),
     )
-    starts = [at for made, at in marks if made == STEPS_PER_CALL]
+    starts = [at for made, at in marks if made == CALL]
     ends = [at for made, at in marks if made == last]
-    return sum(end - start for start, end in zip(starts, ends, strict=True)) / (last - STEPS_PER_CALL)
+    return sum(end - start for start, end in zip(starts, ends, strict=True)) / (last - CALL)
 
 
 class Clock(Callback):
@@ -143,7 +150,7 @@ class Clock(Callback):
 def fit_seconds(cell: str, units: int, samples: int, members: int, calls: int) -> float:
     """Seconds of a step of so many networks by `fit`, from the first call's end to the last one's."""
     total = 0.0
-    for member in members_of(cell, units, samples, FITTED, (calls + 1) * STEPS_PER_CALL):
+    for member in members_of(cell, units, samples, FITTED, (calls + 1) * CALL):
         clock = Clock()
         trainer = Trainer(
             max_steps=member.max_steps,
@@ -161,7 +168,7 @@ def fit_seconds(cell: str, units: int, samples: int, members: int, calls: int) -
     return total * members / FITTED
 
 
-def measure(cell: str, units: int, samples: int, members: int, turns: int, peak: float) -> dict[str, Any]:
+def measure(cell: str, units: int, samples: int, members: int, turns: int) -> dict[str, Any]:
     """One line of the table."""
     torch.manual_seed(0)
     inputs = torch.randint(2, (samples, INPUTS)) * 2.0 - 1
@@ -172,7 +179,7 @@ def measure(cell: str, units: int, samples: int, members: int, turns: int, peak:
     }
     for step in steps.values():
         step()
-    taken: dict[str, list[float]] = {name: [] for name in ("fit", "loop", "vmap", "population")}
+    taken: dict[str, list[float]] = {name: [] for name in ("fit", "loop", "vmap", "population", "gemm_peak")}
     for turn in range(turns):
         for name, step in steps.items():
             repeats = 3
@@ -180,6 +187,7 @@ def measure(cell: str, units: int, samples: int, members: int, turns: int, peak:
             for _ in range(repeats):
                 step()
             taken[name].append((time.perf_counter() - start) / repeats)
+        taken["gemm_peak"].append(gemm_peak())
         taken["population"].append(population_seconds(cell, units, samples, members, calls=1))
         if turn == 0:
             taken["fit"].append(fit_seconds(cell, units, samples, members, calls=1))
@@ -188,6 +196,7 @@ def measure(cell: str, units: int, samples: int, members: int, turns: int, peak:
         members * samples * products(cell, INPUTS, units, first_state_shared=shared) / medians["population"] / 1e9
         for shared in (False, True)
     ]
+    peak = medians["gemm_peak"]
     sizes = {"cell": cell, "units": units, "samples": samples, "members": members}
     return {**sizes, **medians, "gemm_fraction": rates[0] / peak, "gemm_fraction_made": rates[1] / peak}
 
@@ -222,14 +231,13 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
-    peak = gemm_peak()
     load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
     print(f"{machine()}; torch {torch.__version__}, {arguments.threads} threads; load average {load} before;")
-    print(f"GEMM peak {peak:.0f} GFLOP/s; milliseconds a step of all {arguments.members} networks\n", flush=True)
+    print(f"GEMM peak {gemm_peak():.0f} GFLOP/s; milliseconds a step of all {arguments.members} networks\n", flush=True)
     lines = []
     for cell in arguments.cells:
         for units, samples in (SIZES[place] for place in arguments.sizes):
-            lines.append(measure(cell, units, samples, arguments.members, arguments.turns, peak))
+            lines.append(measure(cell, units, samples, arguments.members, arguments.turns))
             print(table(lines[-1:]).splitlines()[-1], flush=True)
     print("\n" + table(lines))
     if arguments.json is not None:

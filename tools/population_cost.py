@@ -21,12 +21,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import torch
-from bench_population import members_of
+from bench_population import CALL, members_of
 from machine import machine
 
 from rnn_capacity.models import parameter_count
 from rnn_capacity.population import train
-from rnn_capacity.population.chunk import STEPS_PER_CALL
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -48,10 +47,10 @@ INPUTS = 24
 def seconds(members: int, samples: int, units: int, steps: int) -> float:
     """Seconds of so many steps of all members: from each chunk's first call on, without the last."""
     marks: list[tuple[int, float]] = []
-    last = steps + STEPS_PER_CALL
-    population = members_of("rnn", units, samples, members, last + STEPS_PER_CALL)
+    last = steps + CALL
+    population = members_of("rnn", units, samples, members, last + CALL)
     train(population, on_call=lambda made: marks.append((made, time.perf_counter())))
-    starts = [at for made, at in marks if made == STEPS_PER_CALL]
+    starts = [at for made, at in marks if made == CALL]
     ends = [at for made, at in marks if made == last]
     return sum(end - start for start, end in zip(starts, ends, strict=True))
 

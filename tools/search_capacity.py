@@ -4,8 +4,8 @@
 
 Runs `rnn-capacity search` with configs/sweeps/capacity_narrow.yaml for six cells of about 700 parameters (depth 1; the
 +RNN depth 2), from an empty storage each, one after another: two batches of trials that train together. A cell that is
-already in the results, with as many trials and steps, is not searched again. Options that the tool does not know go to
-the command.
+already in the results, with as many trials, steps and members at once, is not searched again. Options that the tool
+does not know go to the command.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def search(cell: str, trials: int, population: int, steps: int, options: list[st
             **{name: best.figures[name] for name in ("parameters", "units", "samples", "accuracy", "steps")},
             "likelihood_bits_per_parameter": best.figures["likelihood_bits_per_parameter"],
             "trials": len(finished),
+            "population": population,
             "infeasible": sum(not trial.feasible for trial in finished),
             "values": [trial.value for trial in finished],
             "hyperparameters": one.values(best),
@@ -120,7 +121,8 @@ def main() -> None:
     results: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
     for cell in arguments.cells:
         known = [run for run in results if run["cell"] == cell]
-        if any((run["trials"], run["steps"]) == (arguments.trials, arguments.steps) for run in known):
+        sizes = (arguments.trials, arguments.population, arguments.steps)
+        if any((run["trials"], run["population"], run["steps"]) == sizes for run in known):
             continue
         results = [run for run in results if run["cell"] != cell]
         results.append(search(cell, arguments.trials, arguments.population, arguments.steps, options))

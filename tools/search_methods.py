@@ -68,6 +68,8 @@ def search(method: str, cell: str, trials: int, population: int, most: int, seed
             "method": method,
             "cell": cell,
             "seed": seed,
+            "population": population,
+            "most_steps": most,
             "values": values,
             "feasible": [bool(trial.feasible) for trial in finished],
             "trials_until": next((number for number, value in enumerate(best, 1) if value >= BITS), None),
@@ -118,9 +120,11 @@ def main() -> None:
     results: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
     for seed in arguments.seeds:
         for method in ("random", "bayes"):
-            if any((run["method"], run["seed"]) == (method, seed) for run in results):
-                continue
             sizes = (arguments.trials, arguments.population, arguments.most_steps)
+            known = [run for run in results if (run["method"], run["seed"]) == (method, seed)]
+            if any((len(run["values"]), run["population"], run["most_steps"]) == sizes for run in known):
+                continue
+            results = [run for run in results if run not in known]
             results.append(search(method, arguments.cell, *sizes, seed))
             path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     for run in results:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -13,8 +14,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rnn_capacity.callbacks.wandb_run import mark_preempting
 
 EXIT_CODES = {
-    "SIGTERM": 0,  # what ends a sweep's run early; it is not to be run again
     "SIGINT": 130,  # as shells have it
+    "SIGTERM": 0,  # what ends a sweep's run early; it is not to be run again
     "SIGUSR1": 75,  # a temporary failure: the machine is about to go, and the run goes on elsewhere
 }
 """What a process ends with after a signal; of several, the last of these counts."""
@@ -25,7 +26,8 @@ class StopOnSignal(Callback):
 
     Lightning's own way broadcasts inside the signal handler, where another exchange between processes may be under way.
     A signal that comes after the training is no reason to leave the run without its final figures. A second SIGINT
-    ends it at once. On SLURM Lightning's own way stays, since it asks for a new job, too.
+    ends it at once. On SLURM Lightning's own way stays, since it asks for a new job, too. A run of a W&B agent is
+    stopped by the agent's SIGTERM and by its own SIGINT, in any order, and never by a terminal's: there both are one.
     """
 
     def __init__(self) -> None:
@@ -37,22 +39,25 @@ class StopOnSignal(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Let the final evaluation come to its end."""
-        self._listen("SIGTERM", "SIGUSR1")
+        self._listen("SIGTERM", "SIGUSR1", *(["SIGINT"] if by_agent() else []))
 
     def _listen(self, *names: str) -> None:
         if threading.current_thread() is not threading.main_thread():
             return
         preemption = getattr(signal, "SIGUSR1", None)  # Windows has none
-        if preemption is not None and signal.getsignal(preemption) is not signal.SIG_DFL:  # SLURM
+        if preemption is not None and signal.getsignal(preemption) is not signal.SIG_DFL and not by_agent():  # SLURM
             return
         for name in names:
             if hasattr(signal, name):
                 signal.signal(signal.Signals[name], self._receive)
 
     def _receive(self, number: int, frame: Any) -> None:
-        if number == signal.SIGINT:
+        name = signal.Signals(number).name
+        if name == "SIGINT" and by_agent():
+            name = "SIGTERM"
+        elif name == "SIGINT":
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.received = max(self.received, 1 + list(EXIT_CODES).index(signal.Signals(number).name))
+        self.received = max(self.received, 1 + list(EXIT_CODES).index(name))
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
         """Stop here if any process is to.
@@ -75,3 +80,8 @@ class StopOnSignal(Callback):
         if name == "SIGUSR1":
             mark_preempting(trainer.loggers)
         raise SystemExit(EXIT_CODES[name] if trainer.local_rank == 0 else 0)
+
+
+def by_agent() -> bool:
+    """Whether a W&B agent has started this run."""
+    return "WANDB_SWEEP_ID" in os.environ

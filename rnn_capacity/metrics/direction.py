@@ -30,9 +30,9 @@ def optimum(figure: str) -> Literal["max", "min"] | None:
     """Whether the most or the least of a figure is best; None where neither is, or it is not this package's.
 
     Args:
-        figure: A key of summary.json, with or without what precedes it, as in `val/loss`.
+        figure: A key of summary.json, with or without what precedes it, as in `val/loss` or `val_loss`.
     """
-    name = figure.rpartition("/")[2]
+    name = figure.rpartition("/")[2].removeprefix("val_")
     if name in HIGHER:
         return "max"
     return "min" if name in LOWER else None

@@ -15,9 +15,6 @@ from rnn_capacity.population.memory import keep_freed_memory
 from rnn_capacity.population.plan import Plan
 from rnn_capacity.training import Batch, Source, Task
 
-STEPS_PER_CALL = 50
-"""Steps between two looks for members that diverged; the only place where the host waits for the device."""
-
 Left = list[tuple[Plan, int | None]]
 """Members that have left their chunk, each with the step at which it diverged or None."""
 
@@ -78,9 +75,14 @@ class Chunk:
         return torch.tensor(numbers, dtype=torch.float64).to(self.values)
 
     def advance(self) -> tuple[Left, Tensor]:
-        """Make up to `STEPS_PER_CALL` steps; the members that leave after them, and each member's mean loss, (K,)."""
+        """Make the steps of a call; the members that leave after them, and each member's mean loss, (K,).
+
+        A call is as long as the least `steps_per_call` of the members. After it there is the only look for members that
+        diverged, for which the host waits for the device.
+        """
         first = self.done
-        until = min(first + STEPS_PER_CALL, min(one.member.max_steps for one in self.plans))
+        steps = min(one.member.module.steps_per_call for one in self.plans)
+        until = min(first + steps, min(one.member.max_steps for one in self.plans))
         rates = torch.stack([one.rates[first:until] for one in self.plans], 1).unsqueeze(2).to(self.values)
         losses = torch.stack([self.step(now, rates[now - first]) for now in range(first, until)])
         bounds = [one.member.module.divergence_factor * one.member.task.constant_loss for one in self.plans]

@@ -25,7 +25,7 @@ diverged_at."""
 
 
 class Population(LightningModule):
-    """Members that train together, chunk after chunk: a `training_step` is up to `STEPS_PER_CALL` steps of a chunk.
+    """Members that train together, chunk after chunk: a `training_step` is a call of `Chunk.advance`.
 
     Give it to a trainer with its `calls` in place of a DataLoader. `global_step` counts calls. A checkpoint holds the
     weights and the optimizers' memory of the members under way, and the results of those that are done; loaded into a

@@ -113,7 +113,11 @@ def samples_of(member: Member) -> int:
 
 
 def kept_bytes(one: Plan) -> int:
-    """About what a member's network keeps of one step's way there for the way back: inputs, gates and states."""
+    """About what a member takes: of one step what the way back needs, and all that has its weights' size, and rates.
+
+    The first is inputs, gates and states; the second the weights, their gradients by tensor and in a row, and two
+    running means of the optimizer.
+    """
     task: Any = one.member.task
     stack = one.member.module.network.stack
     widths = sum(
@@ -121,4 +125,5 @@ def kept_bytes(one: Plan) -> int:
         for cell, state in zip(stack.cells, stack.initial_states, strict=True)
     )
     size = (widths + stack.input_size) * task.steps * samples_of(one.member)
-    return int(size * next(stack.parameters()).element_size())
+    size += 5 * one.member.module.parameters_total
+    return int(size * next(stack.parameters()).element_size()) + one.rates.nbytes

@@ -12,6 +12,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 FACTORS: dict[tuple[int, int], Tensor] = {}
 """Cosine schedules down to zero, by T_max and steps: the rate of each step over the first one's."""
 
+MOST = 64
+"""Of these that are kept."""
+
 
 def learning_rates(optimizer: Optimizer, schedules: list[LRScheduler], steps: int) -> Tensor | None:
     """The rate of each step, (steps,), float64; None if the schedule changes more than the rate, as OneCycleLR does.
@@ -34,6 +37,8 @@ def learning_rates(optimizer: Optimizer, schedules: list[LRScheduler], steps: in
             rates = stepped(optimizer, schedule, steps)
             if rates is None:
                 return None
+            if len(FACTORS) == MOST:
+                del FACTORS[next(iter(FACTORS))]
             FACTORS[key] = rates / rate
         return rate * FACTORS[key]
     return stepped(optimizer, schedule, steps)

@@ -71,11 +71,11 @@ def run(asked: Asked, searches: list[Search], devices: list[torch.device], journ
     progress = Progress(searches, shown=asked.machine["enable_progress_bar"] is not False)
     try:
         if len(devices) == 1:
-            with StopRequest() as stop:
+            with StopRequest(says=True) as stop:
                 work(searches, devices[0], asked.options.population, Watch(progress, journal, stop))
         else:
             workers = Workers(jobs(asked, searches, devices), searches, progress, journal)
-            with StopRequest(at_once=workers.kill) as stop:
+            with StopRequest(at_once=workers.kill, says=True) as stop:
                 workers.run(stop)
         for one in searches:
             progress.look(one, now=True)
@@ -97,6 +97,7 @@ def so_far(asked: Asked, searches: list[Search]) -> str:
     finished = sum(min(one.study.counts().finished, one.total) for one in searches)
     total = sum(one.total for one in searches)
     hint = ", with the password in the place of ***" if ":***@" in shown(storage_of(asked)) else ""
+    hint += ", with --trainer.logger as before" if asked.machine["logger"] else ""
     return f"{finished} of {total} trials are finished; go on{hint}: {shlex.join(again(asked, searches))}"
 
 

@@ -59,7 +59,14 @@ class Definition:
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> Definition:
-        """From what was stored."""
+        """From what was stored.
+
+        Raises:
+            ValueError: If another program stored it.
+        """
+        missing = [key for key in ("config", "sweep", "fixed", "objective", "seed") if key not in content]
+        if missing:
+            raise ValueError(f"study: one given that rnn-capacity search did not begin: it has no {missing[0]}")
         sweep = parse_sweep(content["sweep"])
         objective = Objective(**content["objective"])
         return cls(content["config"], sweep, tuple(content["fixed"]), objective, content["seed"])

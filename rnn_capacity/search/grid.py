@@ -39,7 +39,7 @@ def plans(options: SearchOptions, config: Config, name: str | None, task: str) -
         task: The task's name.
 
     Raises:
-        ValueError: If a list of the grid is malformed, or has a cell that is not known.
+        ValueError: If a list of the grid is malformed, or has a cell that is not known, or two of one name.
     """
     axes = {
         "cells": None if options.cells is None else items("cells", options.cells),
@@ -60,7 +60,12 @@ def plans(options: SearchOptions, config: Config, name: str | None, task: str) -
         if depth < cell.min_network_depth:
             lines.append(f"{label(own)}: left out, {arguments['cell']} needs depth {cell.min_network_depth} at least")
             continue
-        found.append(Plan(f"{name or task}/{label(own)}", own, fixed))
+        full = f"{name or task}/{label(own)}"
+        if any(plan.name == full for plan in found):
+            raise ValueError(
+                f"cells: {options.cells} given, of which two make the study {full}; one a search is allowed"
+            )
+        found.append(Plan(full, own, fixed))
     if not found:
         raise ValueError(f"depths: {options.depths} given, {'; '.join(lines)}")
     return found, lines

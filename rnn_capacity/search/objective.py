@@ -46,8 +46,10 @@ def objective_of(metric: Metric | None, task: Task) -> Objective:
     constant = {"loss": task.constant_loss, **task.worthless()}
     known = {f"final/{name}": name for name in constant}
     if "val" in task.final_splits:
-        known[f"val/{task.headline}"] = f"val_{task.headline}"
+        known[f"val/{task.headline}"] = known[f"final/val_{task.headline}"] = f"val_{task.headline}"
         constant[f"val_{task.headline}"] = constant[task.headline]
+    else:  # what is learnt is all that there is
+        known[f"val/{task.headline}"] = task.headline
     if metric is None:
         return Objective(task.headline, "minimize" if optimum(task.headline) == "min" else "maximize", constant)
     if metric.name not in known:

@@ -16,9 +16,6 @@ from rnn_capacity.search.sweep import read_sweep
 from rnn_capacity.studies import Study, Timing, shown, study_names
 from rnn_capacity.training import TaskData
 
-TRIALS = "trials"
-"""The key of a stored definition under which there may be the trials that the study was begun with."""
-
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
 """The environment's variable with other times than usual: seconds between heartbeats, and the grace, with a comma."""
 
@@ -58,12 +55,14 @@ def stored_searches(asked: Asked) -> list[Search]:
         raise ValueError(f"study: none given with --resume; {shown(storage)} holds {', '.join(names) or 'none'}")
     found = [known for known in names if known == name] or [known for known in names if known.startswith(f"{name}/")]
     studies = [Study.open(storage, known, timing=timing()) for known in found or [name]]
+    for study in studies:
+        Definition.of(study.definition)  # before anything is written to one that is none of ours
     return [Search(study, total_of(asked, study)) for study in studies]
 
 
 def total_of(asked: Asked, study: Study) -> int:
     """The trials that a study is to have: as many as asked for, which is kept if it is more than ever, or else that."""
-    known = max(study.definition.get(TRIALS, 0), study.total() or 0)
+    known = study.total() or 0
     if asked.options.trials is None and (known or asked.options.resume):
         return max(known or DEFAULT_TRIALS, study.counts().total)
     wanted = int(asked.options.trials or DEFAULT_TRIALS)
@@ -95,12 +94,16 @@ def begun_searches(asked: Asked) -> tuple[list[Search], list[str]]:
         left_out += more
     storage = storage_of(asked)
     if options.storage is None:
-        Path(asked.root).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(asked.root).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            given = f"trainer.default_root_dir: {asked.root!r} given"
+            raise ValueError(f"{given}, not a writable folder ({error})") from error
     there = known_names(storage)
     opened = {
-        name: open_study(storage, name, definitions[name], name in there)
-        for name in sorted(definitions, key=lambda name: name not in there)  # what differs is found before any is made
-    }
+        name: Study.open(storage, name, definition=definition.content, goal=definition.objective.goal, timing=timing())
+        for name, definition in sorted(definitions.items(), key=lambda item: item[0] not in there)
+    }  # those that are there come first: what differs is found before any is made
     studies = [opened[name] for name in definitions]
     return [Search(study, total_of(asked, study)) for study in studies], [*lines, *dict.fromkeys(left_out)]
 
@@ -111,13 +114,6 @@ def known_names(storage: str) -> list[str]:
         return study_names(storage)
     except ValueError:
         return []  # what is wrong with it, whoever makes it says
-
-
-def open_study(storage: str, name: str, definition: Definition, there: bool) -> Study:
-    """A study, made if it is not there; one that was begun with another number of trials is the same study."""
-    stored = Study.open(storage, name).definition if there else {}
-    content = {**definition.content, **{key: stored[key] for key in (TRIALS,) if key in stored}}
-    return Study.open(storage, name, definition=content, goal=definition.objective.goal, timing=timing())
 
 
 def task_of(config: dict[str, dict[str, str]]) -> str:

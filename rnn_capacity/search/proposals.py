@@ -32,6 +32,9 @@ FITTED = 256
 A batch of 64 points of 16 hyperparameters takes 16 s of one core with 128 of them, 24 s with 256 (41 s if 64 others
 run), 107 s with 1,000."""
 
+RUNNING = 256
+"""Running trials that it takes into account, the latest; a cluster may have more."""
+
 STARTUP = 10
 """Finished trials before which all points are random."""
 
@@ -139,7 +142,7 @@ class Proposer:
 
         kept = informative(with_values(finished, self.goal), self.goal)
         known = [frozen(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
-        known += [frozen(trial, self.modelled, TrialState.RUNNING) for trial in running]
+        known += [frozen(trial, self.modelled, TrialState.RUNNING) for trial in running[-RUNNING:]]
         sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
         points = ask(count, self.modelled, self.goal, sampler, [trial for trial in known if trial is not None])
         return [

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from rnn_capacity.callbacks.stopping import by_agent
+
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 75}
-"""What the program ends with after a signal: as shells have it, and 75, a temporary failure, where a machine is about
-to go and the search goes on elsewhere."""
+"""What the program ends with after a signal, of several the last of these: as shells have it, and 75, a temporary
+failure, where a machine is about to go and the search goes on elsewhere."""
 
 
 def exit_code(name: str, sweeps: bool) -> int:
@@ -34,11 +36,14 @@ class StopRequest:
 
     Args:
         at_once: Called before the process ends at once.
+        says: Whether the first signal is answered with a line, since the end may take a while.
     """
 
-    def __init__(self, at_once: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, at_once: Callable[[], None] = lambda: None, says: bool = False) -> None:
         self.at_once = at_once
+        self.says = says
         self.received: str | None = None
+        self._interrupted = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -57,10 +62,17 @@ class StopRequest:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         name = signal.Signals(number).name
-        if name == "SIGINT" and self.received == "SIGINT":
+        if name == "SIGINT" and by_agent():  # W&B's own; see `StopOnSignal`
+            name = "SIGTERM"
+        if name == "SIGINT" and self._interrupted:
             self.at_once()
             os._exit(EXIT_CODES[name])
-        self.received = name
+        self._interrupted |= name == "SIGINT"
+        if self.says and self.received is None:
+            os.write(2, f"\nrnn-capacity: {name}: ends after the steps under way\n".encode())
+        ranks = list(EXIT_CODES)
+        if self.received is None or ranks.index(name) > ranks.index(self.received):
+            self.received = name
 
     def check(self) -> None:
         """End here if a signal came.

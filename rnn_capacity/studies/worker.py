@@ -55,8 +55,8 @@ class Worker:
             claimed += self._hold(taken)
             wanted = 0 if alone else number - len(claimed)
             # a tuner may think for longer than the grace
-            beats = Heartbeat(lambda: self.say_alive(taken), self.storage.timing.heartbeat)
-            with beats if taken and wanted > 0 else nullcontext():
+            beats = Heartbeat(lambda: self.say_alive(list(claimed)), self.storage.timing.heartbeat)
+            with beats if wanted > 0 else nullcontext():
                 while wanted > 0 and (room := total - len(known := self.ledger.trials())) > 0:
                     proposals = self._ask(min(wanted, room), known, propose)
                     wanted = 0

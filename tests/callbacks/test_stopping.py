@@ -46,11 +46,26 @@ def test_a_signal_ends_a_run_at_a_whole_call_with_a_checkpoint(
     assert {number: signal.getsignal(number) for number in before} == before
 
 
-def test_a_preemption_counts_above_a_stop(runner: Runner, toy: Toy) -> None:
+@pytest.mark.parametrize(("other", "stronger", "code"), [("SIGTERM", "SIGUSR1", 75), ("SIGINT", "SIGTERM", 0)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_preemption_counts_above_a_stop_and_that_above_an_interrupt(
+    other: str, stronger: str, code: int, turned: bool, runner: Runner, toy: Toy
+) -> None:
+    first, second = (stronger, other) if turned else (other, stronger)
     both = ["--trainer.callbacks+=tests.wandb_callbacks.Signalled", "--trainer.callbacks.step=20"]
     with pytest.raises(SystemExit) as stop:
-        runner("fit", *toy(), *signalled(20, "SIGUSR1"), *both, "--trainer.callbacks.name=SIGTERM")
-    assert stop.value.code == 75
+        runner("fit", *toy(), *signalled(20, first), *both, f"--trainer.callbacks.name={second}")
+    assert stop.value.code == code
+
+
+def test_an_agent_s_run_takes_an_interrupt_for_a_stop(
+    runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")  # W&B interrupts it once the server says so
+    with pytest.raises(SystemExit) as stop:
+        runner("fit", *toy(), *signalled(40, "SIGINT", times=2))
+    assert stop.value.code == 0
+    assert saved(runner)["global_step"] == 40
 
 
 def test_a_second_interrupt_does_not_wait(runner: Runner, toy: Toy) -> None:

@@ -18,7 +18,7 @@ from rnn_capacity.models import Initialization
 from rnn_capacity.population import Member, train
 from rnn_capacity.training import TotalDecay
 
-OPTIMIZERS: dict[str, Callable[..., Any]] = {
+OPTIMIZERS: dict[str, partial[Any]] = {
     "sgd": partial(SGD, lr=1e-3),
     "momentum": partial(SGD, lr=1e-3, momentum=0.9, dampening=0.1, weight_decay=0.01),
     "rmsprop": partial(RMSprop, lr=1e-3),
@@ -37,12 +37,12 @@ def member(place: int, steps: int, cell: str = "rnn", kind: str = "adam", **give
         "hidden_size": 4,
         "b_fg": 0.5 * place,
         "initialization": Initialization(
-            recurrent="normal" if cell != "irnn" else None,
+            recurrent=None if cell == "irnn" else "orthogonal" if place % 3 == 1 else "normal",
             input_scale=0.5 + 0.1 * place,
             bias="normal",
             bias_scale=0.0 if cell == "irnn" else 0.3,
         ),
-        "optimizer": partial(OPTIMIZERS[kind], lr=1e-3 / (1 + place)) if kind in OPTIMIZERS else given.pop("optimizer"),
+        "optimizer": optimizer(kind, place) if kind in OPTIMIZERS else given.pop("optimizer"),
         "schedule": partial(TotalDecay, decay=0.1 * (1 + place)),
         "clip_norm": 0.02 if place % 2 else None,
         "clip_value": 0.01 if place % 3 == 2 else None,
@@ -52,6 +52,18 @@ def member(place: int, steps: int, cell: str = "rnn", kind: str = "adam", **give
     module_class = getattr(tasks, type(data).__name__.replace("Data", "Module"))
     sizes = {"input_size": data.input_size, "output_size": data.output_size}
     return Member(module_class(cell, **sizes, **{**options, **given}).double(), data, steps)
+
+
+def optimizer(kind: str, place: int) -> Callable[..., Any]:
+    """An optimizer of a kind whose every constant is this member's own."""
+    given = OPTIMIZERS[kind]
+    less = 1 - 0.05 * place
+    own = {name: value * less for name, value in given.keywords.items() if name in ("momentum", "weight_decay")}
+    if "betas" in given.keywords:
+        own["betas"] = tuple(beta * less for beta in given.keywords["betas"])
+    if given.func is RMSprop:
+        own["alpha"] = 0.99 * less
+    return partial(given, lr=1e-3 / (1 + place), **own)
 
 
 def weights(one: Member) -> Tensor:

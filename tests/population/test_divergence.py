@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.optim import SGD
 
 from rnn_capacity.population import Member, train
-from rnn_capacity.population.chunk import STEPS_PER_CALL, Chunk
+from rnn_capacity.population.chunk import Chunk
 from tests.population.members import alone, member, weights
 
 STEPS = 120
@@ -60,12 +60,17 @@ def test_a_diverged_member_is_infeasible_and_the_others_go_on() -> None:
 
 def test_a_diverged_member_makes_no_more_steps(seen: list[int]) -> None:
     train([make(place) for place in range(3)])
-    assert seen == [3] * STEPS_PER_CALL + [2] * (STEPS - STEPS_PER_CALL)
+    assert seen == [3] * 50 + [2] * (STEPS - 50)
+
+
+def test_the_shortest_call_of_a_member_counts(seen: list[int]) -> None:
+    train([make(0), make(1, steps_per_call=20), make(2, steps_per_call=40)])
+    assert seen == [3] * 20 + [2] * (STEPS - 20)
 
 
 def test_where_all_diverge_no_more_steps_are_made(seen: list[int]) -> None:
     results = train([make(place, (0, 1, 2)) for place in range(3)])
-    assert seen == [3] * STEPS_PER_CALL
+    assert seen == [3] * 50
     assert not any(result["feasible"] for result in results)
 
 

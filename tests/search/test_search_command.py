@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,22 @@ def test_a_diverged_trial_is_a_result(searching: Searching, capsys: pytest.Captu
     assert {(trial.value, trial.feasible) for trial in study.trials()} == {(0.0, False)}
     assert all(trial.figures["diverged_at"] >= 1 for trial in study.trials())
     assert "4 trials, 100.0% infeasible" in capsys.readouterr().out
+
+
+def test_a_diverged_trial_has_the_loss_of_the_constant_predictor(searching: Searching) -> None:
+    metric = {"name": "final/loss", "goal": "minimize"}
+    main(["search", *searching.options("--trials=2", parameters=DIVERGING, metric=metric)])
+    assert searching.study().counts() == (2, 0, 0, 2)
+    assert {trial.value for trial in searching.study().trials()} == {pytest.approx(math.log(2))}
+
+
+def test_enough_trials_show_what_matters(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["--trials=24", "--population=24", "--trainer.max_steps=20"]
+    main(["search", *searching.options(*more)])
+    table = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line or "┃" in line]
+    shares = {row[1].strip(): row[-2].strip() for row in table if len(row) > 2}
+    found = [float(shares[name]) for name in ("lr", "recurrent_scale", "samples_per_parameter")]
+    assert sum(found) == pytest.approx(1.0, abs=0.02)
 
 
 def test_a_point_that_a_constructor_refuses_is_an_infeasible_result(

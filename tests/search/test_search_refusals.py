@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import optuna
 import pytest
 
 from rnn_capacity.cli import main
@@ -103,6 +104,32 @@ def test_what_is_missing_is_named(searching: Searching, toy: Toy, capsys: pytest
     assert "study: none given with --resume" in refusal(["search", "--resume", *nameless], capsys)
     assert "no 'other'" in refusal(["search", "--resume", *searching.again("--study=other")], capsys)
     assert study_names(searching.storage) == ["toy"]
+
+
+def test_a_study_of_another_program_is_left_alone(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+    theirs = optuna.create_study(storage=searching.storage, study_name="theirs")
+    theirs.set_user_attr("definition", "{}")
+    line = refusal(["search", "--resume", *searching.again("--study=theirs")], capsys)
+    assert "study: one given that rnn-capacity search did not begin" in line
+    again = optuna.load_study(storage=searching.storage, study_name="theirs")
+    assert again.user_attrs == {"definition": "{}"}
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = searching.sweep()
+    root = f"--trainer.default_root_dir={sweep}/runs"
+    line = refusal(["search", *toy(), f"--sweep={sweep}", "--trainer.accelerator=cpu", root], capsys)
+    assert f"trainer.default_root_dir: '{sweep}/runs' given, not a writable folder" in line
+
+
+def test_two_cells_of_one_name_are_refused(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = "--cells=rnn_capacity.cells.RNNCell,rnn_capacity.cells.rnn.RNNCell"
+    line = refusal(["search", *searching.options("--sizes=150", twice)], capsys)
+    assert "cells: rnn_capacity.cells.RNNCell" in line
+    assert "of which two make the study toy/RNNCell-d1-p150" in line
+    assert not searching.file.exists()
 
 
 def test_nothing_of_a_grid_is_made_if_one_of_its_studies_is_another(

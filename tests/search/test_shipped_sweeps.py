@@ -27,7 +27,6 @@ def test_a_shipped_sweep_runs_in_a_search(
     searching: Searching,
     toy: Callable[..., list[str]],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     content = yaml.safe_load(path.read_text())
     if "trainer.max_steps" in content["parameters"]:
@@ -35,16 +34,10 @@ def test_a_shipped_sweep_runs_in_a_search(
     file = tmp_path / "sweep.yaml"
     file.write_text(yaml.safe_dump(content))
     options = [*toy(config_of(content)), f"--sweep={file}", "--trainer.max_steps=20", *searching.again("--trials=2")]
-    if "early_terminate" in content:  # by validations on the way, of which a population has none
-        with pytest.raises(SystemExit) as stop:
-            main(["search", *options])
-        assert stop.value.code == 2
-        assert f"metric.name: '{content['metric']['name']}' given" in capsys.readouterr().err
-        return
     main(["search", *options])
     study = searching.study()
     assert study.counts().finished == 2
-    figure = content["metric"]["name"].replace("final/", "").replace("val/", "val_")
+    figure = content["metric"]["name"].replace("final/", "").replace("val/", "")  # random mapping's is the final one
     assert study.goal == content["metric"]["goal"]
     for trial in study.trials():
         assert trial.figures["steps"] <= 20

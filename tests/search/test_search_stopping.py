@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from rnn_capacity.search.stopping import StopRequest
+
+
+@pytest.mark.parametrize(
+    ("sent", "counts"),
+    [
+        (["SIGTERM", "SIGUSR1"], "SIGUSR1"),
+        (["SIGUSR1", "SIGTERM"], "SIGUSR1"),
+        (["SIGTERM", "SIGINT"], "SIGTERM"),
+        (["SIGINT", "SIGTERM"], "SIGTERM"),
+    ],
+)
+def test_of_several_signals_a_preemption_counts_and_an_interrupt_the_least(sent: list[str], counts: str) -> None:
+    with StopRequest() as stop:
+        for name in sent:
+            os.kill(os.getpid(), signal.Signals[name])
+    assert stop.received == counts
+
+
+def test_an_agent_s_search_takes_an_interrupt_for_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")  # W&B interrupts it once the server says so
+    with StopRequest() as stop:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert stop.received == "SIGTERM"
