@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from rnn_capacity.callbacks import (
+    LastCheckpoint,
     Pictures,
     RunLogger,
     RunProgressBar,
@@ -104,8 +105,7 @@ class CapacityCLI(LightningCLI):
         if self.subcommand == "fit":
             callbacks.append(StopOnSignal())
         if writes and self.subcommand == "fit" and config["enable_checkpointing"] is not False:
-            # at each validation: the end of the epoch is the end of the run
-            callbacks.append(ModelCheckpoint(save_last=True, save_on_exception=True, save_on_train_epoch_end=False))
+            callbacks.append(LastCheckpoint())
         else:
             kwargs["enable_checkpointing"] = False
         if config["enable_progress_bar"] is not False and self.subcommand == "fit":

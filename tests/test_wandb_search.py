@@ -203,7 +203,9 @@ def test_a_preempted_study_goes_on_and_one_that_the_sweep_stops_is_finished(stud
     run = studies.backend.runs["trial001"]
     assert (run.starts, run.exit_codes) == (2, [75, 0])
     # a line that W&B reads in two pieces it sends twice
-    assert run.output.count("0 of 3 trials are finished; go on: rnn-capacity search --resume") >= 2
+    assert (
+        run.output.count("0 of 3 trials are finished; go on, with --trainer.logger as before: rnn-capacity search") >= 2
+    )
     assert not any(key.startswith("final/") for key in run.summary)
     counts = study(studies, "trial001").counts()
     assert (counts.finished, counts.running, counts.waiting) == (0, 0, 3)

@@ -1,5 +1,6 @@
 """What a run shows and writes, and how it ends."""
 
+from rnn_capacity.callbacks.checkpoints import LastCheckpoint
 from rnn_capacity.callbacks.directory import RunLogger, checkpoint_of, given_name, new_name
 from rnn_capacity.callbacks.figures import Curves, draw
 from rnn_capacity.callbacks.pictures import Pictures
@@ -10,6 +11,7 @@ from rnn_capacity.callbacks.wandb_run import WandbRun, define_figures, mark_pree
 
 __all__ = [
     "Curves",
+    "LastCheckpoint",
     "Pictures",
     "RunLogger",
     "RunProgressBar",

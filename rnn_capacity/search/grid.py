@@ -50,7 +50,8 @@ def plans(options: SearchOptions, config: Config, name: str | None, task: str) -
     if not given:
         return [Plan(name or f"{task}-{label(config)}", config)], []
     fixed = tuple(f"model.init_args.{argument}" for axis in given for argument in ARGUMENTS[axis])
-    found, lines = [], []
+    found: list[Plan] = []
+    lines: list[str] = []
     for point in product(*given.values()):
         own = copy.deepcopy(config)
         arguments = own["model"].setdefault("init_args", {})

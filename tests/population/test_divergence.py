@@ -17,7 +17,7 @@ from tests.population.members import alone, member, weights
 STEPS = 120
 
 
-def make(place: int, wild: tuple[int, ...] = (1,)) -> Member:
+def make(place: int, wild: tuple[int, ...] = (1,), steps_per_call: int = 50) -> Member:
     """A member of three whose second diverges."""
     given: dict[str, Any] = {
         "kind": "sgd",
@@ -25,6 +25,7 @@ def make(place: int, wild: tuple[int, ...] = (1,)) -> Member:
         "clip_norm": None,
         "clip_value": None,
         "schedule": None,
+        "steps_per_call": steps_per_call,
     }
     if place in wild:
         given |= {"kind": "wild", "optimizer": partial(SGD, lr=1e6)}
