@@ -62,7 +62,7 @@ def optimizer(kind: str, place: int) -> Callable[..., Any]:
     if "betas" in given.keywords:
         own["betas"] = tuple(beta * less for beta in given.keywords["betas"])
     if given.func is RMSprop:
-        own["alpha"] = 0.99 * less
+        own["alpha"] = 0.99 - 0.001 * place
     return partial(given, lr=1e-3 / (1 + place), **own)
 
 

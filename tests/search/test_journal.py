@@ -276,7 +276,7 @@ def test_several_loggers_are_taken() -> None:
 def test_a_log_file_is_told_of_the_steps_now_and_then(
     searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = searching.options("--trials=2", "--trainer.enable_progress_bar=true")
+    options = searching.options("--trials=2", "--trainer.enable_progress_bar=true", "--model.steps_per_call=50")
     for every, study, steps in ((0.0, "soon", 1100), (30.0, "late", 110)):
         monkeypatch.setattr(progress, "LINE_EVERY", every)
         main(["search", *options, f"--study={study}", f"--trainer.max_steps={steps}"])
