@@ -66,7 +66,7 @@ class RunLogger(CSVLogger):
             path = Path(self.log_dir) / "metrics.csv"
             before = path.read_text(encoding="utf-8") if path.is_file() else ""
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Experiment logs directory")
+                warnings.filterwarnings("ignore", "Experiment logs directory")  # it holds the run that goes on
                 writer = ExperimentWriter(self.log_dir)
             if before:
                 path.write_text(before, encoding="utf-8")

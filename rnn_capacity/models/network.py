@@ -96,9 +96,8 @@ class RecurrentNetwork(nn.Module):
             (batch, T - warmup, output_size), of the state's type under autocast, too, so that losses and metrics are
             exact; and each layer's state after the last step.
         """
-        options: dict[str, Any] = {"lengths": lengths, "steps": steps, "warmup": warmup, "hold": hold}
-        if self.stack.members:
-            read, state = self.stack(inputs, state, **options, readout=(self.readout.weight, self.readout.bias))
-            return read, state
-        outputs, state = self.stack(inputs, state, **options)
-        return self.readout(outputs).to(outputs.dtype), state
+        readout = (self.readout.weight, self.readout.bias) if self.stack.members else None
+        outputs, state = self.stack(
+            inputs, state, lengths=lengths, steps=steps, warmup=warmup, hold=hold, readout=readout
+        )
+        return outputs if readout is not None else self.readout(outputs).to(outputs.dtype), state

@@ -142,8 +142,18 @@ class Stack(nn.Module):
             mask = self._recurrent_mask(inputs)
             last = layer == len(self.cells) - 1
             first = warmup if last else 0
-            options: dict[str, Any] = {"hold": hold, "warmup": first, "readout": at_once if last else None}
-            above, end = unroll(cast(Cell, cell), sequence, start, steps, lengths, mask, beyond=beyond, **options)
+            above, end = unroll(
+                cast(Cell, cell),
+                sequence,
+                start,
+                steps,
+                lengths,
+                mask,
+                beyond=beyond,
+                hold=hold,
+                warmup=first,
+                readout=at_once if last else None,
+            )
             if not self.members:
                 final.append(end)
             if self.norms:

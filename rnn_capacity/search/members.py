@@ -99,7 +99,8 @@ class MemberFactory:
     def _make(self, part: str, config: Namespace) -> Any:
         """An instance of a parsed config's class."""
         try:
-            return self.makers[part].instantiate_classes(Namespace(**{part: config}))[part]  # type: ignore[no-untyped-call]
+            given = Namespace(**{part: config})  # type: ignore[no-untyped-call]  # jsonargparse has it so
+            return self.makers[part].instantiate_classes(given)[part]
         except ValueError as error:
             raise ValueError(reason_of(error)) from error
 

@@ -11,7 +11,7 @@ from rnn_capacity.tasks import Memory, Parentheses, RandomMapping
 
 
 def finished(history: list[tuple[int, float]], **module: Any) -> Finished:
-    return Finished(SimpleNamespace(**module), SimpleNamespace(), history)  # type: ignore[arg-type]
+    return Finished(SimpleNamespace(**module), SimpleNamespace(), history)  # type: ignore[arg-type]  # stand-ins
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import LightningModule, Trainer
 
+from rnn_capacity.callbacks import StopOnSignal
 from tests.program import Runner
 
 Toy = Callable[..., list[str]]
@@ -68,15 +71,36 @@ def test_an_agent_s_run_takes_an_interrupt_for_a_stop(
     assert saved(runner)["global_step"] == 40
 
 
+@pytest.mark.parametrize("agent", [True, False])
+def test_on_slurm_an_agent_s_run_answers_preemption_itself(agent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if agent:
+        monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    lightnings: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: lightnings.append(number))  # as its SLURM connector does
+    stop = StopOnSignal()
+    try:
+        stop.on_train_start(Trainer(logger=False, accelerator="cpu"), LightningModule())
+        os.kill(os.getpid(), signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert (len(lightnings), stop.received) == ((0, 3) if agent else (1, 0))
+
+
 def test_a_second_interrupt_does_not_wait(runner: Runner, toy: Toy) -> None:
     with pytest.raises(SystemExit) as stop:
         runner("fit", *toy(), *signalled(20, "SIGINT", times=2))
     assert stop.value.code == 1  # Lightning's
 
 
-def test_a_signal_in_the_last_call_leaves_the_run_its_final_figures(runner: Runner, toy: Toy) -> None:
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGINT"])
+def test_a_signal_in_the_last_call_leaves_the_run_its_final_figures(
+    name: str, runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")  # otherwise SIGINT is a Ctrl-C
     whole = runner("fit", *toy())
-    told = runner("fit", *toy(), *signalled(60, "SIGUSR1"))
+    told = runner("fit", *toy(), *signalled(60, name))
     assert {key: told[key] for key in MEASURED} == {key: whole[key] for key in MEASURED}
 
 

@@ -130,3 +130,9 @@ def test_a_schedule_that_changes_the_momentum_too_is_left_to_fit(kind: Callable[
 
     assert plan(0, make(0)).kind is None
     compare(make, 2, 1e-12)
+
+
+def test_few_schedules_are_remembered() -> None:
+    for steps in range(1, rates.MOST + 10):
+        found(CosineAnnealingLR, 0.1, steps)
+    assert len(rates.FACTORS) == rates.MOST

@@ -28,7 +28,7 @@ class Heard(Logger):
     def version(self) -> int:
         return 0
 
-    def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]
+    def log_hyperparams(self, params: dict[str, Any]) -> None:  # type: ignore[override]  # Lightning's takes more
         self.config = params
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:

@@ -216,10 +216,11 @@ def test_the_gaussian_process_is_fitted_to_the_best_and_the_latest(monkeypatch: 
             float(50 - place) if place < 10 else -float(place) if 30 <= place < 40 else 0.0 for place in range(50)
         ]
         finished = [StoredTrial(i, i, *points[i], "finished", values[i], True) for i in range(50)]
-        proposer_of(SPACE, goal=goal)(1, finished, [])
+        monkeypatch.setattr(proposals, "RUNNING", 3)
+        proposer_of(SPACE, goal=goal)(1, finished, running(points[:5]))
         latest = [place for place in range(50) if place not in best][-10:]
         fitted = [trial.params for trial in next(trials for trials in reversed(added) if trials)]
-        assert fitted == [points[place].params for place in sorted([*best, *latest])]
+        assert fitted == [points[place].params for place in (*sorted([*best, *latest]), 2, 3, 4)]
 
 
 def test_an_ask_is_as_dear_with_thousands_of_trials_as_with_hundreds() -> None:

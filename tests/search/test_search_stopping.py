@@ -24,6 +24,13 @@ def test_of_several_signals_a_preemption_counts_and_an_interrupt_the_least(sent:
     assert stop.received == counts
 
 
+def test_the_first_signal_is_answered_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+    with StopRequest(says=True):
+        for name in ("SIGTERM", "SIGUSR1"):
+            os.kill(os.getpid(), signal.Signals[name])
+        assert capfd.readouterr().err == "\nrnn-capacity: SIGTERM: ends after the steps under way\n"
+
+
 def test_an_agent_s_search_takes_an_interrupt_for_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")  # W&B interrupts it once the server says so
     with StopRequest() as stop:
