@@ -45,7 +45,7 @@ def learning_rates(optimizer: Optimizer, schedules: list[LRScheduler], steps: in
 
 
 def stepped(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> Tensor | None:
-    """The rates that the schedule sets, step by step: some ten microseconds each; None if it sets anything else."""
+    """The rates that the schedule sets, step by step, which takes a while; None if it sets anything else."""
     rates = []
     (group,) = optimizer.param_groups
     others = {name: value for name, value in group.items() if name not in ("params", "lr")}

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 FITTED = 256
 """Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others.
 
-A batch of 64 points of 16 hyperparameters takes 16 s of one core with 128 of them, 24 s with 256 (41 s if 64 others
-run), 107 s with 1,000."""
+The time of an ask grows faster than their number."""
 
 RUNNING = 256
 """Running trials that it takes into account, the latest; a cluster may have more."""

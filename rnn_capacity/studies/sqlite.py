@@ -84,7 +84,7 @@ def configure(engine: Engine) -> None:
 
     The journal is a rollback journal. A write-ahead log needs memory that all workers share, and so corrupts a file in
     the home folder of a cluster. The journal stays, emptied, beside the file: to make and delete it for every
-    transaction takes up to 30 ms on a busy disk, not 1.
+    transaction takes longer, far longer on a busy disk.
     """
 
     @event.listens_for(engine, "connect")
