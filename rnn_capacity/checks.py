@@ -1,0 +1,66 @@
+"""Checks of arguments; every message has the form "hidden_size must be at least 1, got 0"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+
+def check_minimum(minimum: float, **arguments: float | None) -> None:
+    """Check that arguments are at least a minimum; None stands for an argument that is not given.
+
+    Args:
+        minimum: The smallest value allowed.
+        **arguments: Values by argument name.
+
+    Raises:
+        ValueError: If a value is smaller, or not a number.
+    """
+    for name, value in arguments.items():
+        if value is not None and not value >= minimum:
+            raise ValueError(f"{name} must be at least {minimum}, got {value}")
+
+
+def check_positive(**arguments: float | None) -> None:
+    """Check that arguments are positive and finite; None stands for an argument that is not given.
+
+    Args:
+        **arguments: Values by argument name.
+
+    Raises:
+        ValueError: If a value is not above 0, not finite, or not a number.
+    """
+    for name, value in arguments.items():
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a positive number, got {value:g}")
+
+
+def check_fraction(**arguments: float) -> None:
+    """Check that arguments lie in [0, 1).
+
+    Args:
+        **arguments: Values by argument name.
+
+    Raises:
+        ValueError: If a value lies outside.
+    """
+    for name, value in arguments.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name} must be in [0, 1), got {value:g}")
+
+
+def check_choice(choices: Iterable[str | None], **arguments: str | None) -> None:
+    """Check that arguments are among the allowed names.
+
+    Args:
+        choices: The allowed values; None is shown as null, as in YAML.
+        **arguments: Values by argument name.
+
+    Raises:
+        ValueError: If a value is not allowed; the message lists the choices.
+    """
+    allowed = list(choices)
+    for name, value in arguments.items():
+        if value not in allowed:
+            listed = ", ".join("null" if choice is None else choice for choice in allowed)
+            raise ValueError(f"{name} must be one of {listed}; got {value!r}")
