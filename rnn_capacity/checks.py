@@ -14,10 +14,10 @@ def check_minimum(minimum: float, **arguments: float | None) -> None:
         **arguments: Values by argument name.
 
     Raises:
-        ValueError: If a value is smaller, or not a number.
+        ValueError: If a value is smaller, infinite, or not a number.
     """
     for name, value in arguments.items():
-        if value is not None and not value >= minimum:
+        if value is not None and not minimum <= value < math.inf:
             raise ValueError(f"{name} must be at least {minimum}, got {value}")
 
 

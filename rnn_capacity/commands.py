@@ -32,22 +32,24 @@ from rnn_capacity.callbacks import (
 from rnn_capacity.messages import fail, settle_warnings
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, reason_of
 from rnn_capacity.resuming import check_checkpoint
-from rnn_capacity.training import RecurrentModule, TaskData
+from rnn_capacity.training import RecurrentModule, TaskDataModule
 
 
 class CapacityCLI(LightningCLI):
     """Lightning's command line over the tasks of this package."""
 
     model: RecurrentModule
-    datamodule: TaskData
+    datamodule: TaskDataModule
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the given arguments; Lightning's own version warns when a program hands over its command line."""
         self.config = parser.parse_args(args)
 
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """The network's sizes come from the data."""
-        cast(OneLineParser, parser).link_sizes()
+    def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add the options of the trainer, the network and the task."""
+        parser.add_lightning_class_args(Trainer, "trainer")
+        parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
+        cast(OneLineParser, parser).add_model_and_task()
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -74,7 +76,10 @@ class CapacityCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; a value that one of them refuses is an error of the command line."""
         try:
-            super().instantiate_classes()
+            self.config_init = self.parser.instantiate_classes(self.config)
+            self.model = self._get(self.config_init, "model")
+            self.datamodule = TaskDataModule(self._get(self.config_init, "data"))
+            self.trainer = self.instantiate_trainer()
         except ValueError as error:
             refuse(error)
         except MisconfigurationException as error:  # the trainer's
@@ -116,7 +121,7 @@ class CapacityCLI(LightningCLI):
 
     def _run_logger(self, root: str) -> RunLogger:
         """The writer of a new run directory, or of the given one, whose checkpoint is then where the run begins."""
-        task = self.datamodule.task_class.name
+        task = self.datamodule.options.name
         run = self._get(self.config_init, "run")
         if run is None:
             return RunLogger(root, task, new_name())
@@ -190,7 +195,9 @@ class CapacityCLI(LightningCLI):
     def _check(self) -> None:
         """The task must fit the network, a checkpoint must be one of this run's, and the runs' folder must be there."""
         try:
-            task = self.datamodule.make_task(self.model.parameters_total)
+            if self.trainer.local_rank == 0:
+                self.datamodule.prepare_data()
+            task = self.datamodule.options.for_network(self.model.parameters_total)
             if self.subcommand == "fit":
                 self.model.load_initial_weights(task)
         except ValueError as error:
@@ -223,13 +230,10 @@ def run(argv: list[str]) -> None:
         else:
             CapacityCLI(
                 RecurrentModule,
-                TaskData,
-                RunRecord,
-                trainer_defaults=TRAINER_DEFAULTS,
+                save_config_callback=RunRecord,
                 seed_everything_default=False,
                 parser_class=OneLineParser,
                 subclass_mode_model=True,
-                subclass_mode_data=True,
                 auto_configure_optimizers=False,
                 args=argv,
             )

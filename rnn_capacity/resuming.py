@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rnn_capacity.messages import fail
-from rnn_capacity.training import RecurrentModule, Task, TaskData
+from rnn_capacity.training import RecurrentModule, Task, TaskDataModule
 
 SHAPE = (
     "_class_path",
@@ -36,7 +36,9 @@ def compare(part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) 
         fail(f"{part}.{name}: {here!r} given, {path} was trained with {there!r}; give the run's own config")
 
 
-def check_checkpoint(path: str, module: RecurrentModule, data: TaskData, task: Task, max_steps: int | None) -> None:
+def check_checkpoint(
+    path: str, module: RecurrentModule, data: TaskDataModule, task: Task, max_steps: int | None
+) -> None:
     """A run is resumed under its own arguments alone, and measured by a network of the same shape.
 
     Args:

@@ -37,9 +37,9 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--model.cell=foo"], ["cell: 'foo' given", *CELLS]),
         (["--model.cell=no_such_package.Cell"], ["cell: 'no_such_package.Cell'", *CELLS]),
         (["--model.cell=torch.nn.LSTMCell"], ["cell: 'torch.nn.LSTMCell'", "rnn_capacity.cells.Cell"]),
-        (["--model=Foo"], ["model: ", "Foo", "RandomMappingModule"]),
-        (["--model=torch.nn.Linear"], ["model: ", "RandomMappingModule"]),
-        (["--data=Foo"], ["data: ", "Foo", "RandomMappingData"]),
+        (["--model=Foo"], ["model: ", "Foo", "RecurrentModule"]),
+        (["--model=torch.nn.Linear"], ["model: ", "RecurrentModule"]),
+        (["--data=Foo"], ["data: ", "Foo", "RandomMapping"]),
         (["--model.foo=3"], ["'foo'", "max_parameters", "steps_per_call"]),
         (["--model.optimizer.foo=3"], ["'foo'", "weight_decay"]),
         (["--model.initialization.foo=3"], ["initialization.foo", "initialization.recurrent_scale"]),
@@ -166,7 +166,7 @@ def test_what_needs_no_torch_does_not_import_it() -> None:
 def test_help_of_a_command_names_the_cells_and_imports_no_wandb(toy: Toy) -> None:
     code = (
         "import sys; from rnn_capacity.cli import main\n"
-        "try: main(['fit', '--model.help', 'RandomMappingModule'])\n"
+        "try: main(['fit', '--model.help', 'RecurrentModule'])\n"
         "finally: print('wandb' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

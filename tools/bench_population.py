@@ -41,7 +41,7 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from rnn_capacity.population import Member, train
-from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 
 SIZES = ((6, 300), (8, 500), (16, 2500))
 """Units and samples."""
@@ -99,11 +99,11 @@ def vmap_step(cell: str, units: int, members: int, inputs: Tensor, labels: Tenso
 
 def members_of(cell: str, units: int, samples: int, members: int, steps: int) -> list[Member]:
     """The population's members."""
-    data = RandomMappingData(samples=samples, input_size=INPUTS)
+    data = RandomMapping(samples=samples, input_size=INPUTS)
     depth = 2 if cell == "intersection" else 1
     return [
         Member(
-            RandomMappingModule(
+            RecurrentModule(
                 cell,
                 depth,
                 hidden_size=units,
@@ -168,7 +168,7 @@ def fit_seconds(cell: str, units: int, samples: int, members: int, calls: int) -
     return total * members / FITTED
 
 
-def measure(cell: str, units: int, samples: int, members: int, turns: int) -> dict[str, Any]:
+def update_metric(cell: str, units: int, samples: int, members: int, turns: int) -> dict[str, Any]:
     """One line of the table."""
     torch.manual_seed(0)
     inputs = torch.randint(2, (samples, INPUTS)) * 2.0 - 1

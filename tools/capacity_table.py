@@ -29,7 +29,7 @@ CELLS = {"rnn": 1, "ugrnn": 1, "gru": 1, "lstm": 1, "intersection": 2, "irnn": 1
 BUDGETS = (700, 3000)
 
 
-def measure(cell: str, budget: int, options: list[str]) -> dict[str, Any]:
+def update_metric(cell: str, budget: int, options: list[str]) -> dict[str, Any]:
     """Train one network by the shipped config and return its summary."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "rnn_capacity", "fit", "--config", str(ROOT / "configs/random_mapping.yaml")]

@@ -24,7 +24,7 @@ from machine import machine
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from rnn_capacity.metrics import least_linear_mse
+from rnn_capacity.metrics import theoretical_mse
 
 ROOT = Path(__file__).parent.parent
 CELLS = {"rnn": 1, "ugrnn": 1, "gru": 1, "lstm": 1, "intersection": 2, "irnn": 1}
@@ -34,7 +34,7 @@ DIMENSIONS = 64
 """Values to be remembered, as in configs/memory.yaml."""
 
 
-def measure(cell: str, units: int, options: list[str]) -> dict[str, Any]:
+def update_metric(cell: str, units: int, options: list[str]) -> dict[str, Any]:
     """Train one network by the shipped config and return its summary."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "rnn_capacity", "fit", "--config", str(ROOT / "configs/memory.yaml")]
@@ -54,7 +54,7 @@ def table(results: list[dict[str, Any]]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for run in results:
-        errors = f"{least_linear_mse(run['units'], DIMENSIONS):.3f} | {run['mse']:.4f}"
+        errors = f"{theoretical_mse(run['units'], DIMENSIONS):.3f} | {run['mse']:.4f}"
         reals = f"{run['dimensions_recovered']:.1f} | {run['reals_per_unit']:.3f} | {run['reals_per_state_real']:.3f}"
         lines.append(f"| {run['cell']} | {run['depth']} | {run['units']} | {errors} | {reals} | {run['seconds']:.0f} |")
     return "\n".join(lines)
@@ -66,7 +66,7 @@ def figure(results: list[dict[str, Any]], path: Path) -> None:
     picture, axes = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained", sharex=True, sharey=True)
     most = max((run["units"] for run in results), default=UNITS[-1])
     units = range(1, max(most, UNITS[-1]) + 1)
-    theory = [least_linear_mse(size, DIMENSIONS) for size in units]
+    theory = [theoretical_mse(size, DIMENSIONS) for size in units]
     axes[0].plot(units, theory, color="black")
     axes[1].plot(units, theory, color="0.7", zorder=0)
     for (cell, depth), marker in zip(CELLS.items(), "os^dvx", strict=True):

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from rnn_capacity.metrics import least_linear_mse
-from rnn_capacity.tasks import Language, LanguageData, Memory
+from rnn_capacity.metrics import theoretical_mse
+from rnn_capacity.tasks import Language, Memory
 from rnn_capacity.tasks.language import sample_text
-from rnn_capacity.training import RecurrentModule, Task, TaskData
+from rnn_capacity.training import RecurrentModule, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,11 +26,8 @@ class Finished:
     module: RecurrentModule
     """The network."""
 
-    data: TaskData
-    """What it was trained on."""
-
     history: list[tuple[int, float]]
-    """The headline at each validation, by optimizer step."""
+    """The primary_metric at each validation, by optimizer step."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +60,14 @@ class Texts:
 
 @singledispatch
 def picture_of(task: Task, run: Finished) -> Curves | Texts | None:
-    """The picture of a finished run; the learning curve of its headline unless its task has another.
+    """The picture of a finished run; the learning curve of its primary_metric unless its task has another.
 
     Args:
         task: The run's task.
         run: The run.
     """
-    name = task.headline.replace("_", " ")
-    final = (run.module.steps_trained, run.module.latest[task.headline])
+    name = task.primary_metric.replace("_", " ")
+    final = (run.module.steps_trained, run.module.final_metrics[task.primary_metric])
     points = [point for point in run.history if point[0] < final[0]]
     return Curves("learning_curve", ("optimizer steps", name), {name: [*points, final]})
 
@@ -80,26 +77,25 @@ def memory_curve(task: Memory, run: Finished) -> Curves:
     """The squared error beside theory's, over the units (Collins et al. 2017, Fig. 2c)."""
     units = run.module.hidden_size
     most = max(units, task.input_size) * 5 // 4
-    theory = [(float(size), least_linear_mse(size, task.input_size)) for size in range(1, most + 1)]
-    measured = [(float(units), run.module.latest["mse"])]
+    theory = [(float(size), theoretical_mse(size, task.input_size)) for size in range(1, most + 1)]
+    measured = [(float(units), run.module.final_metrics["mse"])]
     return Curves("memory_curve", ("units", "MSE per dimension"), {"theory": theory, "this network": measured})
 
 
 @picture_of.register
 def text_samples(task: Language, run: Finished) -> Texts | None:
     """What the network goes on with from the data's prompt; nothing after a divergence, which leaves no chances."""
-    data, network = run.data, run.module.network
-    if run.module.diverged_at is not None or not isinstance(data, LanguageData):
+    network, alphabet = run.module.network, task.alphabet
+    if run.module.diverged_at is not None:
         return None
-    alphabet = task.corpus.alphabet
-    prompt = "".join(character for character in data.prompt if character in alphabet) or alphabet[0]
+    prompt = "".join(character for character in task.prompt if character in alphabet) or alphabet[0]
     network.eval()
 
     def text(seed: int) -> str:
-        return sample_text(network, alphabet, prompt, data.sample_length, data.temperature, data.top_k, seed)
+        return sample_text(network, alphabet, prompt, task.sample_length, task.temperature, task.top_k, seed)
 
-    seeds = range(data.sample_seed, data.sample_seed + TEXTS)
-    rows = [[data.temperature, seed, text(seed)] for seed in seeds]
+    seeds = range(task.sample_seed, task.sample_seed + TEXTS)
+    rows = [[task.temperature, seed, text(seed)] for seed in seeds]
     return Texts("texts", ["temperature", "seed", "text"], rows)
 
 

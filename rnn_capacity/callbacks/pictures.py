@@ -16,8 +16,8 @@ class Pictures(Callback):
         self.history: list[tuple[int, float]] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Keep the headline."""
-        value = pl_module.measured["val"][pl_module.task.headline]
+        """Keep the primary_metric."""
+        value = pl_module.metrics["val"][pl_module.task.primary_metric]
         self.history.append((pl_module.steps_trained, value))
 
     def on_test_end(self, trainer: Trainer, pl_module: Any) -> None:
@@ -25,8 +25,7 @@ class Pictures(Callback):
         loggers: list[Any] = [logger for logger in trainer.loggers if hasattr(logger, "log_image")]
         if not (loggers and trainer.is_global_zero and trainer.state.fn == "test"):
             return
-        data = trainer.datamodule  # type: ignore[attr-defined]  # set undeclared by Lightning
-        picture = picture_of(pl_module.task, Finished(pl_module, data, self.history))
+        picture = picture_of(pl_module.task, Finished(pl_module, self.history))
         step = pl_module.steps_trained
         for logger in loggers:
             if isinstance(picture, Curves):

@@ -16,7 +16,7 @@ from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 
 from rnn_capacity.callbacks.table import show
-from rnn_capacity.training import RecurrentModule, Task
+from rnn_capacity.training import RecurrentModule, Task, run_result
 
 
 class RunRecord(SaveConfigCallback):
@@ -115,11 +115,7 @@ def summarize(module: RecurrentModule, seconds: float) -> dict[str, Any]:
     task = module.task
     return {
         **sizes(module, task),
-        "steps": module.steps_trained,
-        **module.latest,
-        **({f"val_{task.headline}": module.measured["val"][task.headline]} if "val" in task.final_splits else {}),
-        "feasible": module.diverged_at is None,
-        "diverged_at": module.diverged_at,
+        **run_result(module, task, module.metrics, module.diverged_at, module.steps_trained),
         "seconds": round(seconds, 3),
         "seeds": {"network": module.seed, "task": task.seed},
         "versions": {

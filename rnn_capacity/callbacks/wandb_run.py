@@ -9,7 +9,6 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-from rnn_capacity.metrics import optimum
 
 STEP = "trainer/global_step"
 """The optimizer steps behind a row; Lightning's name for it."""
@@ -24,11 +23,10 @@ class WandbRun(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Define the figures of the task, before any is logged."""
         task: Any = trainer.datamodule.task  # type: ignore[attr-defined]  # set undeclared by Lightning
-        figures = [
-            "train/loss",
-            *(f"{split}/{name}" for split in ("val", "test") for name in ("loss", *task.worthless())),
-        ]
-        define_figures(trainer.loggers, {**{name: optimum(name) for name in figures}, "final/*": None}, STEP)
+        figures: dict[str, str | None] = {"train/loss": "min", "final/*": None}
+        for split in ("val", "test"):
+            figures |= {f"{split}/{name}": task.direction(name) for name in ("loss", *task.baseline_metrics())}
+        define_figures(trainer.loggers, figures, STEP)
 
 
 def wandb_loggers(loggers: Iterable[Any]) -> list[WandbLogger]:

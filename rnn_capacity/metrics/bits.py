@@ -1,4 +1,4 @@
-"""Information stored by a classifier that is trained on random labels: pure functions, in bits."""
+"""Information stored by a classifier of random labels, in bits: pure functions."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rnn_capacity.checks import check_minimum
+
 
 def stored_bits(correct: float, samples: int, classes: int = 2) -> float:
-    """Bits stored, by accuracy (Collins et al. 2017, eq. 21-22; with several classes, symmetric errors).
+    """Compute the bits stored from the accuracy (Collins et al. 2017, eq. 21-22).
 
-    b [log2 V + p log2 p + (1 - p) log2((1 - p) / (V - 1))] for b samples of V classes and a share right
-    p = max(correct / b, 1/V). The formula is symmetric around 1/V and would pay for answers below chance.
+    b [log2 V + p log2 p + (1 - p) log2((1 - p) / (V - 1))] for b samples, V classes, an accuracy p and errors that are
+    equally likely to be any wrong class. The formula is symmetric around chance, 1/V; an accuracy below chance counts
+    as chance.
 
     Args:
-        correct: Samples right.
+        correct: Samples classified correctly.
         samples: Samples b.
         classes: Classes V.
 
@@ -24,38 +27,59 @@ def stored_bits(correct: float, samples: int, classes: int = 2) -> float:
         Bits, in [0, b log2 V].
 
     Raises:
-        ValueError: If there are no samples, more right than samples, or fewer than two classes.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> round(stored_bits(correct=75, samples=100), 2)
+        18.87
+        >>> stored_bits(correct=100, samples=100)
+        100.0
     """
-    if samples < 1:
-        raise ValueError(f"samples: {samples} given, at least 1 needed")
+    check_minimum(1, samples=samples)
+    check_minimum(2, classes=classes)
     if not 0 <= correct <= samples:
-        raise ValueError(f"correct: {correct} given, 0 to samples = {samples} allowed")
-    if classes < 2:
-        raise ValueError(f"classes: {classes} given, at least 2 needed")
-    right = max(correct / samples, 1 / classes)
-    bits = math.log2(classes) + right * math.log2(right)
-    if right < 1:
-        bits += (1 - right) * math.log2((1 - right) / (classes - 1))
+        raise ValueError(f"correct must be in [0, samples = {samples}], got {correct}")
+    accuracy = max(correct / samples, 1 / classes)
+    bits = math.log2(classes) + accuracy * math.log2(accuracy)
+    if accuracy < 1:
+        bits += (1 - accuracy) * math.log2((1 - accuracy) / (classes - 1))
     return samples * max(bits, 0.0)
 
 
 def class_logits(logits: Tensor) -> Tensor:
-    """Logits of every class, (samples, V): a single column z is a sigmoid's, the logits (0, z) of two classes."""
+    """Convert the single logit of a sigmoid to the logits of two classes.
+
+    Args:
+        logits: (samples, V), or (samples, 1) for a sigmoid.
+
+    Returns:
+        (samples, V); a single column z becomes (0, z), which has the same probabilities.
+
+    Example:
+        >>> import torch
+        >>> class_logits(torch.tensor([[2.0]]))
+        tensor([[0., 2.]])
+    """
     if logits.shape[-1] == 1:
         return torch.cat((torch.zeros_like(logits), logits), dim=-1)
     return logits
 
 
 def negative_log_likelihood(logits: Tensor, targets: Tensor, inverse_temperatures: Tensor) -> Tensor:
-    """Summed negative log-likelihood, in nats, of the labels under the logits at several temperatures.
+    """Sum the negative log-likelihood of labels, in nats, at several temperatures.
 
     Args:
         logits: (samples, V), or (samples, 1) for a sigmoid.
-        targets: Class of each sample, (samples,).
-        inverse_temperatures: (count,), each multiplies the logits.
+        targets: Class of each sample, (samples,), int64.
+        inverse_temperatures: Factors of the logits, (count,).
 
     Returns:
-        (count,), in the logits' precision or float32, whichever is higher.
+        Nats, (count,), in float32 or the logits' type, whichever is more precise.
+
+    Example:
+        >>> import torch
+        >>> negative_log_likelihood(torch.zeros(4, 1), torch.tensor([0, 1, 1, 0]), torch.ones(1))
+        tensor([2.7726])
     """
     logits = class_logits(logits)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -64,25 +88,39 @@ def negative_log_likelihood(logits: Tensor, targets: Tensor, inverse_temperature
 
 
 def likelihood_bits(nll: float, samples: int, classes: int = 2) -> float:
-    """Bits stored, by likelihood: b log2 V - nll / ln 2, at least 0.
+    """Compute the bits stored from the likelihood of the labels: b log2 V - nll / ln 2, at least 0.
 
-    A lower bound on the information in the logits; unlike the bits by accuracy it uses their confidence. Below zero
-    the uniform guess is the better model, whose bits are 0.
+    This is a lower bound on the information in the logits. Unlike the bits from the accuracy it uses the network's
+    confidence. Where it would be negative, a uniform guess is the better model and stores 0 bits.
 
     Args:
-        nll: Summed negative log-likelihood, in nats.
+        nll: Negative log-likelihood in nats, summed over the samples.
         samples: Samples b.
         classes: Classes V.
+
+    Returns:
+        Bits, in [0, b log2 V].
+
+    Example:
+        >>> likelihood_bits(nll=0.0, samples=100)
+        100.0
     """
     return max(samples * math.log2(classes) - nll / math.log(2), 0.0)
 
 
 def bits_per_parameter(bits: float, parameters: int) -> float:
-    """Bits over trainable parameters.
+    """Divide bits by the number of trainable parameters.
+
+    Args:
+        bits: Bits stored by the network.
+        parameters: Trainable parameters of the network.
 
     Raises:
-        ValueError: If there are no parameters.
+        ValueError: If `parameters` is below 1.
+
+    Example:
+        >>> bits_per_parameter(bits=2000.0, parameters=500)
+        4.0
     """
-    if parameters < 1:
-        raise ValueError(f"parameters: {parameters} given, at least 1 needed")
+    check_minimum(1, parameters=parameters)
     return bits / parameters

@@ -1,81 +1,112 @@
-"""How well a network says a string, character by character."""
+"""Accuracy and cross-entropy of strings that a network writes character by character."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
+from rnn_capacity.metrics.direction import Direction
+
 UNSCORED = -100
-"""The target of a step whose character does not count."""
+"""The target of a time step whose character is not scored; cross-entropy in torch ignores this value."""
 
 
 def nats_per_character(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of each string, the mean over its scored characters.
+    """Compute the cross-entropy of each string, averaged over its scored characters.
 
     Args:
-        logits: (samples, T, V), of the V characters at T steps.
-        targets: The characters, (samples, T), int64 in [0, V), or UNSCORED; at least one of a string is scored.
+        logits: (samples, T, V): logits of V characters at T time steps.
+        targets: Characters, (samples, T), int64 in [0, V), or UNSCORED; every string has at least one scored character.
 
     Returns:
-        (samples,), nats per scored character.
+        Nats per scored character, (samples,).
+
+    Example:
+        >>> import torch
+        >>> nats_per_character(torch.zeros(1, 3, 4), torch.tensor([[0, 3, UNSCORED]]))
+        tensor([1.3863])
     """
     nats = F.cross_entropy(logits.transpose(1, 2), targets, ignore_index=UNSCORED, reduction="none")
     return nats.sum(1) / (targets != UNSCORED).sum(1)
 
 
-def share_right(logits: Tensor, targets: Tensor) -> Tensor:
-    """The share of each string's scored characters that are the likeliest of their step, (samples,), in [0, 1].
+def character_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Compute the accuracy of each string over its scored characters.
 
     Args:
-        logits: (samples, T, V), of the V characters at T steps.
-        targets: The characters, (samples, T), int64 in [0, V), or UNSCORED; at least one of a string is scored.
+        logits: (samples, T, V): logits of V characters at T time steps.
+        targets: Characters, (samples, T), int64 in [0, V), or UNSCORED; every string has at least one scored character.
+
+    Returns:
+        Accuracies, (samples,), in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> character_accuracy(torch.eye(3).unsqueeze(0), torch.tensor([[0, 1, 0]]))
+        tensor([0.6667])
     """
-    right = logits.argmax(-1) == targets  # never so where the target is UNSCORED
-    return right.sum(1) / (targets != UNSCORED).sum(1)
+    correct = logits.argmax(-1) == targets  # false at every unscored step
+    return correct.sum(1) / (targets != UNSCORED).sum(1)
 
 
-class CharactersRight(Metric):
-    """Cross-entropy and share right per scored character, and the share of strings that are right as a whole.
+class CharacterAccuracy(Metric):
+    """Cross-entropy and accuracy per scored character, and the share of strings without any error.
 
-    The figures are means over the samples, of `nats_per_character` and of `share_right`: every string weighs the same,
-    however many of its characters are scored. Sums over samples are kept, so that any split into batches and processes
-    gives the same result.
+    Each string has the same weight, whatever its number of scored characters. The metric keeps sums over strings, so
+    that any split into batches and processes gives the same result.
+
+    Example:
+        >>> import torch
+        >>> metric = CharacterAccuracy()
+        >>> metric.update(20 * torch.eye(3).expand(2, 3, 3), torch.tensor([[0, 1, 2], [0, 1, 0]]))
+        >>> round(metric.compute()["character_accuracy"], 3), metric.compute()["exact_match"]
+        (0.833, 0.5)
     """
 
     full_state_update = False
 
+    directions: ClassVar[dict[str, Direction]] = {
+        "cross_entropy": "min",
+        "character_accuracy": "max",
+        "exact_match": "max",
+    }
+    """Whether the largest or the smallest value of each metric is the best."""
+
     samples: Tensor
     nats: Tensor
-    right: Tensor
+    accuracies: Tensor
     exact: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("nats", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("right", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("accuracies", torch.tensor(0.0), dist_reduce_fx="sum")
         self.add_state("exact", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Add a batch.
 
         Args:
-            logits: (samples, T, V), of the V characters at T steps.
-            targets: The characters, (samples, T), int64 in [0, V), or UNSCORED; at least one of a string is scored.
+            logits: (samples, T, V): logits of V characters at T time steps.
+            targets: Characters, (samples, T), int64 in [0, V), or UNSCORED; every string has at least one scored
+                character.
         """
-        shares = share_right(logits, targets)
+        accuracies = character_accuracy(logits, targets)
         self.samples += len(targets)
         self.nats += nats_per_character(logits, targets).sum()
-        self.right += shares.sum()
-        self.exact += (shares == 1).sum()
+        self.accuracies += accuracies.sum()
+        self.exact += (accuracies == 1).sum()
 
     def compute(self) -> dict[str, float]:
-        """The figures under the names of summary.json; the cross-entropy is in nats."""
+        """Compute the metrics by their names in summary.json; the cross-entropy is in nats per character."""
         samples = int(self.samples)
         return {
             "cross_entropy": float(self.nats) / samples,
-            "characters_right": float(self.right) / samples,
+            "character_accuracy": float(self.accuracies) / samples,
             "exact_match": int(self.exact) / samples,
         }

@@ -1,45 +1,66 @@
-"""How well several counts are told at once, summed over batches and processes."""
+"""Accuracy and cross-entropy of several counts that a network predicts at once."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
+from rnn_capacity.metrics.direction import Direction
+
 
 def counting_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy of each sequence, the sum over its counts, in nats (Collins et al. 2017, App. B).
+    """Compute the cross-entropy of each sequence, summed over its counts (Collins et al. 2017, App. B).
 
     Args:
         logits: (batch, counts, values).
-        targets: The counts, (batch, counts), int64 in [0, values).
+        targets: Counts, (batch, counts), int64 in [0, values).
 
     Returns:
-        (batch,).
+        Nats, (batch,).
+
+    Example:
+        >>> import torch
+        >>> counting_loss(torch.zeros(1, 10, 10), torch.zeros(1, 10, dtype=torch.int64))
+        tensor([23.0259])
     """
     return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").sum(1)
 
 
-class Counting(Metric):
-    """Cross-entropy in nats per sequence, the share of counts right, and of sequences with every count right.
+class CountAccuracy(Metric):
+    """Cross-entropy per sequence, the accuracy of single counts, and the share of sequences without any error.
 
-    A count is right where its largest logit is.
+    Example:
+        >>> import torch
+        >>> metric = CountAccuracy()
+        >>> metric.update(torch.eye(3).unsqueeze(0), torch.tensor([[0, 1, 0]]))
+        >>> round(metric.compute()["count_accuracy"], 3), metric.compute()["sequence_accuracy"]
+        (0.667, 0.0)
     """
 
     full_state_update = False
     higher_is_better = True
 
+    directions: ClassVar[dict[str, Direction]] = {
+        "cross_entropy": "min",
+        "count_accuracy": "max",
+        "sequence_accuracy": "max",
+    }
+    """Whether the largest or the smallest value of each metric is the best."""
+
     nats: Tensor
-    counts_right: Tensor
+    correct_counts: Tensor
     counts: Tensor
-    sequences_right: Tensor
+    correct_sequences: Tensor
     sequences: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.add_state("nats", torch.tensor(0.0), dist_reduce_fx="sum")
-        for name in ("counts_right", "counts", "sequences_right", "sequences"):
+        for name in ("correct_counts", "counts", "correct_sequences", "sequences"):
             self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
@@ -47,20 +68,20 @@ class Counting(Metric):
 
         Args:
             logits: (batch, counts, values).
-            targets: The counts, (batch, counts), int64.
+            targets: Counts, (batch, counts), int64.
         """
-        right = logits.argmax(-1) == targets
+        correct = logits.argmax(-1) == targets
         self.nats += counting_loss(logits, targets).sum()
-        self.counts_right += right.sum()
-        self.counts += right.numel()
-        self.sequences_right += right.all(1).sum()
-        self.sequences += len(right)
+        self.correct_counts += correct.sum()
+        self.counts += correct.numel()
+        self.correct_sequences += correct.all(1).sum()
+        self.sequences += len(correct)
 
     def compute(self) -> dict[str, float]:
-        """The figures under the names of summary.json."""
+        """Compute the metrics by their names in summary.json; the cross-entropy is in nats per sequence."""
         sequences = int(self.sequences)
         return {
             "cross_entropy": float(self.nats) / sequences,
-            "counts_right": int(self.counts_right) / int(self.counts),
-            "sequences_right": int(self.sequences_right) / sequences,
+            "count_accuracy": int(self.correct_counts) / int(self.counts),
+            "sequence_accuracy": int(self.correct_sequences) / sequences,
         }

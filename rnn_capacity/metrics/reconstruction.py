@@ -1,79 +1,103 @@
-"""How many real numbers a state carries, by the squared error of their reconstruction."""
+"""Real numbers that a state carries, measured by the squared error of their reconstruction."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from rnn_capacity.checks import check_minimum, check_positive
+from rnn_capacity.metrics.direction import Direction
+
 
 def dimensions_recovered(mse: float, dimensions: int, variance: float = 1.0) -> float:
-    """Dimensions n_eff = n_in (1 - MSE / variance), at least 0.
+    """Compute the effective number of dimensions recovered, n_in (1 - MSE / variance), at least 0.
 
-    A linear code that keeps k of n_in independent dimensions exactly and guesses the mean of the others has
-    MSE = variance (1 - k / n_in), so that n_eff = k.
+    A linear code that keeps k of n_in independent dimensions exactly and predicts the mean of the others has
+    MSE = variance (1 - k / n_in), so that k dimensions are recovered.
 
     Args:
-        mse: Mean squared error per dimension; one that is not a number, a diverged run's, recovers nothing.
+        mse: Mean squared error per dimension; NaN, a diverged run's, recovers nothing.
         dimensions: Dimensions n_in, independent and of equal variance.
-        variance: Of a dimension: the MSE of the best guess that sees nothing.
+        variance: Variance of a dimension, which is the MSE of the constant predictor.
+
+    Returns:
+        Dimensions, in [0, n_in].
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> dimensions_recovered(mse=0.25, dimensions=64)
+        48.0
     """
     if mse < 0:
-        raise ValueError(f"mse: {mse:g} given, at least 0 needed")
-    if dimensions < 1:
-        raise ValueError(f"dimensions: {dimensions} given, at least 1 needed")
-    if not variance > 0:
-        raise ValueError(f"variance: {variance:g} given, a positive number needed")
+        raise ValueError(f"mse must be at least 0, got {mse:g}")
+    check_minimum(1, dimensions=dimensions)
+    check_positive(variance=variance)
     return dimensions * (1 - mse / variance) if mse < variance else 0.0
 
 
-def least_linear_mse(units: int, dimensions: int) -> float:
-    """Theory's MSE per dimension, max(0, 1 - n_h / n_in), for variance 1 (Collins et al. 2017, sec. 2.2, Fig. 2c).
+def theoretical_mse(units: int, dimensions: int) -> float:
+    """Compute the MSE per dimension in theory, max(0, 1 - n_h / n_in) (Collins et al. 2017, sec. 2.2, Fig. 2c).
 
     Args:
         units: Units n_h of every layer.
-        dimensions: Dimensions n_in.
+        dimensions: Dimensions n_in, of variance 1.
 
     Raises:
-        ValueError: If a size is below 1.
+        ValueError: If an argument is below 1.
+
+    Example:
+        >>> theoretical_mse(units=48, dimensions=64)
+        0.25
     """
-    for name, size in (("units", units), ("dimensions", dimensions)):
-        if size < 1:
-            raise ValueError(f"{name}: {size} given, at least 1 needed")
+    check_minimum(1, units=units, dimensions=dimensions)
     return max(0.0, 1 - units / dimensions)
 
 
-class Reconstruction(Metric):
-    """Squared error, dimensions recovered, and these over the units and over the reals of the state.
+class ReconstructionError(Metric):
+    """Mean squared error, dimensions recovered, and dimensions recovered per unit and per real number of the state.
 
-    Sums squared errors and counts, so that any split into batches and processes gives the same result.
+    The metric sums squared errors and counts, so that any split into batches and processes gives the same result.
 
     Args:
         dimensions: Dimensions n_in of a target.
         units: Units n_h of every layer.
-        state_reals: Reals that all layers carry from one step to the next; the LSTM carries 2 n_h a layer.
-        variance: Of a dimension of the targets.
+        state_reals: Real numbers that all layers carry from one time step to the next; an LSTM carries 2 n_h a layer.
+        variance: Variance of a dimension of the targets.
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> import torch
+        >>> metric = ReconstructionError(dimensions=4, units=2, state_reals=2)
+        >>> metric.update(torch.full((8, 4), 0.5), torch.zeros(8, 4))
+        >>> metric.compute()["mse"], metric.compute()["reals_per_unit"]
+        (0.25, 1.5)
     """
 
     full_state_update = False
     higher_is_better = True
+
+    directions: ClassVar[dict[str, Direction]] = {
+        "mse": "min",
+        "dimensions_recovered": "max",
+        "reals_per_unit": "max",
+        "reals_per_state_real": "max",
+    }
+    """Whether the largest or the smallest value of each metric is the best."""
 
     squares: Tensor
     count: Tensor
 
     def __init__(self, dimensions: int, units: int, state_reals: int, variance: float = 1.0) -> None:
         super().__init__()
-        for name, number in (("dimensions", dimensions), ("units", units), ("state_reals", state_reals)):
-            if number < 1:
-                raise ValueError(f"{name}: {number} given, at least 1 needed")
-        if not variance > 0:
-            raise ValueError(f"variance: {variance:g} given, a positive number needed")
+        check_minimum(1, dimensions=dimensions, units=units, state_reals=state_reals)
+        check_positive(variance=variance)
         self.dimensions = dimensions
         self.units = units
         self.state_reals = state_reals
@@ -92,11 +116,7 @@ class Reconstruction(Metric):
         self.count += targets.numel()
 
     def compute(self) -> dict[str, float]:
-        """The figures under the names of summary.json.
-
-        `mse` is per dimension, `dimensions_recovered` is n_eff, `reals_per_unit` n_eff / n_h, and
-        `reals_per_state_real` n_eff over the reals of all layers' states.
-        """
+        """Compute the metrics by their names in summary.json; `mse` is per dimension."""
         mse = float(self.squares) / int(self.count)
         recovered = dimensions_recovered(mse, self.dimensions, self.variance)
         return {

@@ -1,116 +1,144 @@
-"""Information that a squared error implies, by reverse water-filling: pure functions, in bits, and the metric on them.
+"""Information implied by a weighted squared error (reverse water-filling), in bits: functions and torchmetric.
 
-N independent targets of variance 1 are told with errors D_i ≤ 1, which takes at least Σ ½ log2(1/D_i) bits. The
-cheapest way to a loss L = Σ β_i D_i is D_i = min(1, λ/β_i): one level λ for the samples worth telling, nothing for the
-rest (Cover & Thomas, Elements of Information Theory, sec. 10.3). The weights are the random continuous function's,
-β_i ∝ 1/(i + τ) with Σβ = 1 (Collins et al. 2017, sec. 2, App. B), so the samples worth telling are the first k.
+To encode N independent Gaussian targets of variance 1 with squared errors D_i ≤ 1 takes at least Σ ½ log2(1/D_i) bits.
+The cheapest code of loss L = Σ β_i D_i has D_i = min(1, λ/β_i): one water level λ for the encoded samples and no bits
+for the rest (Cover & Thomas, Elements of Information Theory, sec. 10.3). With the weights of the random continuous
+function, β_i ∝ 1/(i + τ) and Σβ = 1 (Collins et al. 2017, sec. 2, App. B), the encoded samples are the first k.
 """
 
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+from rnn_capacity.checks import check_minimum
 from rnn_capacity.metrics.bits import bits_per_parameter
+from rnn_capacity.metrics.direction import Direction
 
 
 def sample_weights(samples: int, tau: float = 5000.0) -> Tensor:
-    """The weights β_i = 1/(i + τ) / Σ_j 1/(j + τ) of samples i = 1 ... N.
+    """Compute the loss weights β_i = 1/(i + τ) / Σ_j 1/(j + τ) of samples i = 1 ... N (Collins et al. 2017, App. B).
 
     Args:
         samples: Samples N.
-        tau: τ; the larger, the more even the weights.
+        tau: Offset τ; the larger, the more even the weights.
 
     Returns:
-        (samples,), float64, falling, of sum 1.
+        Weights, (samples,), float64, decreasing, of sum 1.
 
     Raises:
-        ValueError: If there are no samples, or τ is negative or infinite.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> sample_weights(samples=2, tau=0.0)
+        tensor([0.6667, 0.3333], dtype=torch.float64)
     """
-    if samples < 1:
-        raise ValueError(f"samples: {samples} given, at least 1 needed")
+    check_minimum(1, samples=samples)
     if not 0 <= tau < math.inf:
-        raise ValueError(f"tau: {tau:g} given, a finite number of at least 0 needed")
+        raise ValueError(f"tau must be a finite number of at least 0, got {tau:g}")
     weights = 1 / (torch.arange(1, samples + 1, dtype=torch.float64) + tau)
     return weights / weights.sum()
 
 
 def implied_bits(loss: float, samples: int, tau: float = 5000.0) -> float:
-    """The least information about the targets, in bits, that predictions of this loss carry.
+    """Compute the least information about the targets, in bits, that predictions with this loss contain.
 
     Args:
         loss: L = Σ β_i (y_i - ŷ_i)², with targets of variance 1.
         samples: Samples N.
-        tau: τ of the weights.
+        tau: Offset τ of the weights.
 
     Returns:
-        Bits; 0 for a loss that is not below 1, which predicting zero reaches; infinite for a loss of 0.
+        Bits; 0 for a loss of at least 1, the loss of predicting zero; infinite for a loss of 0.
 
     Raises:
-        ValueError: If the loss is negative, or as `sample_weights`.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> round(implied_bits(loss=0.528, samples=1_000_000))
+        100052
     """
-    weights, following, rest = _by_samples_told(samples, tau)
+    weights, following, rest = _by_encoded_samples(samples, tau)
     if loss < 0:
-        raise ValueError(f"loss: {loss:g} given, at least 0 needed")
+        raise ValueError(f"loss must be at least 0, got {loss:g}")
     if not loss < 1:
         return 0.0
     if loss == 0:
         return math.inf
-    told = torch.arange(1, samples + 1)
-    least = told * following + rest  # the loss where the next sample begins to be worth telling, falling
+    encoded = torch.arange(1, samples + 1)
+    least = encoded * following + rest  # the loss at which sample k + 1 begins to be encoded, decreasing
     place = int(torch.searchsorted(-least, -loss))
-    level = (loss - rest[place]) / told[place]
+    level = (loss - rest[place]) / encoded[place]
     return max(0.5 * float((weights[: place + 1] / level).log2().sum()), 0.0)
 
 
 def implied_loss(bits: float, samples: int, tau: float = 5000.0) -> float:
-    """The least loss that so many bits about the targets allow: the inverse of `implied_bits`.
+    """Compute the least loss that a number of bits about the targets allows: the inverse of `implied_bits`.
 
     Args:
-        bits: B, in bits.
+        bits: Information B, in bits.
         samples: Samples N.
-        tau: τ of the weights.
+        tau: Offset τ of the weights.
 
     Returns:
-        L = Σ β_i D_i, in (0, 1].
+        Loss L = Σ β_i D_i, in (0, 1].
 
     Raises:
-        ValueError: If the bits are negative or infinite, or as `sample_weights`.
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> round(implied_loss(bits=1e5, samples=1_000_000), 3)
+        0.528
     """
-    weights, following, rest = _by_samples_told(samples, tau)
+    weights, following, rest = _by_encoded_samples(samples, tau)
     if not 0 <= bits < math.inf:
-        raise ValueError(f"bits: {bits:g} given, a finite number of at least 0 needed")
-    told = torch.arange(1, samples + 1)
+        raise ValueError(f"bits must be a finite number of at least 0, got {bits:g}")
+    encoded = torch.arange(1, samples + 1)
     logs = weights.log2().cumsum(0)
-    most = 0.5 * (logs - told * following.log2())  # the bits where the next sample begins to be worth telling, rising
+    most = 0.5 * (logs - encoded * following.log2())  # the bits at which sample k + 1 begins to be encoded, increasing
     place = int(torch.searchsorted(most, bits))
-    level = torch.exp2((logs[place] - 2 * bits) / told[place])
-    return float(told[place] * level + rest[place])
+    level = torch.exp2((logs[place] - 2 * bits) / encoded[place])
+    return float(encoded[place] * level + rest[place])
 
 
-def _by_samples_told(samples: int, tau: float) -> tuple[Tensor, Tensor, Tensor]:
-    """For k = 1 ... N samples told: the weights of the last told and of the next (0 at the end), and Σ_{i>k} β_i."""
+def _by_encoded_samples(samples: int, tau: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the weights of samples k and k + 1 (0 after the last) and Σ_{i>k} β_i, for k = 1 ... N encoded samples."""
     weights = sample_weights(samples, tau)
     rest = weights.flip(0).cumsum(0).flip(0) - weights
     return weights, torch.cat((weights[1:], weights.new_zeros(1))), rest
 
 
 class ImpliedBits(Metric):
-    """Weighted squared error, the bits that it implies, and these over the parameters.
+    """Weighted squared error, the bits that it implies, and implied bits per parameter.
 
-    Sums weighted errors, so that any split into batches and processes gives the same result.
+    The metric sums weighted errors, so that any split into batches and processes gives the same result.
 
     Args:
         parameters: Trainable parameters of the network.
         samples: Samples N.
-        tau: τ of the weights.
+        tau: Offset τ of the weights.
+
+    Example:
+        >>> import torch
+        >>> metric = ImpliedBits(parameters=10, samples=4, tau=1e9)
+        >>> metric.update(torch.zeros(4), torch.full((4,), 0.5), torch.ones(4))
+        >>> metric.compute()["weighted_mse"], round(metric.compute()["implied_bits"], 3)
+        (0.25, 4.0)
     """
 
     full_state_update = False
     higher_is_better = True
+
+    directions: ClassVar[dict[str, Direction]] = {
+        "weighted_mse": "min",
+        "implied_bits": "max",
+        "implied_bits_per_parameter": "max",
+    }
+    """Whether the largest or the smallest value of each metric is the best."""
 
     error: Tensor
     measured: Tensor
@@ -135,7 +163,7 @@ class ImpliedBits(Metric):
         self.measured += targets.numel()
 
     def compute(self) -> dict[str, float]:
-        """The figures under the names of summary.json; bits are of the whole data set."""
+        """Compute the metrics by their names in summary.json; bits are those of the whole data set."""
         loss = float(self.error) / int(self.measured)
         bits = implied_bits(loss, self.samples, self.tau)
         return {

@@ -80,7 +80,7 @@ class RecurrentNetwork(nn.Module):
         lengths: Tensor | None = None,
         steps: int | None = None,
         warmup: int = 0,
-        hold: bool = False,
+        repeat_last: bool = False,
     ) -> tuple[Tensor, list[State]]:
         """Read the stack's outputs.
 
@@ -90,7 +90,7 @@ class RecurrentNetwork(nn.Module):
             lengths: Steps of each sample, (batch,); None is all.
             steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
             warmup: First steps that are not read.
-            hold: Beyond the inputs the input is the last one instead.
+            repeat_last: Beyond the inputs the input is the last one instead.
 
         Returns:
             (batch, T - warmup, output_size), of the state's type under autocast, too, so that losses and metrics are
@@ -98,6 +98,6 @@ class RecurrentNetwork(nn.Module):
         """
         readout = (self.readout.weight, self.readout.bias) if self.stack.members else None
         outputs, state = self.stack(
-            inputs, state, lengths=lengths, steps=steps, warmup=warmup, hold=hold, readout=readout
+            inputs, state, lengths=lengths, steps=steps, warmup=warmup, repeat_last=repeat_last, readout=readout
         )
         return outputs if readout is not None else self.readout(outputs).to(outputs.dtype), state

@@ -74,7 +74,7 @@ def recurrence(
     steps: int,
     warmup: int,
     beyond: Tensor | None,
-    hold: bool,
+    repeat_last: bool,
     readout: Affine | None = None,
 ) -> Tensor:
     """Run a cell with `has_gradient` and the stacked weights of K networks.
@@ -89,7 +89,7 @@ def recurrence(
         steps: Steps T.
         warmup: First steps whose outputs are not returned.
         beyond: The input after these, (K, 1, input_size); None is zero.
-        hold: Whether the last input goes on at the steps after it.
+        repeat_last: Whether the last input goes on at the steps after it.
         readout: The matrices, (K, output_size, hidden_size), and biases, (K, output_size), that the outputs go through.
 
     Returns:
@@ -102,7 +102,7 @@ def recurrence(
         beyond = weight.new_zeros(len(weight), 1, cell.input_size)
     after = None if beyond is None else beyond.mT
     given = Given(weight, bias, cell.recurrent_weights(), start, samples, after, readout)
-    span = Span(cell, steps, warmup, hold, batch=inputs.shape[2])
+    span = Span(cell, steps, warmup, repeat_last, batch=inputs.shape[2])
     return cast(Tensor, Recurrence.apply(span, *given.flat())).mT  # type: ignore[no-untyped-call]  # torch has it so
 
 
@@ -118,7 +118,7 @@ class Span(NamedTuple):
     warmup: int
     """First steps whose outputs are not returned."""
 
-    hold: bool
+    repeat_last: bool
     """Whether the last input goes on at the steps after it."""
 
     batch: int
@@ -143,7 +143,7 @@ class Span(NamedTuple):
             if time < times:
                 source: Tensor | None = given.inputs[time]
                 gates = stacked_affine(given.inputs[time], given.weight, given.bias)
-                if self.hold and time == times - 1 < self.steps - 1:
+                if self.repeat_last and time == times - 1 < self.steps - 1:
                     held = gates.clone()
             elif held is not None:
                 gates = held.clone()
@@ -194,7 +194,7 @@ class Span(NamedTuple):
             own = tuple(left[-width:])
             del left[-width:]
             ahead = self.cell.backward_step(own, onto, ahead, projected, given.weights, gradients.weights)
-            if time >= times and self.hold:
+            if time >= times and self.repeat_last:
                 held = held or [torch.zeros_like(part) for part in projected]
                 for part, more in zip(held, projected, strict=True):
                     part.add_(more)

@@ -98,7 +98,7 @@ class Stack(nn.Module):
         lengths: Tensor | None = None,
         steps: int | None = None,
         warmup: int = 0,
-        hold: bool = False,
+        repeat_last: bool = False,
         readout: Affine | None = None,
     ) -> tuple[Tensor, list[State]]:
         """Run the stack over time.
@@ -114,7 +114,7 @@ class Stack(nn.Module):
                 the state is the one after its last step, and its outputs beyond are zero.
             steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
             warmup: First steps whose outputs are not returned.
-            hold: Beyond the inputs the input is the last one instead.
+            repeat_last: Beyond the inputs the input is the last one instead.
             readout: Of K networks: the matrices, (K, output_size, hidden_size), and biases, (K, output_size), that the
                 outputs go through.
 
@@ -150,7 +150,7 @@ class Stack(nn.Module):
                 lengths,
                 mask,
                 beyond=beyond,
-                hold=hold,
+                repeat_last=repeat_last,
                 warmup=first,
                 readout=at_once if last else None,
             )

@@ -22,7 +22,7 @@ def unroll(
     mask: Tensor | None = None,
     *,
     beyond: Tensor | None = None,
-    hold: bool = False,
+    repeat_last: bool = False,
     warmup: int = 0,
     readout: Affine | None = None,
 ) -> tuple[Tensor, State]:
@@ -41,7 +41,7 @@ def unroll(
         lengths: (batch,), or None. From step `lengths[i]` on, sample i keeps its state; its outputs there mean nothing.
         mask: Recurrent dropout's mask, (batch, hidden_size), or None.
         beyond: Input of all steps after the given ones, (1, input_size); None is zero.
-        hold: Show the last input at all steps after the given ones instead.
+        repeat_last: Show the last input at all steps after the given ones instead.
         warmup: First steps whose outputs are not returned.
         readout: The matrix, (output_size, hidden_size), and the bias, (output_size,), that the outputs go through.
 
@@ -56,11 +56,11 @@ def unroll(
 
     stacked = state[0].dim() == 3
     if cell.has_gradient and stacked and lengths is None and mask is None:
-        return recurrence(cell, inputs[:steps], state, steps, warmup, beyond, hold, readout), ()
+        return recurrence(cell, inputs[:steps], state, steps, warmup, beyond, repeat_last, readout), ()
     given = project(inputs[:steps])
     times = len(given[0])
     after: Projected | None = None
-    if times < steps and not hold:
+    if times < steps and not repeat_last:
         if beyond is None:
             beyond = state[0].new_zeros(*[1] * (state[0].dim() - 1), cell.input_size)
         after = project(beyond)

@@ -38,7 +38,7 @@ class VmappedNetwork(nn.Module):
         Args:
             inputs: (K or 1, batch, time, input_size), or indices (K or 1, batch, time, k).
             state: None.
-            **options: `steps`, `warmup` and `hold`.
+            **options: `steps`, `warmup` and `repeat_last`.
 
         Returns:
             (K, batch, T - warmup, output_size), and no states.

@@ -1,40 +1,52 @@
-"""One trial of a population: what `fit` would train alone."""
+"""One member of a population: a network with its own hyperparameters."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
-from rnn_capacity.training import RecurrentModule, Task, TaskData
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from rnn_capacity.checks import check_minimum
+from rnn_capacity.training import RecurrentModule, Task
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Member:
-    """A network with its hyperparameters, its task, and how long it trains.
+    """A network with its hyperparameters, its task and its number of steps: what `fit` would train alone.
 
     Args:
         module: The network and how it is trained, as for `fit`.
-        data: The data; makes the task for the module's network.
+        task: The task; becomes the task for the module's network. Members that share one object share its data.
         max_steps: Optimizer steps.
 
     Raises:
-        ValueError: If `max_steps` is below 1, or the data's sizes are not the network's.
+        ValueError: If `max_steps` is below 1, the network's sizes are not the task's, or the optimizer, the schedule or
+            the checkpoint to start from does not fit.
+
+    Example:
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> from rnn_capacity.training import RecurrentModule
+        >>> task = RandomMapping(samples_per_parameter=4.0, input_size=12)
+        >>> member = Member(RecurrentModule("rnn", hidden_size=5, input_size=12), task, max_steps=100)
+        >>> member.task.samples == 4 * member.module.parameters_total
+        True
     """
 
     module: RecurrentModule
-    data: TaskData
+    task: Task
     max_steps: int
 
-    def __post_init__(self) -> None:
-        if self.max_steps < 1:
-            raise ValueError(f"max_steps: {self.max_steps} given, the number of optimizer steps needed")
-        sizes = (self.module.network.stack.input_size, self.module.network.readout.out_features)
-        if sizes != (self.data.input_size, self.data.output_size):
-            raise ValueError(
-                f"input_size, output_size: {sizes} given, the data has {(self.data.input_size, self.data.output_size)}"
-            )
+    optimizer: Optimizer = field(init=False, repr=False)
+    """The optimizer of the module's parameters."""
 
-    @cached_property
-    def task(self) -> Task:
-        """The task for this network's size."""
-        return self.data.make_task(self.module.parameters_total)
+    schedule: LRScheduler | None = field(init=False, repr=False)
+    """Its learning-rate schedule."""
+
+    def __post_init__(self) -> None:
+        check_minimum(1, max_steps=self.max_steps)
+        self.task.prepare_data()
+        self.module.check_sizes(self.task)
+        self.task = self.task.for_network(self.module.parameters_total)
+        self.module.load_initial_weights(self.task)
+        self.optimizer, self.schedule = self.module.build_optimizer(self.max_steps)

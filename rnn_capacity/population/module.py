@@ -1,74 +1,95 @@
-"""A population as Lightning sees it."""
+"""The LightningModule that trains a population."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import count
 from typing import Any, cast
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
 
 from rnn_capacity.population.chunk import Chunk
-from rnn_capacity.population.compiling import faster
 from rnn_capacity.population.member import Member
-from rnn_capacity.population.plan import Plan, chunks, plan
-from rnn_capacity.training import Source, go_through
+from rnn_capacity.population.plan import MemberPlan, make_chunks, plan_member
+from rnn_capacity.training import BatchSource, Split, diverged_metrics, evaluate_split, run_result
 
-Figures = dict[str, Any]
-"""A member's result, by the keys of summary.json: the final figures, parameters, units, samples, steps, feasible and
+Result = dict[str, Any]
+"""Result of a member by the keys of summary.json: the final metrics, parameters, units, samples, steps, feasible and
 diverged_at."""
 
 
-class Population(LightningModule):
-    """Members that train together, chunk after chunk: a `training_step` is a call of `Chunk.advance`.
+class EndlessCallLoader:
+    """Counts the calls of `training_step` without end, since the population knows when it is finished.
 
-    Give it to a trainer with its `calls` in place of a DataLoader. `global_step` counts calls. A checkpoint holds the
-    weights and the optimizers' memory of the members under way, and the results of those that are done; loaded into a
-    population of the same members, it goes on to the same results.
+    Example:
+        >>> from itertools import islice
+        >>> list(islice(EndlessCallLoader(), 3))
+        [0, 1, 2]
+    """
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate over the numbers of the calls."""
+        return count()
+
+
+class Population(LightningModule):
+    """Trains members chunk by chunk; each `training_step` is one call of `Chunk.advance`.
+
+    Give it to a trainer with `EndlessCallLoader` in place of a DataLoader. `global_step` counts calls. A checkpoint
+    holds the weights and the optimizer state of the current chunk and the results of finished members; loaded into a
+    population of the same members, it leads to the same results.
 
     Logged at the calls that the trainer logs (`log_every_n_steps`): `population/step`, `population/training` and
-    `population/done` (members), and `population/loss`, the median over the members of the mean loss of these steps.
+    `population/done` (numbers of members), and `population/loss`, the median of the members' mean losses.
 
     Args:
         members: The members.
-        compiled: Try `torch.compile` on each chunk's step, and keep it where it is faster.
-        on_result: Called with a member's place and its figures as soon as it is done.
-        on_call: Called with the number of steps that a chunk has made.
+        on_result: Called with the index of a member and its result as soon as the member is finished.
+        on_call: Called with the number of steps that the current chunk has made.
+
+    Example:
+        >>> from rnn_capacity.population import Member, quiet_trainer
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> from rnn_capacity.training import RecurrentModule
+        >>> task = RandomMapping(samples=16, input_size=6)
+        >>> modules = [RecurrentModule("rnn", hidden_size=4, input_size=6, seed=seed) for seed in range(2)]
+        >>> population = Population([Member(module, task, max_steps=10) for module in modules])
+        >>> quiet_trainer().fit(population, EndlessCallLoader())
+        >>> [result["steps"] for result in population.results.values()]
+        [10, 10]
     """
 
     def __init__(
         self,
         members: Sequence[Member],
         *,
-        compiled: bool = False,
-        on_result: Callable[[int, Figures], None] | None = None,
+        on_result: Callable[[int, Result], None] | None = None,
         on_call: Callable[[int], None] | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.clock = nn.Parameter(torch.zeros(()))  # Lightning counts the steps of an optimizer
         self.members = list(members)
-        self.compiled = compiled
         self.on_result = on_result
         self.on_call = on_call
-        self.results: dict[int, Figures] = {}
-        self.plans: list[Plan] = []
-        self.waiting: list[list[Plan]] = []
+        self.results: dict[int, Result] = {}
+        self.plans: list[MemberPlan] = []
+        self.waiting: list[list[MemberPlan]] = []
         self.chunk: Chunk | None = None
-        self.sources: dict[str, Source] = {}
+        self.sources: dict[str, BatchSource] = {}
         self.loaded: dict[str, Any] | None = None
 
     def configure_optimizers(self) -> Any:
-        """An optimizer that does nothing but count."""
+        """Return an optimizer that changes nothing; Lightning counts its steps."""
         return torch.optim.SGD([self.clock], lr=0.0)
 
     def setup(self, stage: str) -> None:
-        """Settle how each member is trained.
+        """Decide how each member is trained.
 
         Raises:
             ValueError: If the trainer has several processes, or a precision that is not one of the members'.
@@ -78,55 +99,50 @@ class Population(LightningModule):
             for member in self.members:
                 member.module.double()
         ways: dict[str, Any] = {}
-        self.plans = [plan(place, member, ways) for place, member in enumerate(self.members)]
+        self.plans = [plan_member(index, member, ways) for index, member in enumerate(self.members)]
 
     def on_train_start(self) -> None:
-        """Sort the members into chunks, or take up where the checkpoint was."""
-        together = [one for one in self.plans if one.kind is not None and one.place not in self.results]
-        if self.loaded is not None and self.loaded["places"]:
-            current = [self.plans[place] for place in self.loaded["places"]]
+        """Divide the members into chunks, or continue from the loaded checkpoint."""
+        together = [plan for plan in self.plans if plan.optimizer is not None and plan.index not in self.results]
+        if self.loaded is not None and self.loaded["members"]:
+            current = [self.plans[index] for index in self.loaded["members"]]
             self._start(current)
             if self.chunk is not None:
                 self.chunk.load_state_dict(self.loaded)
-            together = [one for one in together if one not in current]
+            together = [plan for plan in together if plan not in current]
         self.loaded = None
-        self.waiting = chunks(together, self.device)[::-1]
+        self.waiting = make_chunks(together, self.device)[::-1]
 
     @property
-    def alone(self) -> list[int]:
-        """The places of members that only `fit` can train; not trained here."""
-        return [one.place for one in self.plans if one.kind is None]
+    def solo_members(self) -> list[int]:
+        """Indices of the members that only `fit` can train; they are not trained here."""
+        return [plan.index for plan in self.plans if plan.optimizer is None]
 
-    def calls(self) -> Calls:
-        """What to give the trainer in place of a DataLoader."""
-        return Calls()
-
-    def _start(self, members: list[Plan]) -> None:
-        faster_step = faster if self.compiled else None
-        self.chunk = Chunk(members, self.device, faster_step)
+    def _start(self, plans: list[MemberPlan]) -> None:
+        self.chunk = Chunk(plans, self.device)
         self.sources = dict(self.chunk.sources)
 
-    def on_train_batch_start(self, call: int, place: int) -> int | None:
-        """Let Lightning end where nothing is left to do."""
+    def on_train_batch_start(self, call: int, batch_index: int) -> int | None:
+        """End the training when no members remain."""
         if self.chunk is not None or self.waiting:
             return None
         self.trainer.should_stop = True
         return -1
 
     def training_step(self, call: int) -> None:
-        """Make some steps of the current chunk, and measure the members that leave it."""
+        """Make the steps of one call of the current chunk, and evaluate the members that leave it."""
         if self.chunk is None:
             self._start(self.waiting.pop())
         chunk = cast(Chunk, self.chunk)
-        left, losses = chunk.advance()
+        leaving, losses = chunk.advance()
         self._log(chunk, losses)
-        for one, diverged_at in left:
-            figures = measured(one, self.sources[one.data], diverged_at, self.device)
-            self.results[one.place] = figures
+        for plan, diverged_at in leaving:
+            result = evaluate_member(plan.member, self.sources[plan.data_key], diverged_at, self.device)
+            self.results[plan.index] = result
             if self.on_result is not None:
-                self.on_result(one.place, figures)
+                self.on_result(plan.index, result)
         if self.on_call is not None:
-            self.on_call(chunk.done)
+            self.on_call(chunk.steps_made)
         if not chunk.plans:
             self.chunk = None
         optimizer: Any = self.optimizers()
@@ -135,27 +151,26 @@ class Population(LightningModule):
     def _log(self, chunk: Chunk, losses: Tensor) -> None:
         if not self.trainer.loggers:
             return
-        figures: dict[str, Any] = {
-            "population/step": float(chunk.done),
+        values: dict[str, Any] = {
+            "population/step": float(chunk.steps_made),
             "population/training": float(len(losses)),
             "population/done": float(len(self.results)),
             "population/loss": losses.median(),
         }
-        self.log_dict(figures, batch_size=1)
+        self.log_dict(values, batch_size=1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what there is of each member."""
-        state = self.chunk.state_dict() if self.chunk is not None else {"places": []}
-        checkpoint["population"] = {**state, "results": self.results, "members": self._identities()}
+        """Store each member's weights, optimizer state and result."""
+        state = self.chunk.state_dict() if self.chunk is not None else {"members": []}
+        checkpoint["population"] = {**state, "results": self.results, "identities": self._identities()}
 
     def _identities(self) -> list[str]:
-        """What tells the members apart, in any process."""
+        """Describe each member, the same in every process."""
         return [
             json.dumps(
                 [
-                    [type(one).__name__ for one in (member.module, member.data)],
-                    dict(member.module.hparams),
-                    dict(member.data.hparams),
+                    [type(member.module).__name__, dict(member.module.hparams)],
+                    [member.task.name, asdict(member.task)],
                     [member.module.parameters_total, member.max_steps, float(plan.rates.sum())],
                     {name: value for name, value in plan.settings.items() if name != "params"},
                 ],
@@ -166,76 +181,53 @@ class Population(LightningModule):
         ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take it up.
+        """Restore what `on_save_checkpoint` stored.
 
         Raises:
-            ValueError: If it is of another population.
+            ValueError: If it is the checkpoint of other members.
         """
-        state = checkpoint.get("population", {"members": []})
-        own = self._identities()
-        if len(state["members"]) != len(own):
-            raise ValueError(f"ckpt_path: a checkpoint of {len(state['members'])} members given, of {len(own)} needed")
-        for place, (one, two) in enumerate(zip(state["members"], own, strict=True)):
-            if one != two:
-                raise ValueError(f"ckpt_path: a checkpoint given whose member {place} is another")
+        state = checkpoint.get("population", {"identities": []})
+        own, stored = self._identities(), state["identities"]
+        if len(stored) != len(own):
+            raise ValueError(f"ckpt_path must be a checkpoint of {len(own)} members, got one of {len(stored)}")
+        for index, (identity, wanted) in enumerate(zip(stored, own, strict=True)):
+            if identity != wanted:
+                raise ValueError(f"ckpt_path must be a checkpoint of the same members, got another member {index}")
         self.results = dict(state["results"])
         self.loaded = state
 
 
 def check_trainer(trainer: Trainer) -> None:
-    """Refuse a trainer that cannot train a population.
+    """Check that a trainer can train a population.
 
     Raises:
         ValueError: If it has several processes, or a precision that is not one of the members'.
     """
     if trainer.world_size > 1:
-        raise ValueError(f"devices: {trainer.world_size} given, a population trains on one")
+        raise ValueError(f"devices must be 1, since a population trains on one device, got {trainer.world_size}")
     if trainer.precision not in ("32-true", "64-true"):
-        raise ValueError(f"precision: {trainer.precision!r} given, 32-true or 64-true allowed")
+        raise ValueError(f"precision must be 32-true or 64-true, got {trainer.precision!r}")
 
 
-class Calls:
-    """What Lightning iterates over: a number per call, without end, since the population knows when it is done."""
+def evaluate_member(member: Member, source: BatchSource, diverged_at: int | None, device: torch.device) -> Result:
+    """Evaluate a member that has left its chunk.
 
-    def __iter__(self) -> Iterator[int]:
-        """The numbers of the calls."""
-        return count()
-
-
-@torch.no_grad()
-def measured(one: Plan, source: Source, diverged_at: int | None, device: torch.device) -> Figures:
-    """The figures of a member that has left its chunk."""
-    member = one.member
-    task, network = member.task, member.module.network.to(device)
-    network.eval()
-    found: dict[str, dict[str, float]] = {}
-    for split in task.final_splits:
-        figures, mean_loss = task.metric(network).to(device), MeanMetric(nan_strategy="disable").to(device)
-        if diverged_at is None:
-            go_through(task, network, source, split, figures, mean_loss)
-            loss = float(mean_loss.compute())
-            if not loss <= member.module.divergence_factor * task.constant_loss:
-                diverged_at = member.max_steps
-        if diverged_at is None:
-            found[split] = {"loss": loss, **figures.compute()}
-        else:
-            found[split] = {"loss": task.constant_loss, **task.worthless()}
-    call = member.module.steps_per_call  # fit ends with the call in which it diverged
-    steps = member.max_steps if diverged_at is None else min(math.ceil(diverged_at / call) * call, member.max_steps)
-    return summary(member, found, diverged_at, steps)
-
-
-def summary(member: Member, found: dict[Any, dict[str, float]], diverged_at: int | None, steps: int) -> Figures:
-    """A member's result."""
+    Args:
+        member: The member.
+        source: Its data.
+        diverged_at: Step at which it diverged; None if it did not.
+        device: The device of the data.
+    """
     task, module = member.task, member.module
-    own = found[task.final_splits[-1]]
-    return {
-        "parameters": module.parameters_total,
-        "units": module.hidden_size,
-        "samples": task.samples,
-        "steps": steps,
-        **own,
-        **({f"val_{task.headline}": found["val"][task.headline]} if "val" in task.final_splits else {}),
-        "feasible": diverged_at is None,
-        "diverged_at": diverged_at,
-    }
+    network = module.network.to(device).eval()
+    metrics: dict[Split, dict[str, float]] = {}
+    for split in task.final_splits:
+        if diverged_at is None:
+            metrics[split] = evaluate_split(task, network, source, split)
+            if module.rule.is_diverged(metrics[split]["loss"], task.baseline_loss):
+                diverged_at = member.max_steps
+        if diverged_at is not None:
+            metrics[split] = diverged_metrics(task)
+    call = module.steps_per_call  # fit ends with the call in which it diverged
+    steps = member.max_steps if diverged_at is None else min(math.ceil(diverged_at / call) * call, member.max_steps)
+    return run_result(module, task, metrics, diverged_at, steps)

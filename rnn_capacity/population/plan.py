@@ -1,10 +1,10 @@
-"""How a member is trained, and with which others."""
+"""How each member of a population is trained, and which members are trained together."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -12,118 +12,127 @@ from torch import Tensor
 
 from rnn_capacity.models.stacked import layout
 from rnn_capacity.population.member import Member
-from rnn_capacity.population.memory import chunk_bytes
-from rnn_capacity.population.optimizers import MemberOptimizer, kind_of, settings_of
-from rnn_capacity.population.rates import learning_rates
+from rnn_capacity.population.memory_limits import chunk_bytes
+from rnn_capacity.population.optimizers import MemberOptimizer, optimizer_settings, population_optimizer
 from rnn_capacity.population.together import Together, way_together
+from rnn_capacity.training import learning_rates
 
-PADDING = 1 / 8
-"""Most of a chunk's samples that may be padding, unless that is little."""
+MAX_PADDING = 1 / 8
+"""Largest share of a chunk's samples that may be padding, unless that takes less than SPARE_BYTES."""
 
 SPARE_BYTES = 2**23
-"""Padding that counts as little: it costs no more than the calls that another chunk would make."""
+"""Padding that takes no more time than the calls of one more chunk."""
 
-OWN = ("samples", "samples_per_parameter", "show")
-"""Options of the data that members of one chunk may differ in."""
+FREE_OPTIONS = ("samples", "samples_per_parameter", "show")
+"""Options of the task in which the members of one chunk may differ."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How a member is trained, as settled before the first step."""
+class MemberPlan:
+    """How a member is trained, decided before its first step."""
 
-    place: int
-    """Among the population's members."""
+    index: int
+    """Index of the member in the population."""
 
     member: Member
+    """The member."""
 
-    kind: type[MemberOptimizer] | None
-    """Its optimizer; None for a member that only `fit` can train."""
+    optimizer: type[MemberOptimizer] | None
+    """Its optimizer for K networks; None for a member that only `fit` can train."""
 
     together: Together | None
-    """How its network runs with others; None for a member that only `fit` can train."""
+    """Builds one module of K networks; None for a member that only `fit` can train."""
 
     settings: dict[str, Any]
-    """The optimizer's hyperparameters."""
+    """Hyperparameters of the optimizer."""
 
     rates: Tensor
-    """The learning rate of each step, (max_steps,), float64."""
+    """Learning rate of each step, (max_steps,), float64."""
 
-    data: str
-    """What the data depend on: members with equal ones have the same batches."""
+    data_key: str
+    """Equal for members that have the same batches."""
 
-    alike: str
-    """What members must share to be trained in one step."""
+    group_key: str
+    """Equal for members that can make their steps together."""
 
 
-def plan(place: int, member: Member, ways: dict[str, Together | None] | None = None) -> Plan:
-    """Settle how a member is trained.
+def plan_member(index: int, member: Member, ways: dict[str, Together | None]) -> MemberPlan:
+    """Decide how a member is trained.
 
     Args:
-        place: Among the population's members.
+        index: Index of the member in the population.
         member: The member.
-        ways: How networks run together, by their layout, as far as it is known; more may be added.
+        ways: How networks run together, by their layout; results are added.
     """
     module = member.module
-    module.load_initial_weights(member.task)
-    (optimizer,), schedules = module.build_optimizer(member.max_steps)
-    kind = kind_of(optimizer)
+    optimizer = population_optimizer(member.optimizer)
     stack = module.network.stack
-    free = all(parameter.requires_grad for parameter in module.network.parameters())
+    trains_all = all(parameter.requires_grad for parameter in module.network.parameters())
     # a stream's later pieces leave the learned initial state alone, and torch.optim passes over it
-    alone = member.task.carries_state or not free or stack.dropout or stack.recurrent_dropout
-    ways = {} if ways is None else ways
+    alone = member.task.carries_state or not trains_all or stack.dropout or stack.recurrent_dropout
     form = repr(layout(module.network))
     if not alone and form not in ways:
         ways[form] = way_together(module.network)
     together = None if alone else ways[form]
-    settings = {} if kind is None else settings_of(optimizer)
-    rates = None if kind is None else learning_rates(optimizer, schedules, member.max_steps)
-    if kind is None or together is None or rates is None:
-        return Plan(place, member, None, None, {}, torch.empty(0), "", "")
+    rates = None if optimizer is None else learning_rates(member.optimizer, member.schedule, member.max_steps)
+    if optimizer is None or together is None or rates is None:
+        return MemberPlan(index, member, None, None, {}, torch.empty(0), "", "")
+    options = {name: value for name, value in asdict(member.task).items() if name not in FREE_OPTIONS}
+    task_key = json.dumps([member.task.name, options], default=str, sort_keys=True)
     dtype = next(module.parameters()).dtype
-    options = {name: value for name, value in member.data.hparams.items() if name not in OWN}
-    shape = json.dumps([type(member.data).__name__, options], default=str, sort_keys=True)
-    data = f"{shape} {member.task.samples}"
-    alike = f"{form} {kind.__name__} {dtype} {shape}"
-    return Plan(place, member, kind, together, settings, rates, data, alike)
+    return MemberPlan(
+        index,
+        member,
+        optimizer,
+        together,
+        optimizer_settings(member.optimizer),
+        rates,
+        data_key=f"{task_key} {member.task.samples}",
+        group_key=f"{form} {optimizer.__name__} {dtype} {task_key}",
+    )
 
 
-def chunks(plans: Sequence[Plan], device: torch.device) -> list[list[Plan]]:
-    """Members to be trained in one step: alike, of about as many samples, and few enough for the device's memory."""
-    found: list[list[Plan]] = []
-    most = chunk_bytes(device)
-    used = largest = 0  # bytes that the last chunk's members keep, and the largest of them
-    for one in sorted(plans, key=lambda one: (one.alike, one.member.task.samples or 0, one.place)):
-        kept = kept_bytes(one)
-        if found and found[-1][0].alike == one.alike:
-            taken = max(largest, kept) * (len(found[-1]) + 1)
-            if taken <= most and taken - used - kept <= max(PADDING * taken, SPARE_BYTES):
-                found[-1].append(one)
-                used, largest = used + kept, max(largest, kept)
+def make_chunks(plans: Sequence[MemberPlan], device: torch.device) -> list[list[MemberPlan]]:
+    """Divide members into chunks of equal groups, similar numbers of samples, and a bounded memory.
+
+    Args:
+        plans: The members.
+        device: The device on which they are trained.
+    """
+    chunks: list[list[MemberPlan]] = []
+    limit = chunk_bytes(device)
+    used = largest = 0  # bytes of the last chunk's members, and of the largest of them
+    for plan in sorted(plans, key=lambda plan: (plan.group_key, plan.member.task.samples or 0, plan.index)):
+        needed = member_bytes(plan)
+        if chunks and chunks[-1][0].group_key == plan.group_key:
+            padded = max(largest, needed) * (len(chunks[-1]) + 1)
+            if padded <= limit and padded - used - needed <= max(MAX_PADDING * padded, SPARE_BYTES):
+                chunks[-1].append(plan)
+                used, largest = used + needed, max(largest, needed)
                 continue
-        found.append([one])
-        used = largest = kept
-    return found
+        chunks.append([plan])
+        used = largest = needed
+    return chunks
 
 
-def samples_of(member: Member) -> int:
-    """Samples of an optimizer step."""
+def samples_per_step(member: Member) -> int:
+    """Return the samples of an optimizer step."""
     batch: int | None = getattr(member.task, "batch_size", None)
     return min(count for count in (member.task.samples, batch) if count is not None)
 
 
-def kept_bytes(one: Plan) -> int:
-    """About what a member takes: of one step what the way back needs, and all that has its weights' size, and rates.
+def member_bytes(plan: MemberPlan) -> int:
+    """Estimate the memory of a member: activations of one step, weights, gradients, optimizer state and rates.
 
-    The first is inputs, gates and states; the second the weights, their gradients by tensor and in a row, and two
-    running means of the optimizer.
+    Activations are inputs, gates and states; five copies of the weights' size are the weights, their gradients by
+    tensor and in a row, and two running means of the optimizer.
     """
-    task: Any = one.member.task
-    stack = one.member.module.network.stack
+    task: Any = plan.member.task
+    stack = plan.member.module.network.stack
     widths = sum(
         2 * state.numel() + getattr(cell, "bias", state).numel()
         for cell, state in zip(stack.cells, stack.initial_states, strict=True)
     )
-    size = (widths + stack.input_size) * task.steps * samples_of(one.member)
-    size += 5 * one.member.module.parameters_total
-    return int(size * next(stack.parameters()).element_size()) + one.rates.nbytes
+    size = (widths + stack.input_size) * task.steps * samples_per_step(plan.member)
+    size += 5 * plan.member.module.parameters_total
+    return int(size * next(stack.parameters()).element_size()) + plan.rates.nbytes

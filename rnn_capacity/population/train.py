@@ -1,110 +1,143 @@
-"""Train a population, and measure each member as `fit` would."""
+"""The function that trains a population."""
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer
 
 from rnn_capacity.population.member import Member
-from rnn_capacity.population.module import Figures, Population, check_trainer, summary
+from rnn_capacity.population.module import EndlessCallLoader, Population, Result, check_trainer
+from rnn_capacity.training import TaskDataModule, run_result
 
 
 def train(
     members: Sequence[Member],
     trainer: Trainer | None = None,
     *,
-    compiled: bool = False,
     ckpt_path: str | None = None,
-    on_result: Callable[[int, Figures], None] | None = None,
+    on_result: Callable[[int, Result], None] | None = None,
     on_call: Callable[[int], None] | None = None,
-) -> list[Figures]:
-    """Train every member to its end; each result is what the member's own `fit` would give.
+) -> list[Result]:
+    """Train every member to its end; each result is that of the member's own `fit`.
 
-    Members with the same cell, sizes, options, nonlinearity, kind of optimizer and data, the number of samples and
-    `show` aside, make their steps together. A member that this cannot do (dropout, streams with carried state, frozen
-    layers, rates by layer, an optimizer other than Adam, AdamW, RMSprop and SGD, a cell whose code cannot be mapped
-    over several networks' weights) is trained by `fit` itself. There are no validations on the way. Members that share
-    their data, as one object, share what it takes to make it, too.
+    Members of the same cell, sizes, options, nonlinearity, optimizer class and task, apart from its number of samples
+    and `show`, make their steps together. Other members are trained by `fit` one after another: those with dropout,
+    streams with carried state, frozen layers, rates by layer, an optimizer other than Adam, AdamW, RMSprop and SGD, or
+    a cell whose code cannot be mapped over several networks. There are no validations during training.
 
     Args:
-        members: The members; any mixture.
-        trainer: Has the device, the loggers and the callbacks; none of its limits may end it early. None is
+        members: The members, in any mixture.
+        trainer: Provides device, loggers and callbacks; its own limits must not end it early. None is
             `quiet_trainer()`.
-        compiled: Try `torch.compile` on each chunk's step, and keep it where it is faster.
-        ckpt_path: A checkpoint of a population of these members, to go on from.
-        on_result: Called with a member's place and its figures as soon as it is done.
-        on_call: Called every few steps with the number of steps that a chunk of the members, or a member that is
-            trained alone, has made.
+        ckpt_path: Checkpoint of a population of these members to resume from.
+        on_result: Called with the index of a member and its result as soon as the member is finished.
+        on_call: Called every few steps with the number of steps that the current chunk, or the member that `fit`
+            trains, has made.
 
     Returns:
-        The figures of each member, in the members' order.
+        The result of each member, in the members' order.
 
     Raises:
         ValueError: If a member's arguments do not fit together, or the trainer does not fit or ends early.
+
+    Example:
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> from rnn_capacity.training import RecurrentModule
+        >>> task = RandomMapping(samples=16, input_size=6)
+        >>> modules = [RecurrentModule("gru", hidden_size=4, input_size=6, seed=seed) for seed in range(3)]
+        >>> results = train([Member(module, task, max_steps=20) for module in modules])
+        >>> [result["feasible"] for result in results]
+        [True, True, True]
     """
-    trainer = quiet_trainer() if trainer is None else trainer
-    check_trainer(trainer)  # before it starts its processes
-    population = Population(members, compiled=compiled, on_result=on_result, on_call=on_call)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
-        warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")  # it keeps what it should
-        trainer.fit(population, train_dataloaders=population.calls(), ckpt_path=ckpt_path, weights_only=False)
-        missing = len(members) - len(population.results.keys() | set(population.alone))
+    with quiet_lightning():
+        trainer = quiet_trainer() if trainer is None else trainer
+        check_trainer(trainer)  # before it starts its processes
+        population = Population(members, on_result=on_result, on_call=on_call)
+        trainer.fit(population, train_dataloaders=EndlessCallLoader(), ckpt_path=ckpt_path, weights_only=False)
+        missing = len(members) - len(population.results.keys() | set(population.solo_members))
         if missing:
-            raise ValueError(f"trainer: it ended with {missing} of {len(members)} members unfinished")
-        for place in population.alone:
-            figures = alone(members[place], trainer, on_call)
-            population.results[place] = figures
+            raise ValueError(f"trainer must train all members, got {missing} of {len(members)} unfinished")
+        for index in population.solo_members:
+            result = fit_member(members[index], trainer, on_call)
+            population.results[index] = result
             if on_result is not None:
-                on_result(place, figures)
-    return [population.results[place] for place in range(len(members))]
+                on_result(index, result)
+    return [population.results[index] for index in range(len(members))]
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Suppress Lightning's list of devices and its warnings that do not apply to a population."""
+    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    level = logger.level
+    logger.setLevel(max(level, logging.WARNING))
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
+            warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def quiet_trainer(accelerator: str = "cpu", devices: int | list[int] = 1, precision: str = "32-true") -> Trainer:
-    """A trainer for populations that writes and shows nothing.
+    """Create a trainer that writes and shows nothing.
 
-    It is this process's: of those that a cluster starts beside it, each has a population of its own.
+    It belongs to this process alone: each process that a cluster starts has its own population.
 
     Args:
         accelerator: As Lightning's.
-        devices: The number of devices, one, or which one.
+        devices: One device: the number 1, or a list with its index.
         precision: 32-true or 64-true.
+
+    Example:
+        >>> quiet_trainer().loggers
+        []
     """
-    return Trainer(
-        accelerator=accelerator,
-        devices=devices,
-        precision=precision,  # type: ignore[arg-type]  # one of Lightning's literals
-        max_epochs=1,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        plugins=[LightningEnvironment()],
-    )
+    with quiet_lightning():
+        return Trainer(
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,  # type: ignore[arg-type]  # one of Lightning's literals
+            max_epochs=1,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            plugins=[LightningEnvironment()],
+        )
 
 
-class Steps(Callback):
-    """Tells of the steps that a training has made.
+class ReportSteps(Callback):
+    """Reports the number of steps that a training has made.
 
     Args:
-        on_call: Called with their number.
+        on_call: Called with the number after each call of `training_step`.
     """
 
     def __init__(self, on_call: Callable[[int], None]) -> None:
         self.on_call = on_call
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Tell."""
+        """Report the number of steps."""
         self.on_call(trainer.global_step)
 
 
-def alone(member: Member, like: Trainer, on_call: Callable[[int], None] | None = None) -> Figures:
-    """The figures of a member, trained by `fit`, on the device and with the precision of another trainer."""
+def fit_member(member: Member, like: Trainer, on_call: Callable[[int], None] | None = None) -> Result:
+    """Train one member by `fit`.
+
+    Args:
+        member: The member.
+        like: The trainer whose device and precision are used.
+        on_call: Called with the number of steps made.
+    """
     own = Trainer(
         accelerator=like.accelerator,
         devices=1 if like.strategy.root_device.index is None else [like.strategy.root_device.index],
@@ -115,10 +148,10 @@ def alone(member: Member, like: Trainer, on_call: Callable[[int], None] | None =
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[] if on_call is None else [Steps(on_call)],
+        callbacks=[] if on_call is None else [ReportSteps(on_call)],
         plugins=[LightningEnvironment()],
     )
-    own.fit(member.module, datamodule=member.data)
-    own.test(member.module, datamodule=member.data, verbose=False)
-    module = member.module
-    return summary(member, dict(module.measured), module.diverged_at, module.steps_trained)
+    module, data = member.module, TaskDataModule(member.task)
+    own.fit(module, datamodule=data)
+    own.test(module, datamodule=data, verbose=False)
+    return run_result(module, member.task, module.metrics, module.diverged_at, module.steps_trained)

@@ -13,7 +13,6 @@ from pytorch_lightning import Trainer
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser
 from rnn_capacity.search.options import SearchOptions
 from rnn_capacity.search.overlay import Config
-from rnn_capacity.training import RecurrentModule, TaskData
 
 MACHINE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir", "logger")
 """The trainer's options that say where a search runs, what it shows and where it is logged."""
@@ -59,9 +58,7 @@ def search_parser() -> OneLineParser:
     parser.add_argument("--resume", action="store_true", help=RESUME)
     parser.add_lightning_class_args(Trainer, "trainer")
     parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
-    parser.add_lightning_class_args(RecurrentModule, "model", subclass_mode=True, required=False)
-    parser.add_lightning_class_args(TaskData, "data", subclass_mode=True, required=False)
-    parser.link_sizes()
+    parser.add_model_and_task(task_required=False)
     for name in OF_FIT:
         parser.add_argument(f"--{name}", default=None, help=SUPPRESS)
     return parser
@@ -89,7 +86,8 @@ def read_command_line(argv: list[str]) -> Asked:
     for name in OF_FIT:
         if whole.get(name):
             raise ValueError(f"{name}: {whole[name]!r} given, which is for fit alone")
-    trainer, usual = whole["trainer"], yaml.safe_load(parser.dump(parser.get_defaults(), skip_none=False))["trainer"]
+    defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_none=False))
+    trainer, usual = whole["trainer"], defaults["trainer"]
     for name, value in trainer.items():
         if name not in (*MACHINE, *MEASURED, *ON_THE_WAY) and value != usual[name]:
             raise ValueError(f"trainer.{name}: {value!r} given, a search takes {', '.join(MACHINE + MEASURED)} alone")
@@ -100,7 +98,7 @@ def read_command_line(argv: list[str]) -> Asked:
         "trainer": {name: trainer[name] for name in MEASURED},
     }
     if options.resume:
-        changed = [name for name in ("model", "data") if config[name] is not None]
+        changed = [name for name in ("model", "data") if config[name] != defaults[name]]
         changed += [name for name in ("sweep", "cells", "depths", "sizes") if getattr(options, name) is not None]
         changed += [f"trainer.{name}" for name in MEASURED if trainer[name] != usual[name]]
         if changed:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from rnn_capacity.cells import cell_class
-from rnn_capacity.metrics import optimum
 from rnn_capacity.population import Member
 from rnn_capacity.search.members import MemberFactory, factory_of
 from rnn_capacity.search.narrowing import narrow
@@ -116,7 +115,7 @@ def define(config: Config, sweep: Sweep, fixed: tuple[str, ...], seed: int) -> t
         for value in parameter.values if isinstance(parameter, Choice) else ():
             try_out(factory, [{**point, name: value} for point in points])
     objective = objective_of(sweep.metric, member.task)
-    better = {"max": "maximize", "min": "minimize"}.get(optimum(objective.figure) or "", objective.goal)
+    better = {"max": "maximize", "min": "minimize"}.get(member.task.direction(objective.figure) or "", objective.goal)
     if better != objective.goal:
         lines = [*lines, f"metric.goal: {objective.goal} given for {objective.figure}, which one would {better}"]
     return Definition(config, sweep, fixed, objective, seed), lines

@@ -12,7 +12,7 @@ from jsonargparse import Namespace
 from rnn_capacity.parsing import OneLineParser, reason_of
 from rnn_capacity.population import Member
 from rnn_capacity.search.overlay import Config, Overlay
-from rnn_capacity.training import RecurrentModule, TaskData
+from rnn_capacity.training import RecurrentModule, Task
 
 DOUBLE = {False: ("32-true", "32", 32, "single", None), True: ("64-true", "64", 64, "double")}
 """The values of trainer.precision by whether the networks are float64."""
@@ -43,8 +43,8 @@ class MemberFactory:
         self.overlay = Overlay(config)
         self.makers = {part: OneLineParser(exit_on_error=False) for part in ("model", "data")}
         self.makers["model"].add_lightning_class_args(RecurrentModule, "model", subclass_mode=True)
-        self.makers["data"].add_lightning_class_args(TaskData, "data", subclass_mode=True)
-        self.data: dict[str, TaskData] = {}
+        self.makers["data"].add_subclass_arguments(Task, "data")
+        self.data: dict[str, Task] = {}
 
     def __call__(self, values: dict[str, Any]) -> Member:
         """The member of a trial.
@@ -62,13 +62,7 @@ class MemberFactory:
         module: RecurrentModule = self._make("model", config["model"])
         if self.precision in DOUBLE[True]:
             module.double()
-        member = Member(module, data, max_steps)
-        try:
-            module.build_optimizer(max_steps)
-        except TypeError as error:  # a schedule that lacks an argument
-            raise ValueError(f"optimizer or schedule: {error}") from error
-        module.load_initial_weights(member.task)
-        return member
+        return Member(module, data, max_steps)
 
     def config(self, values: dict[str, Any]) -> Config:
         """The config that `fit` trains a trial's network with.
@@ -87,7 +81,7 @@ class MemberFactory:
             raise ValueError(f"trainer.max_steps: {steps!r} given, an integer needed (int_uniform, or q: 1)")
         return self.overlay({name: value for name, value in values.items() if name != "trainer.max_steps"}), steps
 
-    def _shared_data(self, config: Namespace) -> TaskData:
+    def _shared_data(self, config: Namespace) -> Task:
         """The data; members with equal options share one object, and what it takes to draw it."""
         options = repr(config)
         if options not in self.data:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from rnn_capacity.metrics import optimum
 from rnn_capacity.search.sweep import Metric
 from rnn_capacity.studies import Goal
 from rnn_capacity.training import Task
@@ -34,7 +33,7 @@ class Objective:
 
 
 def objective_of(metric: Metric | None, task: Task) -> Objective:
-    """What a sweep optimizes; without a metric, the task's headline.
+    """What a sweep optimizes; without a metric, the task's primary_metric.
 
     Args:
         metric: The sweep's.
@@ -43,15 +42,17 @@ def objective_of(metric: Metric | None, task: Task) -> Objective:
     Raises:
         ValueError: If the task has no such figure; the message lists those that it has.
     """
-    constant = {"loss": task.constant_loss, **task.worthless()}
+    constant = {"loss": task.baseline_loss, **task.baseline_metrics()}
     known = {f"final/{name}": name for name in constant}
     if "val" in task.final_splits:
-        known[f"val/{task.headline}"] = known[f"final/val_{task.headline}"] = f"val_{task.headline}"
-        constant[f"val_{task.headline}"] = constant[task.headline]
+        known[f"val/{task.primary_metric}"] = known[f"final/val_{task.primary_metric}"] = f"val_{task.primary_metric}"
+        constant[f"val_{task.primary_metric}"] = constant[task.primary_metric]
     else:  # what is learnt is all that there is
-        known[f"val/{task.headline}"] = task.headline
+        known[f"val/{task.primary_metric}"] = task.primary_metric
     if metric is None:
-        return Objective(task.headline, "minimize" if optimum(task.headline) == "min" else "maximize", constant)
+        return Objective(
+            task.primary_metric, "minimize" if task.direction(task.primary_metric) == "min" else "maximize", constant
+        )
     if metric.name not in known:
         raise ValueError(f"metric.name: {metric.name!r} given, {task.name} has {', '.join(known)}")
     return Objective(known[metric.name], metric.goal, constant)

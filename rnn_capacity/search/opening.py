@@ -14,7 +14,7 @@ from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.options import DEFAULT_TRIALS
 from rnn_capacity.search.sweep import read_sweep
 from rnn_capacity.studies import Study, Timing, shown, study_names
-from rnn_capacity.training import TaskData
+from rnn_capacity.training import Task
 
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
 """The environment's variable with other times than usual: seconds between heartbeats, and the grace, with a comma."""
@@ -119,8 +119,8 @@ def known_names(storage: str) -> list[str]:
 def task_of(config: dict[str, dict[str, str]]) -> str:
     """The name of the task that the data is of."""
     module, _, name = config["data"]["class_path"].rpartition(".")
-    kind: type[TaskData] = getattr(importlib.import_module(module), name)
-    return kind.task_class.name
+    kind: type[Task] = getattr(importlib.import_module(module), name)
+    return kind.name
 
 
 def study_name(given: str | None) -> str | None:

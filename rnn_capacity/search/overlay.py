@@ -10,7 +10,6 @@ from jsonargparse import Namespace
 
 from rnn_capacity.messages import one_line
 from rnn_capacity.parsing import BASES, OneLineParser
-from rnn_capacity.training import RecurrentModule, TaskData
 
 Config = dict[str, Any]
 """A config as `fit` takes it, of which model, data, trainer.max_steps and trainer.precision count."""
@@ -33,9 +32,7 @@ class Overlay:
 
     def __init__(self, config: Config) -> None:
         self.parser = OneLineParser(exit_on_error=False)
-        self.parser.add_lightning_class_args(RecurrentModule, "model", subclass_mode=True)
-        self.parser.add_lightning_class_args(TaskData, "data", subclass_mode=True)
-        self.parser.link_sizes()
+        self.parser.add_model_and_task()
         self.base = self._parse({part: config[part] for part in BASES})
         self.parsed: dict[Kind, Namespace] = {}
         self.plain: set[tuple[str, str | bool]] = set()

@@ -1,33 +1,10 @@
-"""The tasks, one a file: first what the task is, then its LightningDataModule and its LightningModule."""
+"""The tasks of the paper, one dataclass each, whose fields are the options of `--data` on the command line."""
 
-from rnn_capacity.tasks.arithmetic import Arithmetic, ArithmeticData, ArithmeticModule
-from rnn_capacity.tasks.continuous_function import (
-    ContinuousFunction,
-    ContinuousFunctionData,
-    ContinuousFunctionModule,
-)
-from rnn_capacity.tasks.language import Language, LanguageData, LanguageModule
-from rnn_capacity.tasks.memory import Memory, MemoryData, MemoryModule
-from rnn_capacity.tasks.parentheses import Parentheses, ParenthesesData, ParenthesesModule
-from rnn_capacity.tasks.random_mapping import RandomMapping, RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks.arithmetic import Arithmetic
+from rnn_capacity.tasks.continuous_function import ContinuousFunction
+from rnn_capacity.tasks.language import Language
+from rnn_capacity.tasks.memory import Memory
+from rnn_capacity.tasks.parentheses import Parentheses
+from rnn_capacity.tasks.random_mapping import RandomMapping
 
-__all__ = [
-    "Arithmetic",
-    "ArithmeticData",
-    "ArithmeticModule",
-    "ContinuousFunction",
-    "ContinuousFunctionData",
-    "ContinuousFunctionModule",
-    "Language",
-    "LanguageData",
-    "LanguageModule",
-    "Memory",
-    "MemoryData",
-    "MemoryModule",
-    "Parentheses",
-    "ParenthesesData",
-    "ParenthesesModule",
-    "RandomMapping",
-    "RandomMappingData",
-    "RandomMappingModule",
-]
+__all__ = ["Arithmetic", "ContinuousFunction", "Language", "Memory", "Parentheses", "RandomMapping"]

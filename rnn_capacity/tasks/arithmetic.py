@@ -1,82 +1,83 @@
-"""Arithmetic: can a network learn to add, character by character? (Collins et al. 2017, sec. 4, App. B)."""
+"""Arithmetic: add two integers, character by character (Collins et al. 2017, sec. 4, App. B)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from rnn_capacity.cells import State
-from rnn_capacity.metrics import UNSCORED, CharactersRight, nats_per_character
+from rnn_capacity.checks import check_choice, check_minimum
+from rnn_capacity.metrics import UNSCORED, CharacterAccuracy, nats_per_character
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, FreshTask, RecurrentModule, TaskData, at_least, generator
+from rnn_capacity.training import Batch, FreshTask, generator
 
 Scored = Literal["string", "answer"]
 
 ANSWER_CHARACTERS = " -0123456789"
-"""What the network can say; a character's place is its code."""
+"""Characters of the output; the index of a character is its code."""
 
 CHARACTERS = ANSWER_CHARACTERS + "+="
-"""What the network reads."""
+"""Characters of the input."""
 
 SPACE, MINUS, ZERO, PLUS, EQUALS = map(CHARACTERS.index, " -0+=")
 
 LARGEST_LIMIT = 10**17
-"""The sums' digits are computed in 64 bits."""
+"""The largest `operand_limit`: sums are computed in 64 bits."""
 
 CONSTANT = 3
-"""What `generator(seed, CONSTANT)` draws beside the kinds of every `FreshTask`."""
+"""Purpose of the samples from which the constant predictor is estimated; 0 to 2 are those of every `FreshTask`."""
 
 CONSTANT_SAMPLES = 1 << 16
-"""Samples that the constant predictor's loss is estimated from."""
+"""Samples from which the constant predictor is estimated."""
 
 
 def spell(numbers: Tensor) -> tuple[Tensor, Tensor]:
-    """Write integers as Python's `str` does.
+    """Convert integers to the codes of their decimal characters.
 
     Args:
         numbers: (samples,), int64, within 2 * LARGEST_LIMIT of zero.
 
     Returns:
-        Codes of the characters, (samples, width), from the left with spaces after the end, where width has room for
-        the longest number and a sign; and the characters of each number, (samples,).
+        Codes, (samples, width), left-aligned and padded with spaces, where width is that of the longest number with a
+        sign; and the number of characters of each number, (samples,).
     """
     magnitude = numbers.abs().unsqueeze(1)
     width = 1 + len(str(int(magnitude.max())))
     digits = 1 + (magnitude >= 10 ** torch.arange(1, width)).sum(1, keepdim=True)
     length = digits + (numbers < 0).unsqueeze(1)
-    power = length - 1 - torch.arange(width)  # of ten, in each column: `digits` at the sign, negative beyond the end
+    power = length - 1 - torch.arange(width)  # of ten, by column: `digits` at the sign, negative after the end
     codes = ZERO + magnitude // 10 ** power.clamp(min=0) % 10
     return codes.masked_fill(power == digits, MINUS).masked_fill(power < 0, SPACE), length.squeeze(1)
 
 
 def additions(first: Tensor, second: Tensor, steps: int, compute_steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Write additions down, one character a step.
+    """Write additions as input and target strings, one character per time step.
 
-    With compute_steps = 3 and steps = 20, `12+-7=` is read and `5` said, like this (a dot is a space):
+    With compute_steps = 3 and steps = 20, the addition 12 + -7 = 5 looks like this (a dot is a space):
 
-        read    12+-7=..............
-        said    .........5..........
-        answer           ^^
+        inputs     12+-7=..............
+        targets    .........5..........
+        answer              ^^
 
-    The answer's first character comes at the step after the compute steps, which follow the `=`.
+    The answer's first character comes one step after the compute steps, which follow the `=`.
 
     Args:
         first: Left operands, (samples,), int64.
         second: Right operands, (samples,), int64; a negative one keeps its sign after the plus.
-        steps: Characters T of a string; there must be room.
+        steps: Characters T of a string, enough for the longest addition.
         compute_steps: Steps between the `=` and the answer.
 
     Returns:
-        Codes of what is read and of what is to be said, (samples, T) each, and where the answer and the one space that
-        ends it are, (samples, T), bool.
+        Codes of inputs and targets, (samples, T) each, and a mask of the answer and the space after it,
+        (samples, T), bool.
     """
-    read = torch.full((len(first), steps), SPACE)
-    said = read.clone()
+    inputs = torch.full((len(first), steps), SPACE)
+    targets = inputs.clone()
     columns = torch.arange(steps)
 
     def write(strings: Tensor, codes: Tensor, start: Tensor) -> None:
@@ -87,33 +88,40 @@ def additions(first: Tensor, second: Tensor, steps: int, compute_steps: int) -> 
     answer, answer_length = spell(first + second)
     equals = left_length + 1 + right_length
     start = equals + 1 + compute_steps
-    write(read, left, torch.zeros_like(equals))  # in this order: the spaces after a number are written over
-    write(read, torch.full((len(first), 1), PLUS), left_length)
-    write(read, right, left_length + 1)
-    write(read, torch.full((len(first), 1), EQUALS), equals)
-    write(said, answer, start)
+    write(inputs, left, torch.zeros_like(equals))  # in this order: each overwrites the spaces after the one before
+    write(inputs, torch.full((len(first), 1), PLUS), left_length)
+    write(inputs, right, left_length + 1)
+    write(inputs, torch.full((len(first), 1), EQUALS), equals)
+    write(targets, answer, start)
     within = (columns >= start.unsqueeze(1)) & (columns <= (start + answer_length).unsqueeze(1))
-    return read, said, within
+    return inputs, targets, within
 
 
 @dataclass(frozen=True)
 class Arithmetic(FreshTask):
-    """Sums of two integers, drawn afresh at every step, read and said one character a step.
+    """Add two random integers, read and written one character per time step, such as `12+-7=` and `5`.
 
-    The expression starts at the first step, the answer `compute_steps` steps after its `=`; there are spaces wherever
-    else nothing is read or said, so that the answer is padded with spaces on its left, and on its right up to T. T = 36
-    has room for the longest expression, `-10000000+-10000000=`, six compute steps, `-20000000` and a space.
+    The expression starts at the first step and the answer `compute_steps` steps after its `=`; all other characters are
+    spaces. T = 36 steps are enough for the longest expression, `-10000000+-10000000=`, six compute steps, `-20000000`
+    and a space.
 
-    The paper's "cross-entropy after 36 steps" is taken to be that of the whole output string, the padding included;
-    `scored` = "answer" leaves the padding out. The alphabets are ours, too: 14 characters are read, and the 12 of them
-    that occur in an answer can be said.
+    The paper's "cross-entropy after 36 steps" is taken to be that of the whole output string, padding included;
+    `scored` = "answer" excludes the padding. The paper does not give the alphabets: here the input has 14
+    characters and the output the 12 of them that occur in an answer.
 
     Raises:
-        ValueError: If a field is out of range, or the steps have no room for the longest sum.
+        ValueError: If a field is out of range, or the steps are too few for the longest sum.
+
+    Example:
+        >>> import torch
+        >>> inputs, _ = Arithmetic(operand_limit=99, steps=20).draw_samples(1, torch.Generator().manual_seed(1))
+        >>> "".join(CHARACTERS[code] for code in inputs[0, :, 0].tolist()).strip()
+        '-47+-4='
     """
 
     name = "arithmetic"
-    headline = "cross_entropy"
+    primary_metric = "cross_entropy"
+    metric_directions = CharacterAccuracy.directions
     evaluation_batch = 1024
     input_size = len(CHARACTERS)
     output_size = len(ANSWER_CHARACTERS)
@@ -122,58 +130,40 @@ class Arithmetic(FreshTask):
     """The operands are uniform among the integers from minus this to this."""
 
     compute_steps: int = 3
-    """Steps between the `=` and the answer's first character; the paper tunes 1 to 6."""
+    """Time steps between the `=` and the answer's first character (the paper tunes it in [1, 6])."""
 
     steps: int = 36
-    """Steps T that the network runs."""
+    """Time steps T that the network runs, enough for the longest sum."""
 
     scored: Scored = "string"
-    """Score every step, or the answer's characters and the space that ends it."""
-
-    batch_size: int = 64
-    """Samples of an optimizer step; the paper's are not given."""
-
-    evaluation_samples: int = 4096
-    """Samples of the validation set, and of the test set."""
-
-    seed: int = 0
-    """Of the operands."""
+    """Score every step (string), or the answer's characters and the space after it (answer)."""
 
     def __post_init__(self) -> None:
-        at_least(
-            1,
-            operand_limit=self.operand_limit,
-            compute_steps=self.compute_steps,
-            steps=self.steps,
-            batch_size=self.batch_size,
-            evaluation_samples=self.evaluation_samples,
-        )
-        at_least(0, seed=self.seed)
+        super().__post_init__()
+        check_minimum(1, operand_limit=self.operand_limit, compute_steps=self.compute_steps, steps=self.steps)
         if self.operand_limit > LARGEST_LIMIT:
-            raise ValueError(f"operand_limit: {self.operand_limit} given, at most {LARGEST_LIMIT} allowed")
-        if self.scored not in ("string", "answer"):
-            raise ValueError(f"scored: {self.scored!r} given, string or answer allowed")
+            raise ValueError(f"operand_limit must be at most {LARGEST_LIMIT}, got {self.operand_limit}")
+        check_choice(get_args(Scored), scored=self.scored)
         longest = f"{-self.operand_limit}+{-self.operand_limit}={-2 * self.operand_limit} "
         if self.steps < len(longest) + self.compute_steps:
             raise ValueError(
-                f"steps: {self.steps} given, at least {len(longest) + self.compute_steps} needed for {longest!r} with "
-                f"{self.compute_steps} compute steps"
+                f"steps must be at least {len(longest) + self.compute_steps} for {longest!r} with {self.compute_steps} "
+                f"compute steps, got {self.steps}"
             )
 
-    def draw(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Additions: codes read, (samples, T, 1), and those to be said, (samples, T), UNSCORED where none counts."""
+    def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw additions: codes of the inputs, (samples, T, 1), and of the targets, (samples, T), or UNSCORED."""
         operands = torch.randint(-self.operand_limit, self.operand_limit + 1, (2, samples), generator=random)
-        read, said, answer = additions(operands[0], operands[1], self.steps, self.compute_steps)
-        return read.unsqueeze(2), said if self.scored == "string" else said.masked_fill(~answer, UNSCORED)
+        inputs, targets, answer = additions(operands[0], operands[1], self.steps, self.compute_steps)
+        return inputs.unsqueeze(2), targets if self.scored == "string" else targets.masked_fill(~answer, UNSCORED)
 
     @cached_property
-    def constant(self) -> tuple[float, float]:
-        """The best predictor that ignores its input: mean loss in nats per character, and share of characters right.
+    def constant_predictor(self) -> tuple[float, float]:
+        """Loss in nats per character and accuracy of the best predictor that ignores its input.
 
-        It knows the step, as a network does that runs on its own, and says each character as often as it occurs there;
-        no one distribution for all steps can do better. Estimated from a draw of its own.
+        It predicts the distribution of the characters at each time step, estimated from samples of its own.
         """
-        targets = self.draw(CONSTANT_SAMPLES, generator(self.seed, CONSTANT))[1]
+        targets = self.draw_samples(CONSTANT_SAMPLES, generator(self.seed, CONSTANT))[1]
         scored = targets != UNSCORED
         weights = scored / (scored.sum(1, keepdim=True).double() * len(targets))
         occurs = torch.zeros(self.steps, self.output_size, dtype=torch.float64)
@@ -182,67 +172,30 @@ class Arithmetic(FreshTask):
         return -float(torch.xlogy(occurs, chances).sum()), float(occurs.amax(1).sum())
 
     @property
-    def constant_loss(self) -> float:
-        """Nats per character of the best distribution for each step."""
-        return self.constant[0]
+    def baseline_loss(self) -> float:
+        """Nats per character of predicting the distribution of the characters at each step."""
+        return self.constant_predictor[0]
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """Logits of every step's character, (batch, T, 12), and the last state."""
+        """Return the logits of every step's character, (batch, T, 12), and the last state."""
         logits, state = network(batch.inputs, state)
         return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy in nats, the mean over the sample's scored characters: (batch,)."""
+        """Compute the cross-entropy in nats, averaged over a sample's scored characters: (batch,)."""
         return nats_per_character(predictions, batch.targets)
 
-    def metric(self, network: RecurrentNetwork) -> Metric:
-        """Cross-entropy, characters right and answers right."""
-        return CharactersRight()
+    def make_metric(self, network: RecurrentNetwork) -> Metric:
+        """Build the metric of cross-entropy and accuracies."""
+        return CharacterAccuracy()
 
-    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add a batch's logits."""
+    def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add the logits of a batch."""
         metric.update(predictions, batch.targets)
 
-    def worthless(self) -> dict[str, float]:
-        """What `constant` says, which is no sum."""
-        loss, right = self.constant
-        return {"cross_entropy": loss, "characters_right": right, "exact_match": 0.0}
-
-
-class ArithmeticData(TaskData):
-    """Sums of two random integers, read and said one character a step, such as `12+-7=` and `5`.
-
-    Args:
-        operand_limit: The operands are uniform among the integers from minus this to this.
-        compute_steps: Steps between the `=` and the answer's first character (the paper tunes it in [1, 6]).
-        steps: Steps that the network runs; there must be room for the longest sum.
-        scored: Score every step (string), or the answer's characters and the space that ends it (answer).
-        batch_size: Samples of an optimizer step over all devices, drawn afresh.
-        evaluation_samples: Samples of the validation set, and of the test set.
-        seed: Of the operands; the network has its own.
-
-    Raises:
-        ValueError: If an argument is out of range, or the steps have no room for the longest sum.
-    """
-
-    task_class = Arithmetic
-
-    def __init__(
-        self,
-        operand_limit: int = 10**7,
-        compute_steps: int = 3,
-        steps: int = 36,
-        scored: Scored = "string",
-        batch_size: int = 64,
-        evaluation_samples: int = 4096,
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        self.save_hyperparameters(logger=False)
-        self.any_size = Arithmetic(operand_limit, compute_steps, steps, scored, batch_size, evaluation_samples, seed)
-
-
-class ArithmeticModule(RecurrentModule):
-    """A recurrent network that learns to add; its figure is the cross-entropy per character."""
+    def baseline_metrics(self) -> dict[str, float]:
+        """Return the metrics of `constant_predictor`, which gets no sum right."""
+        loss, accuracy = self.constant_predictor
+        return {"cross_entropy": loss, "character_accuracy": accuracy, "exact_match": 0.0}

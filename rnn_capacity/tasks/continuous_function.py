@@ -1,10 +1,10 @@
-"""Random continuous function: real numbers at random points, to be learnt by heart (Collins et al. 2017, App. B)."""
+"""Random continuous function: memorise random targets of random real inputs (Collins et al. 2017, App. B)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -12,93 +12,85 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from rnn_capacity.cells import State
+from rnn_capacity.checks import check_choice, check_minimum
 from rnn_capacity.metrics import ImpliedBits, sample_weights
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, RecurrentModule, Source, Split, Task, TaskData, generator
+from rnn_capacity.training import Batch, BatchSource, Split, Task, generator
 
 Show = Literal["first", "every"]
 Sampling = Literal["weighted", "uniform"]
 
 DRAW, CHOICE = range(2)
-"""What `generator(seed, ...)` draws."""
+"""First number of the purpose given to `generator`."""
 
 BLOCK = 16384
-"""Samples drawn at once."""
+"""Samples that are drawn at once."""
 
 EVALUATION_BATCH = 8192
-"""Samples evaluated at once."""
+"""Samples that are evaluated at once."""
 
 
 @dataclass(frozen=True)
 class ContinuousFunction(Task):
-    """A fixed draw of inputs on the unit sphere and N(0, 1) targets, to be learnt by heart.
+    """Memorise N(0, 1) targets of fixed random inputs on the unit sphere, with a loss that weighs early samples most.
 
-    The loss is Σ β_i (y_i - ŷ_i)² with β_i ∝ 1/(i + τ), Σβ = 1: the first samples are the most worth learning, so that
-    networks of any size fill up with the same data. Predicting zero costs 1 (in expectation over the draw). The draw
-    is the training, the validation and the test set at once.
+    The loss is Σ β_i (y_i - ŷ_i)² with β_i ∝ 1/(i + τ) and Σβ = 1, so that networks of any size learn the same data in
+    the same order. Predicting zero has a loss of 1 in expectation. Training, validation and test set are the same.
 
     Raises:
         ValueError: If a field is out of range.
+
+    Example:
+        >>> import torch
+        >>> source = ContinuousFunction(samples=100).batch_source(torch.device("cpu"), torch.float32)
+        >>> source.batch(0).inputs.shape, source.batch(0).targets.shape
+        (torch.Size([512, 1, 50]), torch.Size([512, 2]))
     """
 
     name = "continuous_function"
-    headline = "implied_bits_per_parameter"
+    primary_metric = "implied_bits_per_parameter"
+    metric_directions = ImpliedBits.directions
     output_size = 1
     final_splits = ("test",)
 
     samples: int = 1_000_000
-    """Samples N. Fewer are the first of more."""
+    """Samples N; a smaller set is the beginning of a larger one."""
 
     input_size: int = 50
     """Dimension d of an input."""
 
     tau: float = 5000.0
-    """τ of the weights."""
+    """Offset τ of the weights: sample i has a weight proportional to 1/(i + tau)."""
 
     steps: int = 50
-    """Steps T that the network runs; the last output is scored."""
+    """Time steps T that the network runs; the last output is scored."""
 
     show: Show = "first"
     """Show the input at the first step only, zeros after it, or at every step."""
 
     batch_size: int | None = 512
-    """Samples of an optimizer step, drawn with replacement; None is each sample once, with its own weight."""
+    """Samples of an optimizer step over all devices, drawn with replacement; null is every sample once."""
 
     sampling: Sampling = "weighted"
-    """How a minibatch estimates the loss without bias. "weighted" draws sample i with probability β_i and takes the
-    plain mean; "uniform" draws all alike and multiplies by N β_i. The paper does not say. At the start, with equal
-    errors, the square of an estimate's term averages N Σβ² times as much when drawn uniformly: 7 times for N = 1e6; it
-    never averages less as long as the errors fall with the weight as in reverse water-filling."""
+    """Estimate the loss from samples drawn by their weight (weighted), or drawn uniformly and weighted in the loss
+    (uniform). Both are unbiased; the first has less variance. The paper does not say which it uses."""
 
     seed: int = 0
-    """Of the draw and of the minibatches."""
+    """Seed of the data and of the minibatches; the network has its own."""
 
     def __post_init__(self) -> None:
-        for name, value in (
-            ("samples", self.samples),
-            ("input_size", self.input_size),
-            ("steps", self.steps),
-            ("batch_size", self.batch_size),
-        ):
-            if value is not None and value < 1:
-                raise ValueError(f"{name}: {value} given, at least 1 needed")
-        if self.seed < 0:
-            raise ValueError(f"seed: {self.seed} given, at least 0 needed")
-        for argument, choice, known in (
-            ("show", self.show, ("first", "every")),
-            ("sampling", self.sampling, ("weighted", "uniform")),
-        ):
-            if choice not in known:
-                raise ValueError(f"{argument}: {choice!r} given, {' or '.join(known)} allowed")
-        sample_weights(1, self.tau)  # refuses a tau out of range
+        check_minimum(1, samples=self.samples, input_size=self.input_size, steps=self.steps, batch_size=self.batch_size)
+        check_minimum(0, seed=self.seed, tau=self.tau)
+        check_choice(get_args(Show), show=self.show)
+        check_choice(get_args(Sampling), sampling=self.sampling)
 
     @property
-    def constant_loss(self) -> float:
-        """1, the variance of the targets."""
+    def baseline_loss(self) -> float:
+        """The variance of the targets, 1."""
         return 1.0
 
     def block(self, index: int) -> tuple[Tensor, Tensor]:
-        """Samples BLOCK · index and on, a pure function of the seed and the index.
+        """Draw the samples from BLOCK · index on, a pure function of the seed and the index.
 
         Returns:
             Inputs, (BLOCK, input_size), of norm 1, and targets, (BLOCK,); float32.
@@ -107,49 +99,49 @@ class ContinuousFunction(Task):
         inputs = F.normalize(torch.randn(BLOCK, self.input_size, generator=random, dtype=torch.float32))
         return inputs, torch.randn(BLOCK, generator=random, dtype=torch.float32)
 
-    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
-        """The draw on a device."""
-        return ContinuousFunctionSource(self, device, dtype, rank, world_size)
+    def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
+        """Put the data on a device."""
+        return ContinuousFunctionBatchSource(self, device, dtype, rank, world_size)
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """The output of the last step, (batch, 1, 1), and the last state."""
+        """Return the output of the last step, (batch, 1, 1), and the last state."""
         outputs, state = network(
-            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, hold=self.show == "every"
+            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, repeat_last=self.show == "every"
         )
         return outputs, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Squared error times the sample's weight in the mean, (batch,)."""
+        """Compute the squared error times the sample's weight in the mean: (batch,)."""
         targets, weights = batch.targets.unbind(1)
         return weights * (targets - predictions[:, -1, 0]).square()
 
-    def metric(self, network: RecurrentNetwork) -> Metric:
-        """Weighted squared error and the bits that it implies."""
+    def make_metric(self, network: RecurrentNetwork) -> Metric:
+        """Build the metric of the weighted squared error and the bits that it implies."""
         return ImpliedBits(network.parameters_total, self.samples, self.tau)
 
-    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the last step's outputs."""
+    def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add the outputs of the last step."""
         metric.update(predictions[:, -1, 0], *batch.targets.unbind(1))
 
-    def worthless(self) -> dict[str, float]:
-        """Zero, whatever the input: no bits."""
+    def baseline_metrics(self) -> dict[str, float]:
+        """Return the metrics of predicting zero, which implies no bits."""
         return {"weighted_mse": 1.0, "implied_bits": 0.0, "implied_bits_per_parameter": 0.0}
 
 
-class ContinuousFunctionSource(Source):
-    """The draw on one device, for one of several processes; a batch's targets are (y, weight in the mean).
+class ContinuousFunctionBatchSource(BatchSource):
+    """Keeps all samples on one device; the targets of a batch are pairs (y, weight in the mean).
 
-    The draw is kept whole, since a minibatch may need any of it: 208 MB for N = 1e6 of d = 50 in float32. It is filled
-    block by block, and the process's memory peaks 235 MiB above what it was (`tools/bench_generation.py` measures it).
+    A minibatch may need any sample: N = 1e6 of d = 50 take 208 MB in float32. They are drawn block by block, so that
+    the peak of memory is little above that (`tools/bench_generation.py` measures it).
 
     Args:
         task: The task.
-        device: Where the data lies.
-        dtype: Of inputs, targets and weights.
-        rank: This process; it has every `world_size`-th sample of a batch.
-        world_size: Processes.
+        device: The device of the data.
+        dtype: Type of inputs, targets and weights.
+        rank: Index of this process; it gets every `world_size`-th sample of a batch.
+        world_size: Number of processes.
     """
 
     def __init__(
@@ -169,7 +161,7 @@ class ContinuousFunctionSource(Source):
         self.cumulative = weights.cumsum(0)
 
     def batch(self, step: int) -> Batch:
-        """Minibatch `step`, or every sample."""
+        """Return the minibatch of a step, or every sample."""
         task = self.task
         if task.batch_size is None:
             return Batch(self.inputs[self.share], self.targets[self.share], task.samples)
@@ -182,54 +174,14 @@ class ContinuousFunctionSource(Source):
         mine = chosen[self.share].to(self.inputs.device)
         targets = self.targets[mine]
         if task.sampling == "weighted":
-            targets[:, 1] = 1.0  # the draw has weighted them
+            targets[:, 1] = 1.0  # their weight is in the probability of being drawn
         return Batch(self.inputs[mine], targets, task.batch_size)
 
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """Every sample, whatever the split."""
+    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
+        """Iterate over every sample; all splits are the same."""
         for inputs, targets in zip(
             torch.split(self.inputs[self.share], EVALUATION_BATCH),
             torch.split(self.targets[self.share], EVALUATION_BATCH),
             strict=True,
         ):
             yield Batch(inputs, targets, self.task.samples)
-
-
-class ContinuousFunctionData(TaskData):
-    """Random points on a sphere with random real targets, to be learnt by heart: every split is the same draw.
-
-    Args:
-        samples: Samples N.
-        input_size: Dimension d of an input.
-        tau: Sample i weighs 1/(i + tau) in the loss; the weights sum to 1.
-        steps: Steps that the network runs; the last output is scored.
-        show: Show the input at the first step only, zeros after it, or at every step.
-        batch_size: Samples of an optimizer step over all devices, drawn with replacement; null is all of them.
-        sampling: Draw the samples of a minibatch by their weight (weighted), or all alike with the weight in the loss
-            (uniform): the same mean, the first with less noise.
-        seed: Of the draw and of the minibatches; the network has its own.
-
-    Raises:
-        ValueError: If an argument is out of range.
-    """
-
-    task_class = ContinuousFunction
-
-    def __init__(
-        self,
-        samples: int = 1_000_000,
-        input_size: int = 50,
-        tau: float = 5000.0,
-        steps: int = 50,
-        show: Show = "first",
-        batch_size: int | None = 512,
-        sampling: Sampling = "weighted",
-        seed: int = 0,
-    ) -> None:
-        super().__init__()
-        self.save_hyperparameters(logger=False)
-        self.any_size = ContinuousFunction(samples, input_size, tau, steps, show, batch_size, sampling, seed)
-
-
-class ContinuousFunctionModule(RecurrentModule):
-    """A recurrent network that learns random numbers at random points; its figure is implied bits per parameter."""

@@ -1,4 +1,4 @@
-"""Parentheses: ten counts of open brackets, kept at once for a long time (Collins et al. 2017, sec. 3, App. B)."""
+"""Parentheses: count the open brackets of ten types at once (Collins et al. 2017, sec. 3, App. B)."""
 
 from __future__ import annotations
 
@@ -9,45 +9,46 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from rnn_capacity.cells import State
-from rnn_capacity.metrics import Counting, counting_loss
+from rnn_capacity.checks import check_minimum
+from rnn_capacity.metrics import CountAccuracy, counting_loss
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, FreshTask, RecurrentModule, TaskData, at_least
+from rnn_capacity.training import Batch, FreshTask
 
 TYPES = 10
-"""Bracket types; a stream of symbols for each."""
+"""Bracket types; each has its own stream of symbols."""
 
 NOISE = 10
 """Noise characters."""
 
 SYMBOLS = 2 * TYPES + NOISE
-"""A stream's alphabet: the opening brackets of types 0 to 9, their closing ones, the noise."""
+"""Symbols of a stream: the opening brackets of types 0 to 9, the closing brackets, the noise characters."""
 
 HIGHEST = 9
-"""A count is held between 0 and this."""
+"""The largest count; further opening brackets leave it unchanged, as closing ones leave 0."""
 
 
 def draw_symbols(sequences: int, steps: int, random: torch.Generator) -> Tensor:
-    """Symbols of which half are noise and half are brackets, of any type and either direction.
+    """Draw symbols: half of them noise, half brackets of any type and either direction.
 
     Args:
-        sequences: Sequences.
-        steps: Steps T.
-        random: Drawn from.
+        sequences: Number of sequences.
+        steps: Time steps T.
+        random: Generator to draw from.
 
     Returns:
-        (sequences, T, TYPES), int64 in [0, SYMBOLS): stream j is the last axis' place j.
+        (sequences, T, TYPES), int64 in [0, SYMBOLS); the last index is the stream.
     """
     drawn = torch.randint(4 * TYPES, (sequences, steps, TYPES), generator=random)
     return torch.where(drawn < SYMBOLS, drawn, drawn - NOISE)  # two of the numbers mean the same noise character
 
 
 def open_brackets(symbols: Tensor) -> Tensor:
-    """Each stream's count of open brackets of its own type after the last step, held at 0 and at HIGHEST all along.
+    """Count each stream's open brackets of its own type after the last step; every count stays in [0, HIGHEST].
 
-    `(a<a<bcb>[[[)` in the stream of type `<>` has one.
+    In the stream of type `<>` the sequence `(a<a<bcb>[[[)` has one open bracket.
 
     Args:
-        symbols: (sequences, T, TYPES), as `draw_symbols` gives them.
+        symbols: (sequences, T, TYPES), from `draw_symbols`.
 
     Returns:
         (sequences, TYPES), int64 in [0, HIGHEST].
@@ -61,10 +62,10 @@ def open_brackets(symbols: Tensor) -> Tensor:
 
 
 def count_distribution(steps: int) -> Tensor:
-    """The chance of each count after T steps, exactly: (HIGHEST + 1,), float64.
+    """Compute the exact probability of each count after T steps, (HIGHEST + 1,), float64.
 
-    A count is a Markov chain from 0: a step opens a bracket of the stream's type with chance 1/(4 · TYPES), and closes
-    one with the same.
+    A count is a Markov chain that starts at 0: a step opens a bracket of the stream's type with probability
+    1/(4 · TYPES), and closes one with the same probability.
     """
     move = 1 / (4 * TYPES)
     size = HIGHEST + 1
@@ -77,98 +78,75 @@ def count_distribution(steps: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Parentheses(FreshTask):
-    """Ten independent streams of brackets and noise; the count of open brackets of each stream's type at the end.
+    """Count the open brackets in ten independent streams of brackets and noise, each of its own type, at the end.
+
+    The loss is the sum of ten cross-entropies at the last step.
 
     Raises:
         ValueError: If a field is out of range.
+
+    Example:
+        >>> task = Parentheses(steps=20)
+        >>> task.input_size, task.output_size, round(task.baseline_loss, 2)
+        (300, 100, 6.06)
     """
 
     name = "parentheses"
-    headline = "cross_entropy"
+    primary_metric = "cross_entropy"
+    metric_directions = CountAccuracy.directions
     input_size = TYPES * SYMBOLS
     output_size = TYPES * (HIGHEST + 1)
     evaluation_batch = 500
     draws_by_batch = True  # a sequence takes 14 kB
 
     steps: int = 175
-    """Steps T of a sequence; the last output is scored."""
-
-    batch_size: int = 64
-    """Sequences of an optimizer step. The paper does not give it."""
+    """Time steps T of a sequence; the last output is scored."""
 
     evaluation_samples: int = 5000
     """Sequences of the validation set, and of the test set."""
 
-    seed: int = 0
-    """Of the sequences."""
-
     def __post_init__(self) -> None:
-        at_least(1, steps=self.steps, batch_size=self.batch_size, evaluation_samples=self.evaluation_samples)
-        at_least(0, seed=self.seed)
+        super().__post_init__()
+        check_minimum(1, steps=self.steps)
 
     @property
-    def constant_loss(self) -> float:
+    def baseline_loss(self) -> float:
         """Ten times the entropy of a count, in nats."""
         return TYPES * float(torch.special.entr(count_distribution(self.steps)).sum())
 
-    def draw(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Sequences: places of the ones among the inputs, (samples, T, TYPES), and counts, (samples, TYPES); int64."""
+    def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw sequences: indices of the input's ones, (samples, T, TYPES), and counts, (samples, TYPES); int64."""
         symbols = draw_symbols(samples, self.steps, random)
         return symbols + SYMBOLS * torch.arange(TYPES), open_brackets(symbols)
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """Logits of the last step, (batch, 1, output_size), and the last state."""
+        """Return the logits of the last step, (batch, 1, output_size), and the last state."""
         logits, state = network(batch.inputs, state, warmup=self.steps - 1)
         return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """The sum of ten cross-entropies, in nats: (batch,)."""
+        """Compute the sum of ten cross-entropies, in nats: (batch,)."""
         return counting_loss(self._by_count(predictions), batch.targets)
 
-    def metric(self, network: RecurrentNetwork) -> Metric:
-        """Cross-entropy and the shares right."""
-        return Counting()
+    def make_metric(self, network: RecurrentNetwork) -> Metric:
+        """Build the metric of cross-entropy and accuracies."""
+        return CountAccuracy()
 
-    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the last step's logits."""
+    def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add the logits of the last step."""
         metric.update(self._by_count(predictions), batch.targets)
 
-    def worthless(self) -> dict[str, float]:
-        """The best guess that ignores the sequence: each count's distribution, hence its most likely value."""
+    def baseline_metrics(self) -> dict[str, float]:
+        """Return the metrics of predicting the distribution of the counts, whatever the sequence."""
         likeliest = float(count_distribution(self.steps).max())
         return {
-            "cross_entropy": self.constant_loss,
-            "counts_right": likeliest,
-            "sequences_right": likeliest**TYPES,
+            "cross_entropy": self.baseline_loss,
+            "count_accuracy": likeliest,
+            "sequence_accuracy": likeliest**TYPES,
         }
 
     @staticmethod
     def _by_count(predictions: Tensor) -> Tensor:
         return predictions[:, -1].view(-1, TYPES, HIGHEST + 1)
-
-
-class ParenthesesData(TaskData):
-    """Ten streams of brackets and noise; how many brackets of its own type are open in each at the end?
-
-    Args:
-        steps: Steps of a sequence; the last output is scored.
-        batch_size: Sequences of an optimizer step over all devices, drawn afresh at every step.
-        evaluation_samples: Sequences of the validation set, and of the test set.
-        seed: Of the sequences; the network has its own.
-
-    Raises:
-        ValueError: If an argument is out of range.
-    """
-
-    task_class = Parentheses
-
-    def __init__(self, steps: int = 175, batch_size: int = 64, evaluation_samples: int = 5000, seed: int = 0) -> None:
-        super().__init__()
-        self.save_hyperparameters(logger=False)
-        self.any_size = Parentheses(steps, batch_size, evaluation_samples, seed)
-
-
-class ParenthesesModule(RecurrentModule):
-    """A recurrent network that counts open brackets; its figure is the cross-entropy."""

@@ -1,26 +1,34 @@
-"""What every task's LightningModule and LightningDataModule share."""
+"""Training: the rule that `fit` and the population share, and the LightningModule and DataModule of every task."""
 
-from rnn_capacity.training.data import Calls, TaskData
-from rnn_capacity.training.evaluation import go_through
+from rnn_capacity.training.data import CallLoader, TaskDataModule
+from rnn_capacity.training.evaluation import evaluate_split, run_result
 from rnn_capacity.training.fresh import FreshTask
+from rnn_capacity.training.gradient import GradientLimits
+from rnn_capacity.training.learning_rates import learning_rates
 from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.optimizers import OptimizerChoice
 from rnn_capacity.training.randomness import generator
+from rnn_capacity.training.rule import TrainingRule, diverged_metrics, first_divergence
 from rnn_capacity.training.schedules import TotalDecay
-from rnn_capacity.training.task import Batch, Source, Split, Task, at_least
+from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
 __all__ = [
     "Batch",
-    "Calls",
+    "BatchSource",
+    "CallLoader",
     "FreshTask",
+    "GradientLimits",
     "OptimizerChoice",
     "RecurrentModule",
-    "Source",
     "Split",
     "Task",
-    "TaskData",
+    "TaskDataModule",
     "TotalDecay",
-    "at_least",
+    "TrainingRule",
+    "diverged_metrics",
+    "evaluate_split",
+    "first_divergence",
     "generator",
-    "go_through",
+    "learning_rates",
+    "run_result",
 ]

@@ -1,10 +1,10 @@
-"""The base of every task's LightningDataModule."""
+"""The LightningDataModule of every task."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar
+from dataclasses import asdict
 
 from pytorch_lightning import LightningDataModule
 
@@ -12,97 +12,97 @@ from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.task import Task
 
 
-class Calls:
-    """What Lightning iterates over in place of a DataLoader: one number per `training_step`.
+class CallLoader:
+    """Counts the calls of `training_step` in place of a DataLoader; a checkpoint stores the position.
 
-    The samples live on the device, or are generated there, and the module asks its task for them by step. Workers,
-    collation and copies would cost more than the step of a small network. A checkpoint keeps its place.
+    The samples are on the device, or are generated there, and the module asks its task for them by step. Workers,
+    collation and copies would take longer than the step of a small network.
 
     Args:
-        count: Calls of `training_step` in the run.
+        calls: Calls of `training_step` in the run.
+
+    Example:
+        >>> list(CallLoader(calls=3))
+        [0, 1, 2]
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.start = 0
+    def __init__(self, calls: int) -> None:
+        self.calls = calls
+        self.first = 0
         self.done = 0
 
     def __len__(self) -> int:
         """Calls in the run."""
-        return self.count
+        return self.calls
 
     def __iter__(self) -> Iterator[int]:
-        """The numbers of the calls that are left."""
-        start, self.start = self.start, 0
-        for call in range(start, self.count):
+        """Iterate over the remaining calls."""
+        first, self.first = self.first, 0
+        for call in range(first, self.calls):
             self.done = call + 1
             yield call
 
     def state_dict(self) -> dict[str, int]:
-        """The calls made."""
+        """Return the number of calls made."""
         return {"done": self.done}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after the calls made."""
-        self.start = state["done"]
+        """Continue after the calls made."""
+        self.first = state["done"]
 
 
-class TaskData(LightningDataModule):
-    """Makes a task once the size of the network is known, and counts the run's calls for Lightning."""
+class TaskDataModule(LightningDataModule):
+    """Gives a task to a RecurrentModule, and counts the run's calls for Lightning.
 
-    task_class: ClassVar[type[Task]]
-    """What `make_task` makes."""
+    Args:
+        options: The task as configured; the task for the network's size is made at setup.
 
-    any_size: Task
-    """The task as the arguments have it; what depends on the network's size is not settled yet."""
+    Example:
+        >>> from rnn_capacity.tasks import Memory
+        >>> data = TaskDataModule(Memory(input_size=3))
+        >>> data.options.input_size, data.hparams["steps"]
+        (3, 12)
+    """
 
     task: Task
-    """The task of the trainer's network."""
+    """The task for the trainer's network."""
 
-    @property
-    def input_size(self) -> int:
-        """Features of the input; the model is linked to it."""
-        return self.any_size.input_size
+    def __init__(self, options: Task) -> None:
+        super().__init__()
+        self.options = options
+        self.save_hyperparameters({"task": options.name, **asdict(options)}, logger=False)
 
-    @property
-    def output_size(self) -> int:
-        """Outputs of the network; the model is linked to it."""
-        return self.any_size.output_size
-
-    def make_task(self, parameters: int) -> Task:
-        """The task for a network of so many parameters; the same for every size unless a task says otherwise.
-
-        Raises:
-            ValueError: If the arguments do not fit together.
-        """
-        return self.any_size
+    def prepare_data(self) -> None:
+        """Download what the task needs, once per machine."""
+        self.options.prepare_data()
 
     def setup(self, stage: str) -> None:
         """Make the task for the trainer's network."""
-        self.task = self.make_task(self._module.parameters_total)
+        self.task = self.options.for_network(self._module.parameters_total)
 
     @property
     def _module(self) -> RecurrentModule:
         if self.trainer is None or not isinstance(self.trainer.lightning_module, RecurrentModule):
-            raise RuntimeError(f"{type(self).__name__} belongs to a trainer that runs a RecurrentModule")
+            raise RuntimeError("TaskDataModule must be used with a trainer that runs a RecurrentModule")
         return self.trainer.lightning_module
 
-    def train_dataloader(self) -> Calls:
-        """One epoch is the whole run: as many calls as it takes to make `trainer.max_steps` optimizer steps."""
+    def train_dataloader(self) -> CallLoader:
+        """Return a loader of the calls that make `trainer.max_steps` optimizer steps; one epoch is the whole run."""
         trainer = self._module.trainer
         made = trainer.fit_loop.epoch_loop.batch_progress.current.ready  # a resumed run's
-        return Calls(made + math.ceil((trainer.max_steps - trainer.global_step) / self._module.steps_per_call))
+        return CallLoader(made + math.ceil((trainer.max_steps - trainer.global_step) / self._module.steps_per_call))
 
-    def val_dataloader(self) -> Calls:
-        """The module goes through the split by itself, in one call."""
-        return Calls(1)
+    def val_dataloader(self) -> CallLoader:
+        """Return a loader of one call, in which the module evaluates the whole split."""
+        return CallLoader(1)
 
     test_dataloader = val_dataloader
 
-    def predict_dataloader(self) -> Calls:
-        """What the network goes on from, where a task has it.
+    def predict_dataloader(self) -> CallLoader:
+        """Return a loader of one call, in which the module generates text.
 
         Raises:
-            ValueError: If there is no such thing in this task, or it does not fit.
+            ValueError: If the task does not generate text, or its options do not allow it.
         """
-        raise ValueError(f"data: {type(self).__name__} given, of which nothing can be predicted; language has it")
+        self.options.check_generation()
+        return CallLoader(1)

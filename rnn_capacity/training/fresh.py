@@ -4,62 +4,82 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from rnn_capacity.checks import check_minimum
 from rnn_capacity.training.randomness import generator
-from rnn_capacity.training.task import Batch, Source, Split, Task
+from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
 TRAINING, VALIDATION, TEST = range(3)
-"""What `generator(seed, ...)` draws: TRAINING with the optimizer step."""
+"""First number of the purpose given to `generator`; TRAINING is followed by the optimizer step."""
 
 
+@dataclass(frozen=True)
 class FreshTask(Task):
-    """A task with fresh samples at every optimizer step, a fixed validation set and a fixed test set.
+    """A task that draws new training samples at every step and has a fixed validation and a fixed test set.
 
-    There is nothing to learn by heart. No two of the three kinds are drawn from the same random numbers.
+    The three kinds of samples come from different random numbers.
+
+    Example:
+        >>> import torch
+        >>> from rnn_capacity.tasks import Parentheses
+        >>> task: FreshTask = Parentheses(batch_size=4)
+        >>> inputs, targets = task.draw_samples(4, torch.Generator().manual_seed(0))
+        >>> inputs.shape, targets.shape
+        (torch.Size([4, 175, 10]), torch.Size([4, 10]))
     """
+
+    batch_size: int = 64
+    """Samples of an optimizer step over all devices, drawn afresh."""
+
+    evaluation_samples: int = 4096
+    """Samples of the validation set, and of the test set."""
+
+    seed: int = 0
+    """Seed of the samples; the network has its own."""
 
     samples = None
 
     evaluation_batch: ClassVar[int]
-    """Samples evaluated at once."""
+    """Samples that are evaluated at once."""
 
     draws_by_batch: ClassVar[bool] = False
-    """Whether an evaluation set is drawn a batch at a time, where the whole would be large, or all at once."""
+    """Whether an evaluation set is drawn one batch at a time, to save memory, instead of all at once."""
 
-    if TYPE_CHECKING:  # fields of the tasks
-
-        @property
-        def batch_size(self) -> int:
-            """Samples of an optimizer step, over all processes."""
-
-        @property
-        def evaluation_samples(self) -> int:
-            """Samples of the validation set, and of the test set."""
+    def __post_init__(self) -> None:
+        check_minimum(1, batch_size=self.batch_size, evaluation_samples=self.evaluation_samples)
+        check_minimum(0, seed=self.seed)
 
     @abstractmethod
-    def draw(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of so many samples, on the CPU, a row each; integers, or float32."""
+    def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw inputs and targets on the CPU.
 
-    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
-        """The samples on a device; floating ones in this type."""
-        return FreshSamples(self, device, dtype, rank, world_size)
+        Args:
+            samples: Number of samples.
+            random: Generator to draw from.
+
+        Returns:
+            Inputs and targets, (samples, ...) each, integers or float32.
+        """
+
+    def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
+        """Return a source that draws batches on the CPU and moves them to a device."""
+        return FreshBatchSource(self, device, dtype, rank, world_size)
 
 
-class FreshSamples(Source):
-    """Samples drawn as they are asked for, for one of several processes; the evaluation sets again each time.
-
-    They are drawn on the CPU, the same for every device, and then moved.
+class FreshBatchSource(BatchSource):
+    """Draws batches on the CPU, so that they are the same for every device, and moves them to the device.
 
     Args:
         task: The task.
-        device: Where the samples go.
-        dtype: Of those that are not integers.
-        rank: This process; it has every `world_size`-th sample of a batch.
-        world_size: Processes.
+        device: The device of the batches.
+        dtype: Type of floating inputs and targets.
+        rank: Index of this process; it gets every `world_size`-th sample of a batch.
+        world_size: Number of processes.
     """
 
     def __init__(self, task: FreshTask, device: torch.device, dtype: torch.dtype, rank: int, world_size: int) -> None:
@@ -69,29 +89,29 @@ class FreshSamples(Source):
         self.share = slice(rank, None, world_size)
 
     def batch(self, step: int) -> Batch:
-        """Samples that no other step has but by chance."""
+        """Draw the samples of an optimizer step."""
         size = self.task.batch_size
-        return Batch(*self._mine(size, TRAINING, step), size)
+        return Batch(*self._draw_share(size, TRAINING, step), size)
 
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """The split's own samples, the same at every call."""
+    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
+        """Draw the samples of a split, the same at every call."""
         purpose = VALIDATION if split == "val" else TEST
         total, most = self.task.evaluation_samples, self.task.evaluation_batch
         parts: Iterable[tuple[Tensor, ...]]
         if self.task.draws_by_batch:
             starts = enumerate(range(0, total, most))
-            parts = (self._mine(min(most, total - start), purpose, index) for index, start in starts)
+            parts = (self._draw_share(min(most, total - start), purpose, index) for index, start in starts)
         else:
-            whole = self._mine(total, purpose)
+            whole = self._draw_share(total, purpose)
             parts = zip(*(torch.split(values, most) for values in whole), strict=True)
         for inputs, targets in parts:
             yield Batch(inputs, targets, total)
 
-    def _mine(self, samples: int, *purpose: int) -> tuple[Tensor, Tensor]:
-        """This process's share of a draw, on the device."""
-        inputs, targets = self.task.draw(samples, generator(self.task.seed, *purpose))
-        return self._placed(inputs), self._placed(targets)
+    def _draw_share(self, samples: int, *purpose: int) -> tuple[Tensor, Tensor]:
+        """Draw samples and move the share of this process to the device."""
+        inputs, targets = self.task.draw_samples(samples, generator(self.task.seed, *purpose))
+        return self._to_device(inputs), self._to_device(targets)
 
-    def _placed(self, values: Tensor) -> Tensor:
-        mine = values[self.share]
-        return mine.to(self.device, self.dtype if mine.is_floating_point() else mine.dtype)
+    def _to_device(self, values: Tensor) -> Tensor:
+        share = values[self.share]
+        return share.to(self.device, self.dtype if share.is_floating_point() else share.dtype)

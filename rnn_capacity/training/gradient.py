@@ -1,26 +1,69 @@
-"""What is done to the gradient before an optimizer step."""
+"""L2 penalty and clipping of gradients before an optimizer step."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from rnn_capacity.training.rule import TrainingRule
 
 
-@torch.no_grad()
-def limit_gradient(network: nn.Module, l2: float, clip_value: float | None, clip_norm: float | None) -> None:
-    """Add the gradient of the penalty l2/2 · Σ θ², then clip, in place.
+class GradientLimits:
+    """The L2 penalty and the clipping of K networks, each with its own constants.
+
+    The order is: add the gradient of l2/2 · Σ θ², clip each element to ±clip_value, clip the norm of a network's whole
+    gradient to clip_norm.
 
     Args:
-        network: The network, after its backward pass.
-        l2: Of the penalty; 0 adds nothing.
-        clip_value: Bound of each element; None does not clip.
-        clip_norm: Bound of the norm of the whole gradient, applied last; None does not clip.
+        rules: Training rule of each network.
+        like: A tensor of the gradients' type and device.
     """
-    if l2:
-        for parameter in network.parameters():
-            if parameter.grad is not None:
-                parameter.grad.add_(parameter, alpha=l2)
-    if clip_value is not None:
-        nn.utils.clip_grad_value_(network.parameters(), clip_value)
-    if clip_norm is not None:
-        nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+
+    def __init__(self, rules: Sequence[TrainingRule], like: Tensor) -> None:
+        self.l2 = column([rule.l2 for rule in rules], 0.0, like)
+        self.clip_value = column([rule.clip_value for rule in rules], torch.inf, like)
+        self.clip_norm = column([rule.clip_norm for rule in rules], torch.inf, like)
+
+    def apply(self, gradients: Tensor, parameters: Tensor) -> None:
+        """Change gradients in place.
+
+        Args:
+            gradients: (K, P), a row for each network.
+            parameters: (K, P).
+        """
+        if self.l2 is not None:
+            gradients.addcmul_(parameters, self.l2)
+        if self.clip_value is not None:
+            gradients.clamp_(-self.clip_value, self.clip_value)
+        if self.clip_norm is not None:
+            norm = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
+            factors = (self.clip_norm / (norm + 1e-6)).clamp_(max=1.0)
+            gradients.mul_(factors.masked_fill_(self.clip_norm.isinf(), 1.0))  # where the norm is infinite, too
+
+    @torch.no_grad()
+    def apply_to_module(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Change the gradients of one network's parameters in place.
+
+        Args:
+            parameters: The parameters, after the backward pass; those without a gradient are skipped.
+        """
+        if self.l2 is None and self.clip_value is None and self.clip_norm is None:
+            return
+        changed = [(part, part.grad) for part in parameters if part.grad is not None]
+        gradients = torch.cat([gradient.flatten() for _, gradient in changed])
+        values = torch.cat([part.flatten() for part, _ in changed])
+        self.apply(gradients.unsqueeze(0), values.unsqueeze(0))
+        for (_, gradient), limited in zip(changed, gradients.split([part.numel() for part, _ in changed]), strict=True):
+            gradient.copy_(limited.view_as(gradient))
+
+
+def column(values: Sequence[float | None], absent: float, like: Tensor) -> Tensor | None:
+    """Make a column (K, 1) of one constant per network; None if no network has the constant."""
+    if not any(values):
+        return None
+    numbers = [[absent if value is None else value] for value in values]
+    return torch.tensor(numbers, dtype=torch.float64).to(like)

@@ -1,4 +1,4 @@
-"""The paper's four optimizers behind three numbers, so that a sweep chooses among them."""
+"""The paper's four optimizers as one choice with three hyperparameters."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any, Literal, get_args
 
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
+from rnn_capacity.checks import check_choice, check_positive
+
 Kind = Literal["sgd", "momentum", "rmsprop", "adam"]
 
 
 class OptimizerChoice(Optimizer):
-    """SGD, SGD with momentum, RMSProp or Adam, with one number for what each of them remembers by.
+    """SGD, SGD with momentum, RMSProp or Adam, chosen by name, with one momentum-like hyperparameter.
 
-    The paper tunes a kind, a learning rate and one momentum-like number whose logit is uniform, other constants being
-    at their defaults (Collins et al. 2017, App. A). It does not say which constant that is; here it is the one that
-    weighs what came before: `momentum` of SGD with momentum, `alpha` of RMSProp, the first of Adam's `betas`. SGD has
-    none and ignores it.
+    The paper tunes a kind, a learning rate and one momentum-like number whose logit is uniform; other constants stay at
+    their defaults (Collins et al. 2017, App. A). It does not say which constant the number is. Here it is the decay of
+    the running mean: `momentum` of SGD with momentum, `alpha` of RMSProp, the first of Adam's `betas`. SGD ignores it.
 
-    What is made is an optimizer of torch.optim; this class is an optimizer by name alone, for the command line:
+    The constructor returns an optimizer of torch.optim; the class serves the command line:
     `--model.optimizer OptimizerChoice --model.optimizer.kind rmsprop`.
 
     Args:
@@ -31,18 +32,22 @@ class OptimizerChoice(Optimizer):
 
     Raises:
         ValueError: If the kind is not known, the learning rate is not positive or the logit not finite.
+
+    Example:
+        >>> import torch
+        >>> optimizer = OptimizerChoice([torch.zeros(1, requires_grad=True)], kind="momentum", momentum_logit=2.2)
+        >>> type(optimizer).__name__, round(optimizer.param_groups[0]["momentum"], 3)
+        ('SGD', 0.9)
     """
 
     def __new__(  # type: ignore[misc]  # not one of its own instances
         cls, params: Iterable[Any], kind: Kind = "adam", lr: float = 1e-3, momentum_logit: float = 2.2
     ) -> Optimizer:
-        """The optimizer of torch.optim."""
-        if kind not in get_args(Kind):
-            raise ValueError(f"optimizer.kind: {kind!r} given, {', '.join(get_args(Kind))} allowed")
-        if not 0 < lr < math.inf:
-            raise ValueError(f"optimizer.lr: {lr:g} given, a positive number needed")
+        """Create an optimizer of torch.optim."""
+        check_choice(get_args(Kind), kind=kind)
+        check_positive(lr=lr)
         if not math.isfinite(momentum_logit):
-            raise ValueError(f"optimizer.momentum_logit: {momentum_logit:g} given, a finite number needed")
+            raise ValueError(f"momentum_logit must be a finite number, got {momentum_logit:g}")
         momentum = 1 / (1 + math.exp(-momentum_logit))
         if kind == "adam":
             return Adam(params, lr=lr, betas=(momentum, 0.999), fused=True)
@@ -53,4 +58,4 @@ class OptimizerChoice(Optimizer):
     def __init__(
         self, params: Iterable[Any], kind: Kind = "adam", lr: float = 1e-3, momentum_logit: float = 2.2
     ) -> None:
-        """Never called; tells the command line what `__new__` takes."""
+        """Declare the arguments of `__new__` for the command line; never called."""

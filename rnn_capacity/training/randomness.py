@@ -1,4 +1,4 @@
-"""Random numbers as a function of what they are for."""
+"""Random generators seeded by their purpose."""
 
 from __future__ import annotations
 
@@ -10,31 +10,42 @@ import torch
 
 
 def generator(seed: int, *purpose: int) -> torch.Generator:
-    """A CPU generator that depends on its arguments alone.
+    """Create a CPU generator whose state depends on the arguments alone.
 
     Drawing on the CPU gives the same numbers whatever device the network is on. Batch k of a task comes from
-    `generator(task_seed, k)`, so a resumed run, another process and a population all see the same data. The generator
-    has 32 bits of seed: among a million batches about a hundred pairs are equal.
+    `generator(task_seed, k)`, so that a resumed run, another process and a population all see the same data. The
+    generator has 32 bits of seed: among a million batches about a hundred pairs are equal.
 
     Args:
-        seed: The task's or the network's seed, at least 0.
-        *purpose: What is drawn, as non-negative numbers, for example a split and a batch index.
+        seed: Seed of the task or the network, at least 0.
+        *purpose: Non-negative numbers that name what is drawn, for example a split and a batch index.
 
     Raises:
         ValueError: If a number is negative.
+
+    Example:
+        >>> import torch
+        >>> one, two = (torch.rand(1, generator=generator(0, 5)) for _ in range(2))
+        >>> bool(one == two)
+        True
     """
     if min(seed, *purpose, seed) < 0:
-        raise ValueError(f"seed: {(seed, *purpose)} given, numbers of at least 0 needed")
-    # the CPU's generator takes 32 bits of its seed
+        raise ValueError(f"seed must be at least 0, got {(seed, *purpose)}")
+    # torch's CPU generator uses 32 bits of its seed
     state = np.random.SeedSequence(seed, spawn_key=purpose).generate_state(1)
     return torch.Generator().manual_seed(int(state[0]))
 
 
 @contextmanager
-def drawing(device: torch.device, seed: int, *purpose: int) -> Iterator[None]:
-    """Draw from the global generators of the CPU and the device as `generator` would; leave them as they were.
+def seeded_global_generators(device: torch.device, seed: int, *purpose: int) -> Iterator[None]:
+    """Seed the global generators of the CPU and a device for the duration of a context, then restore them.
 
-    For what takes no generator of its own, such as dropout.
+    Functions such as dropout take no generator of their own.
+
+    Args:
+        device: The device.
+        seed: As for `generator`.
+        *purpose: As for `generator`.
     """
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):

@@ -1,4 +1,4 @@
-"""The state that streams carry from batch to batch. Of n processes, the r-th has every n-th stream from r on."""
+"""The state that text streams carry from batch to batch; process r of n has the streams r, r + n, r + 2n, ..."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from rnn_capacity.cells import State
 
 
 def gather_streams(module: LightningModule, state: list[State]) -> list[State]:
-    """The state of every stream, in the streams' order; all processes must ask for it at once.
+    """Gather the state of all streams from all processes, in the streams' order; every process must call this.
 
     Args:
         module: A module whose trainer runs.
-        state: Of this process's streams, for each layer tensors (streams, hidden_size); processes may differ by one.
+        state: State of this process's streams, for each layer tensors (streams, hidden_size); the number of streams of
+            two processes may differ by one.
     """
-    mine = len(state[0][0])
-    counts = gather(module, torch.tensor([mine], device=module.device))
+    own = len(state[0][0])
+    counts = gather(module, torch.tensor([own], device=module.device))
     most, total = int(counts.max()), int(counts.sum())
 
-    def every(part: Tensor) -> Tensor:
-        padded = F.pad(part, (0, 0, 0, most - mine))
+    def gather_all(part: Tensor) -> Tensor:
+        padded = F.pad(part, (0, 0, 0, most - own))
         return gather(module, padded).transpose(0, 1).flatten(0, 1)[:total]
 
-    return [tuple(every(part) for part in layer) for layer in state]
+    return [tuple(gather_all(part) for part in layer) for layer in state]
 
 
 def gather(module: LightningModule, values: Tensor) -> Tensor:
-    """The values of every process, which have the same shape: (processes, ...)."""
+    """Gather values of the same shape from all processes: (processes, ...)."""
     return cast(Tensor, module.all_gather(values)).reshape(-1, *values.shape)
 
 
-def share_of_streams(module: LightningModule, state: list[State]) -> list[State]:
-    """The state of this process's streams on its device, of every stream's."""
+def select_streams(module: LightningModule, state: list[State]) -> list[State]:
+    """Select the state of this process's streams from that of all streams, and move it to the device."""
     share = slice(module.trainer.global_rank, None, module.trainer.world_size)
     return [tuple(part[share].to(module.device) for part in layer) for layer in state]

@@ -1,9 +1,10 @@
-"""What a task is, apart from any training loop."""
+"""The interface of a task: sizes, data, loss per sample and metrics, apart from any training loop."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
@@ -11,50 +12,86 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from rnn_capacity.cells import State
+from rnn_capacity.metrics import Direction
 from rnn_capacity.models import RecurrentNetwork
 
 Split = Literal["val", "test"]
 
 
 class Batch(NamedTuple):
-    """Samples of one optimizer step, this process's share."""
+    """Samples of one optimizer step; with several processes, the share of this process.
+
+    Example:
+        >>> import torch
+        >>> Batch(inputs=torch.zeros(8, 5, 24), targets=torch.zeros(8), size=8).starts_fresh
+        True
+    """
 
     inputs: Tensor
-    """(batch, time, input_size)."""
+    """(batch, time, input_size), or indices of ones, (batch, time, k)."""
 
     targets: Tensor
     """(batch, ...)."""
 
     size: int
-    """Samples in the whole step, over all processes: the loss is the mean over these."""
+    """Samples of the optimizer step over all processes; the loss is the mean over these."""
 
-    fresh: bool = True
-    """Whether the samples start from the learned initial state; else they go on from the batch before."""
+    starts_fresh: bool = True
+    """Whether the samples start from the learned initial state; otherwise they continue the previous batch."""
 
 
-class Source(ABC):
-    """A task's data on one device, for one of several processes. What is drawn once is moved there once."""
+class BatchSource(ABC):
+    """A task's data on one device, for one of several processes.
+
+    Example:
+        >>> import torch
+        >>> from rnn_capacity.tasks import Memory
+        >>> source: BatchSource = Memory(input_size=3).batch_source(torch.device("cpu"), torch.float32)
+        >>> source.batch(0).inputs.shape
+        torch.Size([128, 1, 3])
+    """
 
     @abstractmethod
     def batch(self, step: int) -> Batch:
-        """The samples of optimizer step `step`, from 0; a pure function of the task's seed and `step`."""
+        """Return the samples of an optimizer step, a pure function of the task's seed and the step.
+
+        Args:
+            step: Optimizer step, from 0.
+        """
 
     @abstractmethod
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """The samples of a split, each once over all processes."""
+    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
+        """Iterate over a split; every sample comes once over all processes.
+
+        Args:
+            split: The split.
+        """
 
 
+@dataclass(frozen=True)
 class Task(ABC):
-    """Sizes, data, loss per sample and metrics. `fit` and every other way to train use the same."""
+    """A task that a network is trained on; its fields are the options of `--data` on the command line.
+
+    `fit` and the population use the same task. Subclasses are frozen dataclasses with a docstring for each field.
+
+    Example:
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> task: Task = RandomMapping(samples_per_parameter=4.0).for_network(parameters=700)
+        >>> task.samples, task.primary_metric, task.direction("bits_per_parameter")
+        (2800, 'bits_per_parameter', 'max')
+    """
 
     name: ClassVar[str]
-    """The task's name in summary.json and in the run directory."""
+    """Name of the task in summary.json and in the run directory."""
 
-    headline: ClassVar[str]
-    """The figure that a run is about, a key of what the metric computes."""
+    primary_metric: ClassVar[str]
+    """The metric that describes a run; a key of what the task's torchmetric computes."""
+
+    metric_directions: ClassVar[dict[str, Direction]]
+    """Whether the largest or the smallest value of each metric is the best."""
 
     final_splits: ClassVar[tuple[Split, ...]] = ("val", "test")
-    """The splits that are measured at the end, the one that the figures are of last."""
+    """The splits that are measured at the end of a run; the final metrics are those of the last one."""
 
     if TYPE_CHECKING:  # a field in one task, derived in another
 
@@ -72,65 +109,117 @@ class Task(ABC):
 
         @property
         def seed(self) -> int:
-            """Of the data; the network's is its own."""
+            """Seed of the data; the network has its own."""
+
+    def direction(self, metric: str) -> Direction | None:
+        """Return whether the largest or the smallest value of a metric is the best; None where neither is.
+
+        Args:
+            metric: Name of the metric; a prefix "val_" does not matter.
+        """
+        return {"loss": "min", **self.metric_directions}.get(metric.removeprefix("val_"))  # type: ignore[return-value]
+
+    def for_network(self, parameters: int) -> Task:
+        """Return the task for a network of a given size; tasks whose data depend on the size override this.
+
+        Args:
+            parameters: Trainable parameters of the network.
+
+        Raises:
+            ValueError: If the options do not fit together.
+        """
+        return self
+
+    def prepare_data(self) -> None:  # noqa: B027 (most tasks have nothing to prepare)
+        """Download what the task needs; called once per machine before the processes read it."""
 
     @property
     def alphabet(self) -> str | None:
-        """The symbols of input and output in their order, where the task has any: weights carry over by them."""
+        """Symbols of input and output by their indices; None for a task without symbols."""
         return None
 
     @property
     def carries_state(self) -> bool:
-        """Whether training has batches that are not fresh."""
+        """Whether training continues sequences from batch to batch."""
         return False
 
     @property
     @abstractmethod
-    def constant_loss(self) -> float:
-        """Mean loss per sample of the best predictor that ignores its input, in the loss's unit."""
+    def baseline_loss(self) -> float:
+        """Mean loss per sample of the best predictor that ignores its input."""
 
     @abstractmethod
-    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
-        """The data on a device, for process `rank` of `world_size`."""
+    def baseline_metrics(self) -> dict[str, float]:
+        """Return the metrics of the best predictor that ignores its input; a diverged run gets these."""
+
+    @abstractmethod
+    def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
+        """Put the data on a device.
+
+        Args:
+            device: The device.
+            dtype: Floating type of inputs and targets.
+            rank: Index of this process.
+            world_size: Number of processes.
+        """
 
     @abstractmethod
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """Run the network.
+        """Run the network on a batch.
 
         Args:
             network: The network.
             batch: The samples.
-            state: Where to start; None is the learned initial state.
+            state: State of each layer before the first step; None is the learned initial state.
 
         Returns:
-            The outputs that are scored, (batch, steps scored, output_size), and the state after the last step.
+            The scored outputs, (batch, scored steps, output_size), and each layer's state after the last step.
         """
 
     @abstractmethod
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """The loss of each sample, (batch,), in nats where it is a cross-entropy."""
+        """Compute the loss of each sample, (batch,), in nats where it is a cross-entropy.
+
+        Args:
+            predictions: Scored outputs, (batch, scored steps, output_size).
+            batch: The samples.
+        """
 
     @abstractmethod
-    def metric(self, network: RecurrentNetwork) -> Metric:
-        """The metric of the final figures for a network of this size; computes a dict of summary keys."""
+    def make_metric(self, network: RecurrentNetwork) -> Metric:
+        """Build the torchmetric whose `compute` returns the task's metrics by their names in summary.json.
+
+        Args:
+            network: The network, whose size the metrics may need.
+        """
 
     @abstractmethod
-    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add a batch to the metric."""
+    def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add a batch to the torchmetric of `make_metric`.
 
-    @abstractmethod
-    def worthless(self) -> dict[str, float]:
-        """The figures of the constant predictor, which learnt nothing: what a diverged run is given."""
+        Args:
+            metric: The torchmetric.
+            predictions: Scored outputs, (batch, scored steps, output_size).
+            batch: The samples.
+        """
 
+    def check_generation(self) -> None:
+        """Check that `generate` can work.
 
-def at_least(least: int, **given: float | None) -> None:
-    """Refuse arguments below the least value allowed; None stands for an argument that is not given.
+        Raises:
+            ValueError: If the task generates nothing, or its options do not allow it.
+        """
+        raise ValueError(f"data must be a task that generates text (Language), got {type(self).__name__}")
 
-    Raises:
-        ValueError: If one is below.
-    """
-    for name, value in given.items():
-        if value is not None and value < least:
-            raise ValueError(f"{name}: {value} given, at least {least} needed")
+    def generate(self, network: RecurrentNetwork) -> str:
+        """Generate text with a trained network, where the task is a language.
+
+        Args:
+            network: The network, in evaluation mode.
+
+        Raises:
+            ValueError: If the task generates nothing.
+        """
+        raise ValueError(f"data must be a task that generates text (Language), got {type(self).__name__}")

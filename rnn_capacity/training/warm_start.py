@@ -1,7 +1,8 @@
-"""Begin from the weights of another run: loading, freezing, learning rates by depth."""
+"""Fine-tuning: loading the weights of another run, freezing layers, learning rates by layer."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -13,17 +14,18 @@ from rnn_capacity.models import RecurrentNetwork
 def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> None:
     """Load a checkpoint's weights into a network in place.
 
-    The layers must be alike. The input and the readout carry over symbol by symbol: columns and rows of the symbols
-    that both alphabets have are taken, those of new symbols keep their fresh start. Between runs without alphabets they
-    are taken if their sizes agree; from a run with an alphabet to one without, or back, they start afresh.
+    The layers must have the same shapes. The weights of input and readout carry over symbol by symbol: the columns and
+    rows of symbols that both alphabets contain are loaded, those of new symbols keep their initial values. Between runs
+    without alphabets they are loaded if their sizes agree; from a run with an alphabet to one without, or the reverse,
+    they keep their initial values.
 
     Args:
         network: The network.
         path: A checkpoint of this program.
-        alphabet: The symbols of the network's input and output; None if it has none.
+        alphabet: Symbols of the network's input and output; None if it has none.
 
     Raises:
-        ValueError: If the file is no checkpoint of this program, or its layers are not like the network's.
+        ValueError: If the file is not a checkpoint of this program, or its layers differ from the network's.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -34,18 +36,22 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
         }
     except Exception as error:  # whatever a broken file makes torch raise
         raise ValueError(
-            f"init_from: {path!r} given, not a readable checkpoint of this program ({error!r:.200})"
+            f"init_from must be a readable checkpoint of this program, got {path!r} ({error!r:.200})"
         ) from None
     known = checkpoint.get("alphabet")
     own = network.state_dict()
     first = "stack.cells.0.weight_input" if network.stack.projection is None else "stack.projection.weight"
     ends = {first, "readout.weight", "readout.bias"}
     for name in sorted((set(own) ^ set(saved)) - ends):
-        raise ValueError(f"init_from: {path!r} given, of another cell, depth or options ({name} is not in both)")
+        raise ValueError(
+            f"init_from must be a checkpoint of the same cell, depth and options, got {path!r} ({name} is not in both)"
+        )
     for name in sorted(set(own) - ends):
         if own[name].shape != saved[name].shape:
-            shapes = f"{tuple(saved[name].shape)} there, {tuple(own[name].shape)} here"
-            raise ValueError(f"init_from: {path!r} given, of another hidden_size or cell ({name}: {shapes})")
+            raise ValueError(
+                f"init_from must be a checkpoint of the same hidden_size and cell, got {path!r} "
+                f"({name} is {tuple(saved[name].shape)} there and {tuple(own[name].shape)} here)"
+            )
     loaded = {name: saved[name] for name in set(own) - ends}
     for name in ends & set(saved) & set(own):
         loaded[name] = carry_over(own[name], saved[name], 1 if name == first else 0, alphabet, known)
@@ -53,14 +59,17 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
 
 
 def carry_over(own: Tensor, saved: Tensor, dimension: int, alphabet: str | None, known: str | None) -> Tensor:
-    """An end of the network with what the checkpoint knows of it.
+    """Replace the weights of those symbols of the input or the readout that the checkpoint's alphabet contains.
 
     Args:
-        own: The fresh weights.
-        saved: The checkpoint's.
-        dimension: The one that counts symbols.
+        own: The network's initial weights.
+        saved: The checkpoint's weights.
+        dimension: The dimension whose index is the symbol.
         alphabet: The network's symbols; None if it has none.
         known: The checkpoint's symbols; None if it has none.
+
+    Returns:
+        The weights to load, of the shape of `own`.
     """
     if alphabet is None or known is None:
         return saved if alphabet is known and own.shape == saved.shape else own
@@ -71,7 +80,7 @@ def carry_over(own: Tensor, saved: Tensor, dimension: int, alphabet: str | None,
 
 
 def layer_parameters(network: RecurrentNetwork, layer: int) -> list[nn.Parameter]:
-    """The parameters of a layer: its cell, initial state and norm, and for the first one the input's projection."""
+    """List the parameters of a layer: cell, initial state, norm, and in the first layer the input projection."""
     stack = network.stack
     parts: list[nn.Module] = [stack.cells[layer], *stack.norms[layer : layer + 1]]
     if layer == 0 and stack.projection is not None:
@@ -80,7 +89,11 @@ def layer_parameters(network: RecurrentNetwork, layer: int) -> list[nn.Parameter
 
 
 def freeze_layers(network: RecurrentNetwork, layers: list[int]) -> None:
-    """Keep the parameters of some layers, counted from 0 at the bottom, as they are.
+    """Exclude layers from training.
+
+    Args:
+        network: The network.
+        layers: Indices of layers, counted from 0 at the bottom.
 
     Raises:
         ValueError: If there is no such layer.
@@ -88,22 +101,26 @@ def freeze_layers(network: RecurrentNetwork, layers: list[int]) -> None:
     depth = len(network.stack.cells)
     for layer in layers:
         if not 0 <= layer < depth:
-            raise ValueError(f"freeze: layer {layer} given, 0 to {depth - 1} allowed")
+            raise ValueError(f"freeze must contain layers from 0 to {depth - 1}, got {layer}")
         for parameter in layer_parameters(network, layer):
             parameter.requires_grad_(False)
 
 
 def parameter_groups(network: RecurrentNetwork, rates: list[float] | None) -> list[dict[str, Any]]:
-    """The trainable parameters: one group, or with rates one for each layer and one for the readout.
+    """Group the trainable parameters for an optimizer: one group, or with rates one per layer and one for the readout.
+
+    Args:
+        network: The network.
+        rates: Factor of the learning rate of each layer, the bottom one's first; None makes one group.
 
     Raises:
-        ValueError: If there is not one rate a layer, or one is negative.
+        ValueError: If there is not one factor per layer, or one is negative.
     """
     if rates is None:
         return [{"params": [parameter for parameter in network.parameters() if parameter.requires_grad]}]
     depth = len(network.stack.cells)
-    if len(rates) != depth or min(rates) < 0:
-        raise ValueError(f"layer_rates: {rates} given, {depth} factors of at least 0 needed, the bottom layer's first")
+    if len(rates) != depth or not all(0 <= rate < math.inf for rate in rates):
+        raise ValueError(f"layer_rates must be {depth} factors of at least 0, one per layer, got {rates}")
     groups = [layer_parameters(network, layer) for layer in range(depth)] + [list(network.readout.parameters())]
     return [
         {"params": [parameter for parameter in group if parameter.requires_grad], "factor": factor}

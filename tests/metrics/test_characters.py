@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnn_capacity.metrics import UNSCORED, CharactersRight, nats_per_character, share_right
+from rnn_capacity.metrics import UNSCORED, CharacterAccuracy, character_accuracy, nats_per_character
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def by_hand(logits: Tensor, targets: Tensor) -> tuple[list[float], list[float]]:
 def test_nats_and_share_right_are_means_over_the_scored_characters(strings: tuple[Tensor, Tensor]) -> None:
     nats, shares = by_hand(*strings)
     assert nats_per_character(*strings).tolist() == pytest.approx(nats, rel=1e-12)
-    assert share_right(*strings).tolist() == pytest.approx(shares, rel=1e-6)
+    assert character_accuracy(*strings).tolist() == pytest.approx(shares, rel=1e-6)
 
 
 def test_logits_of_unscored_characters_do_not_matter(strings: tuple[Tensor, Tensor]) -> None:
     logits, targets = strings
     other = torch.where((targets == UNSCORED).unsqueeze(-1), torch.randn_like(logits), logits).requires_grad_()
     assert torch.equal(nats_per_character(other, targets), nats_per_character(logits, targets))
-    assert torch.equal(share_right(other, targets), share_right(logits, targets))
+    assert torch.equal(character_accuracy(other, targets), character_accuracy(logits, targets))
     (gradient,) = torch.autograd.grad(nats_per_character(other, targets).sum(), other)
     assert torch.equal(gradient.abs().sum(-1) == 0, targets == UNSCORED)
 
@@ -51,19 +51,19 @@ def test_figures_weigh_every_string_the_same_however_they_come_in(strings: tuple
     nats, shares = by_hand(*strings)
     exact = sum(share == 1 for share in shares)
     assert 0 < exact < 30
-    metric = CharactersRight()
+    metric = CharacterAccuracy()
     for logits, targets in zip(*(part.split(batch) for part in strings), strict=True):
         metric.update(logits, targets)
-    expected = {"cross_entropy": sum(nats) / 30, "characters_right": sum(shares) / 30, "exact_match": exact / 30}
+    expected = {"cross_entropy": sum(nats) / 30, "character_accuracy": sum(shares) / 30, "exact_match": exact / 30}
     assert metric.compute() == pytest.approx(expected, rel=1e-5)
 
 
 def test_unequal_shares_of_two_processes_add_up(strings: tuple[Tensor, Tensor]) -> None:
     logits, targets = strings
-    parts = [CharactersRight(), CharactersRight()]
+    parts = [CharacterAccuracy(), CharacterAccuracy()]
     parts[0].update(logits[:4], targets[:4])
     parts[1].update(logits[4:], targets[4:])
-    whole = CharactersRight()
+    whole = CharacterAccuracy()
     whole.update(logits, targets)
     parts[0].merge_state(parts[1])
     assert parts[0].compute() == pytest.approx(whole.compute(), rel=1e-5)
@@ -72,11 +72,11 @@ def test_unequal_shares_of_two_processes_add_up(strings: tuple[Tensor, Tensor]) 
 def test_one_wrong_character_spoils_a_string() -> None:
     targets = torch.tensor([[1, 2, 3], [1, 2, 3], [1, 2, UNSCORED]])
     said = torch.tensor([[1, 2, 3], [1, 0, 3], [1, 2, 0]])
-    metric = CharactersRight()
+    metric = CharacterAccuracy()
     metric.update(20.0 * F.one_hot(said, 4), targets)
     figures = metric.compute()
     assert figures["exact_match"] == pytest.approx(2 / 3)
-    assert figures["characters_right"] == pytest.approx((1 + 2 / 3 + 1) / 3)
+    assert figures["character_accuracy"] == pytest.approx((1 + 2 / 3 + 1) / 3)
     assert figures["cross_entropy"] == pytest.approx(20 / 9, rel=1e-6)
 
 

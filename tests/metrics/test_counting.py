@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from rnn_capacity.metrics import Counting, counting_loss
+from rnn_capacity.metrics import CountAccuracy, counting_loss
 
 
 def test_loss_is_the_sum_of_minus_the_logs_of_each_counts_chance() -> None:
@@ -23,7 +23,7 @@ def test_loss_is_the_sum_of_minus_the_logs_of_each_counts_chance() -> None:
 def test_figures_are_the_shares_right_in_any_split_into_batches(batch: int) -> None:
     targets = torch.randint(4, (300, 3))
     logits = 2.5 * F.one_hot(targets, 4) + torch.randn(300, 3, 4)
-    metric = Counting()
+    metric = CountAccuracy()
     for part in zip(logits.split(batch), targets.split(batch), strict=True):
         metric.update(*part)
     figures = metric.compute()
@@ -32,26 +32,28 @@ def test_figures_are_the_shares_right_in_any_split_into_batches(batch: int) -> N
         for sequence, counts in zip(logits.tolist(), targets.tolist(), strict=True)
     ]
     assert 0 < sum(map(all, right)) < 300
-    assert figures["counts_right"] == sum(map(sum, right)) / 900
-    assert figures["sequences_right"] == sum(map(all, right)) / 300
+    assert figures["count_accuracy"] == sum(map(sum, right)) / 900
+    assert figures["sequence_accuracy"] == sum(map(all, right)) / 300
     assert figures["cross_entropy"] == pytest.approx(float(counting_loss(logits.double(), targets).mean()), rel=1e-5)
 
 
 def test_all_right_and_all_wrong_and_reset() -> None:
     targets = torch.arange(30).view(10, 3) % 5
-    metric = Counting()
+    metric = CountAccuracy()
     metric.update(30.0 * F.one_hot(targets, 5), targets)
-    assert metric.compute() == pytest.approx({"cross_entropy": 0, "counts_right": 1, "sequences_right": 1}, abs=1e-6)
+    assert metric.compute() == pytest.approx(
+        {"cross_entropy": 0, "count_accuracy": 1, "sequence_accuracy": 1}, abs=1e-6
+    )
     metric.reset()
     metric.update(30.0 * F.one_hot((targets + 1) % 5, 5), targets)
-    assert metric.compute() == pytest.approx({"cross_entropy": 90, "counts_right": 0, "sequences_right": 0})
+    assert metric.compute() == pytest.approx({"cross_entropy": 90, "count_accuracy": 0, "sequence_accuracy": 0})
 
 
 def test_one_count_wrong_in_each_sequence_spoils_all_sequences() -> None:
     targets = torch.zeros(8, 4, dtype=torch.int64)
     guesses = targets.clone()
     guesses[torch.arange(8), torch.arange(8) % 4] = 2
-    metric = Counting()
+    metric = CountAccuracy()
     metric.update(F.one_hot(guesses, 3).float(), targets)
     figures = metric.compute()
-    assert (figures["counts_right"], figures["sequences_right"]) == (0.75, 0.0)
+    assert (figures["count_accuracy"], figures["sequence_accuracy"]) == (0.75, 0.0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnn_capacity.metrics import Reconstruction, dimensions_recovered, least_linear_mse
+from rnn_capacity.metrics import ReconstructionError, dimensions_recovered, theoretical_mse
 
 SAMPLES, DIMENSIONS = 301, 6
 
@@ -19,7 +19,7 @@ def answers() -> tuple[Tensor, Tensor]:
 
 
 def compute(predictions: Tensor, targets: Tensor, batch: int = SAMPLES) -> dict[str, float]:
-    metric = Reconstruction(DIMENSIONS, units=5, state_reals=20, variance=4.0)
+    metric = ReconstructionError(DIMENSIONS, units=5, state_reals=20, variance=4.0)
     for some_predictions, some_targets in zip(predictions.split(batch), targets.split(batch), strict=True):
         metric.update(some_predictions, some_targets)
     return metric.compute()
@@ -48,17 +48,17 @@ def test_keeping_k_dimensions_and_guessing_the_rest_recovers_k_and_lies_on_the_c
     random = torch.Generator().manual_seed(4)
     targets = (2 * torch.rand(200_000, DIMENSIONS, generator=random) - 1) * math.sqrt(3)
     mixing = torch.linalg.qr(torch.randn(DIMENSIONS, DIMENSIONS, generator=random)).Q
-    metric = Reconstruction(DIMENSIONS, units=max(kept, 1), state_reals=max(kept, 1))
+    metric = ReconstructionError(DIMENSIONS, units=max(kept, 1), state_reals=max(kept, 1))
     metric.update(targets @ mixing[:, :kept] @ mixing[:, :kept].T, targets)
     figures = metric.compute()
     assert figures["dimensions_recovered"] == pytest.approx(kept, abs=0.02)
     if kept:
-        assert figures["mse"] == pytest.approx(least_linear_mse(kept, DIMENSIONS), abs=0.004)
+        assert figures["mse"] == pytest.approx(theoretical_mse(kept, DIMENSIONS), abs=0.004)
 
 
 @pytest.mark.parametrize(("units", "mse"), [(1, 63 / 64), (32, 0.5), (63, 1 / 64), (64, 0.0), (96, 0.0)])
 def test_curve_falls_to_zero_at_as_many_units_as_values(units: int, mse: float) -> None:
-    assert least_linear_mse(units, 64) == mse
+    assert theoretical_mse(units, 64) == mse
 
 
 def test_figures_are_those_of_the_numbers_written_out() -> None:
@@ -90,7 +90,7 @@ def test_any_split_into_batches_gives_the_same(batch: int) -> None:
 
 def test_reset_forgets() -> None:
     predictions, targets = answers()
-    metric = Reconstruction(DIMENSIONS, units=5, state_reals=20)
+    metric = ReconstructionError(DIMENSIONS, units=5, state_reals=20)
     metric.update(predictions, targets)
     metric.reset()
     metric.update(targets, targets)
@@ -119,10 +119,10 @@ def test_arguments_out_of_range_are_named(mse: float, dimensions: int, variance:
 def test_metric_names_an_argument_out_of_range(name: str) -> None:
     arguments = {"dimensions": 4, "units": 2, "state_reals": 2, "variance": 1, name: 0}
     with pytest.raises(ValueError, match=f"{name}: 0 given"):
-        Reconstruction(**arguments)
+        ReconstructionError(**arguments)
 
 
 @pytest.mark.parametrize(("units", "dimensions", "named"), [(0, 4, "units: 0"), (4, 0, "dimensions: 0")])
 def test_curve_names_an_argument_out_of_range(units: int, dimensions: int, named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        least_linear_mse(units, dimensions)
+        theoretical_mse(units, dimensions)

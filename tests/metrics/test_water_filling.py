@@ -74,8 +74,8 @@ def test_equal_weights_take_half_the_log_of_the_loss_for_each_sample() -> None:
 
 def test_ends() -> None:
     assert implied_loss(0.0, MILLION) == pytest.approx(1.0, abs=1e-12)
-    for worthless in (1.0, 1.5, math.inf, math.nan):
-        assert implied_bits(worthless, MILLION) == 0.0
+    for baseline_metrics in (1.0, 1.5, math.inf, math.nan):
+        assert implied_bits(baseline_metrics, MILLION) == 0.0
     assert implied_bits(0.0, MILLION) == math.inf
     assert 0 < implied_bits(1 - 1e-7, MILLION) < 0.01
     assert implied_bits(implied_loss(1e7, MILLION), MILLION) == pytest.approx(1e7, rel=1e-9)

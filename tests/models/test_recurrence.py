@@ -124,7 +124,7 @@ def test_outputs_and_gradients_are_those_of_autograd(name: str, choice: str | No
         given = drawn(own, shown, members, batch, SHOWN[shown])
         above = torch.randn(STEPS, members, batch, UNITS, dtype=torch.float64)
         for warmup in (0, 2, STEPS - 1):
-            options = {"warmup": warmup, "hold": "held" in shown}
+            options = {"warmup": warmup, "repeat_last": "held" in shown}
             compare(run(own, given, above, **options), run(plain, given, above, **options), 1e-12)
 
 
@@ -138,7 +138,7 @@ def test_a_readout_on_the_way(name: str, size: int, monkeypatch: pytest.MonkeyPa
         bias = torch.randn(members, size, dtype=torch.float64, requires_grad=True)
         given = drawn(own, shown, members, batch, SHOWN[shown])._replace(readout=(weight, bias))
         above = torch.randn(STEPS, members, batch, size, dtype=torch.float64)
-        options = {"warmup": warmup, "hold": "held" in shown}
+        options = {"warmup": warmup, "repeat_last": "held" in shown}
         wanted = run(plain, given, above, **options)
         for tile_bytes in (2**20, members * batch * UNITS * 8 // 2):
             monkeypatch.setattr(recurrence, "TILE_BYTES", tile_bytes)
@@ -153,7 +153,7 @@ def test_a_few_networks_at_a_time(name: str, shown: str, monkeypatch: pytest.Mon
     own, plain = cells(name, None, members)
     given = drawn(own, shown, members, batch, SHOWN[shown])
     above = torch.randn(STEPS, members, batch, UNITS, dtype=torch.float64)
-    wanted = run(plain, given, above, hold="held" in shown, warmup=1)
+    wanted = run(plain, given, above, repeat_last="held" in shown, warmup=1)
     step_bytes = members * batch * own.input_weights()[0].shape[1] * 8
     for size, parts in ((step_bytes, [5]), (step_bytes // 2, [1, 2, 2]), (step_bytes * 2 // 3, [2, 3]), (1, [1] * 5)):
         monkeypatch.setattr(recurrence, "TILE_BYTES", size)
@@ -161,7 +161,7 @@ def test_a_few_networks_at_a_time(name: str, shown: str, monkeypatch: pytest.Mon
         flat = recurrence.Given(weight, bias, own.recurrent_weights(), given.state, given.inputs, given.beyond, None)
         tiles = list(recurrence.Span(own, STEPS, 1, False, batch).tiles(flat))
         assert sorted(tile.stop - tile.start for tile in tiles) == parts
-        compare(run(own, given, above, hold="held" in shown, warmup=1), wanted, 1e-12)
+        compare(run(own, given, above, repeat_last="held" in shown, warmup=1), wanted, 1e-12)
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast tanh", "torch's tanh"])
@@ -190,9 +190,9 @@ def test_nothing_given_is_changed(name: str) -> None:
         given = drawn(own, shown, 2, batch, SHOWN[shown])._replace(readout=read)
         before = [part.detach().clone() for part in given.leaves(own)]
         above = torch.randn(STEPS, 2, batch, UNITS, dtype=torch.float64)
-        first = run(own, given, above, hold="held" in shown)
+        first = run(own, given, above, repeat_last="held" in shown)
         assert all(map(torch.equal, given.leaves(own), before))
-        again = run(own, given, above, hold="held" in shown)
+        again = run(own, given, above, repeat_last="held" in shown)
         assert all(map(torch.equal, (first[0], *first[1]), (again[0], *again[1])))
 
 

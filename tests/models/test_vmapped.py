@@ -24,15 +24,15 @@ def networks(cell: str | type[Cell], depth: int, size: int = 4, **options: bool)
     return made
 
 
-def compare(together: torch.nn.Module, alone: list[RecurrentNetwork], inputs: Tensor, hold: bool) -> None:
-    outputs, states = together(inputs, steps=4, warmup=1, hold=hold)
+def compare(together: torch.nn.Module, alone: list[RecurrentNetwork], inputs: Tensor, repeat_last: bool) -> None:
+    outputs, states = together(inputs, steps=4, warmup=1, repeat_last=repeat_last)
     assert states == []
     assert outputs.shape == (MEMBERS, BATCH, 3, 2)
     above = torch.randn_like(outputs)
     leaves = list(together.parameters())
     found = torch.autograd.grad((above * outputs).sum(), leaves)
     for place, network in enumerate(alone):
-        expected, _ = network(inputs[place % len(inputs)], steps=4, warmup=1, hold=hold)
+        expected, _ = network(inputs[place % len(inputs)], steps=4, warmup=1, repeat_last=repeat_last)
         torch.testing.assert_close(outputs[place], expected, rtol=1e-12, atol=1e-12)
         wanted = torch.autograd.grad((above[place] * expected).sum(), list(network.parameters()))
         for one, two in zip(found, wanted, strict=True):
@@ -48,8 +48,8 @@ def test_outputs_and_gradients_are_those_of_each_network_alone(
     for depth in {cell_class(cell).min_network_depth, 2}:
         alone = networks(cell, depth, **options)
         together = VmappedNetwork(alone)
-        for times, hold in ((1, False), (2, True), (4, False)):
-            compare(together, alone, torch.randn(members, BATCH, times, FEATURES, dtype=torch.float64), hold)
+        for times, repeat_last in ((1, False), (2, True), (4, False)):
+            compare(together, alone, torch.randn(members, BATCH, times, FEATURES, dtype=torch.float64), repeat_last)
 
 
 @pytest.mark.parametrize("members", [MEMBERS, 1], ids=["own samples", "shared samples"])

@@ -31,7 +31,7 @@ OPTIMIZERS: dict[str, partial[Any]] = {
 
 def member(place: int, steps: int, cell: str = "rnn", kind: str = "adam", **given: Any) -> Member:
     """A member unlike its neighbours in everything that members of one chunk may differ in."""
-    data = given.pop("data", None) or tasks.RandomMappingData(samples=20 + 2 * place, input_size=6, steps=3)
+    data = given.pop("data", None) or tasks.RandomMapping(samples=20 + 2 * place, input_size=6, steps=3)
     options: dict[str, Any] = {
         "depth": 2 if cell == "intersection" else 1,
         "hidden_size": 4,

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from rnn_capacity.population.memory import chunk_bytes, keep_freed_memory
 from torch import Tensor
 
 from rnn_capacity import tasks
 from rnn_capacity.population import Member, memory, train
 from rnn_capacity.population import plan as planning
-from rnn_capacity.population.memory import chunk_bytes, keep_freed_memory
 from rnn_capacity.population.plan import chunks, kept_bytes, plan
 from tests.population.members import member, weights
 
@@ -35,7 +35,7 @@ def trained(make: Callable[[int], Member], whom: list[int], place: int = 0) -> T
 )
 def test_the_company_does_not_matter(cell: str, steps: int, tolerance: float, monkeypatch: pytest.MonkeyPatch) -> None:
     def make(place: int) -> Member:
-        data = tasks.RandomMappingData(samples=40 + place, input_size=6, steps=3)
+        data = tasks.RandomMapping(samples=40 + place, input_size=6, steps=3)
         return member(place, steps, cell, data=data)
 
     seven = list(range(7))
@@ -60,8 +60,7 @@ def test_samples_are_bucketed(spare: int, expected: list[list[int]], monkeypatch
     monkeypatch.setattr(planning, "SPARE_BYTES", spare)
     counts = (1000, 100, 10, 105, 990, 98)
     members = [
-        member(place, 1, data=tasks.RandomMappingData(samples=count, input_size=12))
-        for place, count in enumerate(counts)
+        member(place, 1, data=tasks.RandomMapping(samples=count, input_size=12)) for place, count in enumerate(counts)
     ]
     found = [[counts[place] for place in chunk] for chunk in places(members)]
     assert found == expected
@@ -77,8 +76,8 @@ def test_what_members_of_a_chunk_must_share() -> None:
         member(0, 10, depth=2),
         member(0, 10, nonlinearity="relu"),
         member(0, 10, layer_norm=True),
-        member(0, 10, data=tasks.RandomMappingData(samples=20, input_size=6, steps=4)),
-        member(0, 10, data=tasks.RandomMappingData(samples=20, input_size=6, steps=3, loss_from=2)),
+        member(0, 10, data=tasks.RandomMapping(samples=20, input_size=6, steps=4)),
+        member(0, 10, data=tasks.RandomMapping(samples=20, input_size=6, steps=3, loss_from=2)),
     ]
     for other in others:
         assert sorted(map(len, places([*like, other]))) == [1, 2]
@@ -97,7 +96,7 @@ def test_a_chunk_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_memory_grows_with_what_is_kept() -> None:
     def bytes_of(**given: int) -> int:
-        data = tasks.RandomMappingData(
+        data = tasks.RandomMapping(
             samples=given.pop("samples", 40), input_size=9, steps=given.pop("steps", 3), batch_size=20
         )
         return kept_bytes(plan(0, member(0, 1, "lstm", data=data, **given)))

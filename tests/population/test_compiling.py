@@ -86,7 +86,7 @@ def test_compiled_members_are_the_same(cell: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(compiling, "seconds", seconds)
 
     def make(place: int) -> Member:
-        data = tasks.RandomMappingData(samples=20 + 2 * place, input_size=6, steps=2)
+        data = tasks.RandomMapping(samples=20 + 2 * place, input_size=6, steps=2)
         one = member(place, 20, cell, b_fg=0.0, data=data)
         one.module.float()
         return one

@@ -42,8 +42,8 @@ def test_a_cell_for_one_network_is_mapped(cell: str, depth: int) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        tasks.LanguageData(length=3000, steps=6, warmup=2, batch_size=4),
-        tasks.MemoryData(input_size=4, steps=3, batch_size=8, evaluation_samples=20),
+        tasks.Language(length=3000, steps=6, warmup=2, batch_size=4),
+        tasks.Memory(input_size=4, steps=3, batch_size=8, evaluation_samples=20),
     ],
     ids=["language", "memory"],
 )

@@ -22,8 +22,8 @@ from torch.optim.lr_scheduler import (
 
 from rnn_capacity.population import Member, rates
 from rnn_capacity.population.plan import plan
-from rnn_capacity.population.rates import learning_rates
 from rnn_capacity.training import TotalDecay
+from rnn_capacity.training.learning_rates import learning_rates
 from tests.population.members import compare, member
 
 STEPS = 120

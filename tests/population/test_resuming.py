@@ -11,7 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from rnn_capacity import tasks
-from rnn_capacity.population import Figures, Member, train
+from rnn_capacity.population import Member, Result, train
 from tests.population.members import member, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning")  # the interrupted run's
@@ -36,7 +36,7 @@ class Interrupt(Callback):
 
 
 def make() -> list[Member]:
-    data = [tasks.RandomMappingData(samples=30 + place, input_size=6, steps=3, batch_size=16) for place in range(4)]
+    data = [tasks.RandomMapping(samples=30 + place, input_size=6, steps=3, batch_size=16) for place in range(4)]
     lengths = ((60, "rnn"), (120, "rnn"), (100, "gru"), (170, "rnn"))
     return [
         member(place, steps, cell, "momentum" if cell == "gru" else "adam", data=data[place])
@@ -51,20 +51,20 @@ def trainer(folder: Path, *callbacks: Callback) -> Trainer:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted() -> tuple[list[Figures], list[torch.Tensor]]:
+def uninterrupted() -> tuple[list[Result], list[torch.Tensor]]:
     members = make()
     return train(members), [weights(one) for one in members]
 
 
 @pytest.mark.parametrize("call", range(1, CALLS))
 def test_an_interrupted_population_goes_on_to_the_same_results(
-    call: int, tmp_path: Path, uninterrupted: tuple[list[Figures], list[torch.Tensor]]
+    call: int, tmp_path: Path, uninterrupted: tuple[list[Result], list[torch.Tensor]]
 ) -> None:
-    before: dict[int, Figures] = {}
+    before: dict[int, Result] = {}
     with pytest.raises(Interruption):
         train(make(), trainer(tmp_path, Interrupt(call)), on_result=before.__setitem__)
     again = make()
-    after: dict[int, Figures] = {}
+    after: dict[int, Result] = {}
     steps: list[int] = []
     results = train(
         again,
@@ -83,7 +83,7 @@ def test_an_interrupted_population_goes_on_to_the_same_results(
 
 
 def test_a_population_that_is_done_makes_no_more_steps(
-    tmp_path: Path, uninterrupted: tuple[list[Figures], list[torch.Tensor]]
+    tmp_path: Path, uninterrupted: tuple[list[Result], list[torch.Tensor]]
 ) -> None:
     train(make(), trainer(tmp_path))
     steps: list[int] = []
@@ -101,7 +101,7 @@ def test_a_checkpoint_of_another_population_is_refused(tmp_path: Path) -> None:
     others = {
         "another cell": member(3, 170, "gru", data=make()[3].data),
         "other steps": member(3, 171, data=make()[3].data),
-        "other data": member(3, 170, data=tasks.RandomMappingData(samples=30, input_size=6, steps=3, batch_size=16)),
+        "other data": member(3, 170, data=tasks.RandomMapping(samples=30, input_size=6, steps=3, batch_size=16)),
         "another seed": member(3, 170, data=make()[3].data, seed=30),
         "another optimizer": member(3, 170, kind="sgd", data=make()[3].data),
     }

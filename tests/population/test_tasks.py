@@ -14,31 +14,29 @@ from rnn_capacity.population.plan import chunks, plan
 from tests.population.members import compare, member
 
 TASKS: dict[str, Callable[[], Any]] = {
-    "minibatches": lambda: tasks.RandomMappingData(samples=40, input_size=6, steps=3, batch_size=16),
-    "classes": lambda: tasks.RandomMappingData(samples=40, input_size=6, steps=3, classes=3, loss_from=2),
-    "every step": lambda: tasks.RandomMappingData(samples=40, input_size=6, steps=3, show="every"),
-    "memory": lambda: tasks.MemoryData(input_size=4, steps=3, batch_size=8, evaluation_samples=20),
-    "continuous function": lambda: tasks.ContinuousFunctionData(
-        samples=50, input_size=4, tau=5.0, steps=4, batch_size=9
-    ),
-    "parentheses": lambda: tasks.ParenthesesData(steps=5, batch_size=4, evaluation_samples=10),
-    "arithmetic": lambda: tasks.ArithmeticData(operand_limit=9, steps=14, batch_size=4, evaluation_samples=10),
-    "language": lambda: tasks.LanguageData(length=3000, steps=6, warmup=2, batch_size=4),
-    "streams": lambda: tasks.LanguageData(length=3000, steps=6, warmup=0, batch_size=4, order="streams"),
+    "minibatches": lambda: tasks.RandomMapping(samples=40, input_size=6, steps=3, batch_size=16),
+    "classes": lambda: tasks.RandomMapping(samples=40, input_size=6, steps=3, classes=3, loss_from=2),
+    "every step": lambda: tasks.RandomMapping(samples=40, input_size=6, steps=3, show="every"),
+    "memory": lambda: tasks.Memory(input_size=4, steps=3, batch_size=8, evaluation_samples=20),
+    "continuous function": lambda: tasks.ContinuousFunction(samples=50, input_size=4, tau=5.0, steps=4, batch_size=9),
+    "parentheses": lambda: tasks.Parentheses(steps=5, batch_size=4, evaluation_samples=10),
+    "arithmetic": lambda: tasks.Arithmetic(operand_limit=9, steps=14, batch_size=4, evaluation_samples=10),
+    "language": lambda: tasks.Language(length=3000, steps=6, warmup=2, batch_size=4),
+    "streams": lambda: tasks.Language(length=3000, steps=6, warmup=0, batch_size=4, order="streams"),
 }
 
 SHOWN: dict[str, Callable[[str, int], Any]] = {
-    "random mapping": lambda show, steps: tasks.RandomMappingData(samples=30, input_size=6, steps=steps, show=show),
-    "minibatches": lambda show, steps: tasks.RandomMappingData(
+    "random mapping": lambda show, steps: tasks.RandomMapping(samples=30, input_size=6, steps=steps, show=show),
+    "minibatches": lambda show, steps: tasks.RandomMapping(
         samples=30, input_size=6, steps=steps, show=show, batch_size=13
     ),
-    "every output": lambda show, steps: tasks.RandomMappingData(
+    "every output": lambda show, steps: tasks.RandomMapping(
         samples=30, input_size=6, steps=steps, show=show, loss_from=1
     ),
-    "memory": lambda show, steps: tasks.MemoryData(
+    "memory": lambda show, steps: tasks.Memory(
         input_size=4, steps=steps, show=show, batch_size=8, evaluation_samples=20
     ),
-    "continuous function": lambda show, steps: tasks.ContinuousFunctionData(
+    "continuous function": lambda show, steps: tasks.ContinuousFunction(
         samples=30, input_size=4, tau=5.0, steps=steps, show=show, batch_size=9
     ),
 }
@@ -66,6 +64,6 @@ def test_it_matters_at_how_many_steps_the_input_is_shown() -> None:
     found = []
     for show in ("first", "every"):
         one = member(0, 1, data=SHOWN["random mapping"](show, 3))
-        batch = one.task.source(torch.device("cpu"), torch.float64).batch(0)
+        batch = one.task.batch_source(torch.device("cpu"), torch.float64).batch(0)
         found.append(one.task.predict(one.module.network, batch)[0])
     assert not torch.allclose(found[0], found[1], atol=1e-3)

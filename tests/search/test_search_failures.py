@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from rnn_capacity.cli import main
-from rnn_capacity.population import Figures, Member, train
+from rnn_capacity.population import Member, Result, train
 from rnn_capacity.search import opening
 from rnn_capacity.search.asked import read_command_line
 from rnn_capacity.search.command import again, so_far
@@ -32,7 +32,7 @@ def test_a_network_that_ends_worker_after_worker_is_given_up(
 ) -> None:
     together: list[int] = []
 
-    def fails(members: Sequence[Member], *given: Any, **named: Any) -> list[Figures]:
+    def fails(members: Sequence[Member], *given: Any, **named: Any) -> list[Result]:
         together.append(len(members))
         if any(member.module.hparams["seed"] == 2 for member in members):
             raise RuntimeError("out of\nmemory")

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from rnn_capacity.metrics import UNSCORED
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import Arithmetic, ArithmeticData
+from rnn_capacity.tasks import Arithmetic
 from rnn_capacity.tasks.arithmetic import LARGEST_LIMIT, Scored, additions
-from rnn_capacity.training import Batch, Source, generator
+from rnn_capacity.training import Batch, BatchSource, generator
 
 CPU = torch.device("cpu")
 ALPHABET = " -0123456789+="
@@ -28,8 +28,8 @@ def text(codes: Tensor) -> list[str]:
     return ["".join(ALPHABET[code] for code in row) for row in codes.tolist()]
 
 
-def source(task: Arithmetic, rank: int = 0, world_size: int = 1) -> Source:
-    return task.source(CPU, torch.float32, rank, world_size)
+def source(task: Arithmetic, rank: int = 0, world_size: int = 1) -> BatchSource:
+    return task.batch_source(CPU, torch.float32, rank, world_size)
 
 
 def expressions(*batches: Batch) -> list[str]:
@@ -117,7 +117,7 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
         assert torch.equal(first.batch(step).targets, second.batch(step).targets)
     assert torch.equal(torch.random.get_rng_state(), state)
     drawn = [*(first.batch(step) for step in range(50)), source(Arithmetic(seed=5)).batch(0)]
-    drawn += [batch for split in ("val", "test") for batch in first.evaluation(split)]
+    drawn += [batch for split in ("val", "test") for batch in first.evaluation_batches(split)]
     strings = expressions(*drawn)
     assert len(strings) == 51 * 64 + 2 * 4096
     assert len(set(strings)) == len(strings)
@@ -135,8 +135,8 @@ def test_ranks_share_every_batch_and_the_evaluation(world_size: int) -> None:
             len(range(rank, 7, world_size)) for rank in range(world_size)
         ]
     for split in ("val", "test"):
-        parts = [batch for rank in ranks for batch in rank.evaluation(split)]
-        assert sorted(expressions(*parts)) == sorted(expressions(*whole.evaluation(split)))
+        parts = [batch for rank in ranks for batch in rank.evaluation_batches(split)]
+        assert sorted(expressions(*parts)) == sorted(expressions(*whole.evaluation_batches(split)))
         assert {part.size for part in parts} == {2050}
 
 
@@ -144,9 +144,9 @@ def test_evaluation_sets_do_not_change() -> None:
     data = source(Arithmetic())
     again = source(Arithmetic(batch_size=9, compute_steps=3))
     for split in ("val", "test"):
-        first = expressions(*data.evaluation(split))
+        first = expressions(*data.evaluation_batches(split))
         data.batch(0)
-        assert first == expressions(*data.evaluation(split)) == expressions(*again.evaluation(split))
+        assert first == expressions(*data.evaluation_batches(split)) == expressions(*again.evaluation_batches(split))
 
 
 @pytest.mark.parametrize("cell", ["gru", "intersection"])
@@ -184,10 +184,10 @@ def test_constant_loss_is_that_of_each_steps_own_frequencies(scored: Scored) -> 
     at_step = [{c: w for (place, c), w in weights.items() if place == step} for step in range(13)]
     loss = -sum(w * math.log(w / sum(found.values())) for found in at_step for w in found.values())
     right = sum(max(found.values(), default=0) for found in at_step)
-    assert task.constant_loss == pytest.approx(loss, rel=0.01)
-    expected = {"cross_entropy": loss, "characters_right": right, "exact_match": 0.0}
-    assert task.worthless() == pytest.approx(expected, rel=0.01)
-    assert task.worthless()["cross_entropy"] == task.constant_loss
+    assert task.baseline_loss == pytest.approx(loss, rel=0.01)
+    expected = {"cross_entropy": loss, "character_accuracy": right, "exact_match": 0.0}
+    assert task.baseline_metrics() == pytest.approx(expected, rel=0.01)
+    assert task.baseline_metrics()["cross_entropy"] == task.baseline_loss
 
 
 @pytest.mark.parametrize("scored", ["string", "answer"])
@@ -198,12 +198,12 @@ def test_worthless_figures_are_those_measured_of_the_steps_frequencies(scored: S
     weights = (whole.targets != UNSCORED) / (whole.targets != UNSCORED).sum(1, keepdim=True)
     frequencies = torch.stack([((whole.targets == code) * weights).sum(0) for code in range(12)], dim=1)
     logits = (frequencies + 1e-9).log().expand(5000, -1, -1)
-    metric = task.metric(RecurrentNetwork("rnn", 1, 14, 1, 12))
-    task.measure(metric, logits, whole)
-    assert metric.compute() == pytest.approx(task.worthless(), rel=0.02)
-    assert float(task.loss_per_sample(logits, whole).mean()) == pytest.approx(task.constant_loss, rel=0.02)
+    metric = task.make_metric(RecurrentNetwork("rnn", 1, 14, 1, 12))
+    task.update_metric(metric, logits, whole)
+    assert metric.compute() == pytest.approx(task.baseline_metrics(), rel=0.02)
+    assert float(task.loss_per_sample(logits, whole).mean()) == pytest.approx(task.baseline_loss, rel=0.02)
     same_at_every_step = (frequencies.sum(0) + 1e-9).log().expand(5000, 36, -1)
-    assert float(task.loss_per_sample(same_at_every_step, whole).mean()) > 1.05 * task.constant_loss
+    assert float(task.loss_per_sample(same_at_every_step, whole).mean()) > 1.05 * task.baseline_loss
 
 
 def test_a_small_network_learns_to_add_small_numbers() -> None:
@@ -216,12 +216,12 @@ def test_a_small_network_learns_to_add_small_numbers() -> None:
         optimizer.zero_grad()
         task.loss_per_sample(task.predict(network, batch)[0], batch).mean().backward()
         optimizer.step()
-    metric = task.metric(network)
-    for batch in data.evaluation("test"):
-        task.measure(metric, task.predict(network, batch)[0], batch)
+    metric = task.make_metric(network)
+    for batch in data.evaluation_batches("test"):
+        task.update_metric(metric, task.predict(network, batch)[0], batch)
     figures = metric.compute()
     assert figures["exact_match"] == 1
-    assert figures["cross_entropy"] < 0.05 * task.constant_loss
+    assert figures["cross_entropy"] < 0.05 * task.baseline_loss
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_a_small_network_learns_to_add_small_numbers() -> None:
         ({"seed": -1}, "seed: -1 given, at least 0 needed"),
     ],
 )
-@pytest.mark.parametrize("kind", [Arithmetic, ArithmeticData])
+@pytest.mark.parametrize("kind", [Arithmetic, Arithmetic])
 def test_task_and_data_refuse_what_is_out_of_range(kind: type, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         kind(**arguments)
@@ -246,7 +246,9 @@ def test_task_and_data_refuse_what_is_out_of_range(kind: type, arguments: dict[s
 
 def test_data_makes_the_task_that_it_is_told() -> None:
     options: dict[str, Any] = {"operand_limit": 99, "compute_steps": 2, "steps": 20, "scored": "answer", "seed": 8}
-    data = ArithmeticData(**options, batch_size=11, evaluation_samples=12)
-    assert data.make_task(10) == data.make_task(10**6) == Arithmetic(**options, batch_size=11, evaluation_samples=12)
-    assert replace(data.make_task(10), seed=0) != data.make_task(10)
+    data = Arithmetic(**options, batch_size=11, evaluation_samples=12)
+    assert (
+        data.for_network(10) == data.for_network(10**6) == Arithmetic(**options, batch_size=11, evaluation_samples=12)
+    )
+    assert replace(data.for_network(10), seed=0) != data.for_network(10)
     assert (data.input_size, data.output_size) == (14, 12)

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from rnn_capacity.metrics import implied_bits, sample_weights
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import ContinuousFunction, ContinuousFunctionData
+from rnn_capacity.tasks import ContinuousFunction
 from rnn_capacity.tasks.continuous_function import BLOCK
-from rnn_capacity.training import Source
+from rnn_capacity.training import BatchSource
 
 CPU = torch.device("cpu")
 
 
-def source(task: ContinuousFunction, rank: int = 0, world_size: int = 1) -> Source:
-    return task.source(CPU, torch.float64, rank, world_size)
+def source(task: ContinuousFunction, rank: int = 0, world_size: int = 1) -> BatchSource:
+    return task.batch_source(CPU, torch.float64, rank, world_size)
 
 
 def everything(task: ContinuousFunction) -> tuple[Tensor, Tensor]:
@@ -85,22 +85,22 @@ def test_loss_over_all_samples_is_the_weighted_sum_of_squared_errors() -> None:
         for share, target, guess in zip(shares, batch.targets[:, 0], predictions.flatten(), strict=True)
     )
     assert float(task.loss_per_sample(predictions, batch).mean()) == pytest.approx(expected, rel=1e-12)
-    metric = task.metric(RecurrentNetwork("rnn", 1, 4, 2, 1))
-    for part in source(task).evaluation("test"):
-        task.measure(metric, predictions, part)
+    metric = task.make_metric(RecurrentNetwork("rnn", 1, 4, 2, 1))
+    for part in source(task).evaluation_batches("test"):
+        task.update_metric(metric, predictions, part)
     figures = metric.compute()
     assert figures["weighted_mse"] == pytest.approx(expected, rel=1e-6)
-    assert figures.keys() == task.worthless().keys()
+    assert figures.keys() == task.baseline_metrics().keys()
 
 
 def test_predicting_zero_costs_one_and_is_worth_nothing() -> None:
     task = ContinuousFunction(samples=100_000, input_size=1)
-    data, metric = source(task), task.metric(RecurrentNetwork("rnn", 1, 1, 1, 1))
-    for part in data.evaluation("val"):
-        task.measure(metric, torch.zeros(len(part.inputs), 1, 1), part)
+    data, metric = source(task), task.make_metric(RecurrentNetwork("rnn", 1, 1, 1, 1))
+    for part in data.evaluation_batches("val"):
+        task.update_metric(metric, torch.zeros(len(part.inputs), 1, 1), part)
     figures = metric.compute()
     deviation = float((2 * sample_weights(100_000).square().sum()).sqrt())  # of Σ β y²
-    assert figures["weighted_mse"] == pytest.approx(task.constant_loss, abs=4 * deviation)
+    assert figures["weighted_mse"] == pytest.approx(task.baseline_loss, abs=4 * deviation)
     assert figures["implied_bits"] <= implied_bits(1 - 4 * deviation, 100_000)
 
 
@@ -164,7 +164,7 @@ def test_shares_of_the_ranks_make_up_batch_and_evaluation(world_size: int, batch
     held = torch.cat([torch.cat((share.inputs[:, 0], share.targets), 1) for share in shares])
     expected = torch.cat((batch.inputs[:, 0], batch.targets), 1)
     assert sorted(held.tolist()) == sorted(expected.tolist())
-    evaluated = torch.cat([part.inputs[:, 0] for data in ranks for part in data.evaluation("val")])
+    evaluated = torch.cat([part.inputs[:, 0] for data in ranks for part in data.evaluation_batches("val")])
     assert sorted(evaluated.tolist()) == sorted(everything(task)[0].tolist())
 
 
@@ -181,7 +181,7 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), OUT_OF_RANGE)
-@pytest.mark.parametrize("kind", [ContinuousFunction, ContinuousFunctionData])
+@pytest.mark.parametrize("kind", [ContinuousFunction, ContinuousFunction])
 def test_what_is_out_of_range_is_refused(kind: type, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         kind(**arguments)

@@ -11,12 +11,12 @@ from rnn_capacity import tasks
 from rnn_capacity.training import TaskData
 
 DATA = {
-    "random mapping": tasks.RandomMappingData(samples=20, input_size=8),
-    "memory": tasks.MemoryData(input_size=4, batch_size=8, evaluation_samples=10),
-    "continuous function": tasks.ContinuousFunctionData(samples=50, input_size=4, tau=5.0, batch_size=9),
-    "parentheses": tasks.ParenthesesData(steps=5, batch_size=4, evaluation_samples=10),
-    "arithmetic": tasks.ArithmeticData(operand_limit=9, steps=14, batch_size=4, evaluation_samples=10),
-    "language": tasks.LanguageData(length=3000, steps=6, warmup=2, batch_size=4),
+    "random mapping": tasks.RandomMapping(samples=20, input_size=8),
+    "memory": tasks.Memory(input_size=4, batch_size=8, evaluation_samples=10),
+    "continuous function": tasks.ContinuousFunction(samples=50, input_size=4, tau=5.0, batch_size=9),
+    "parentheses": tasks.Parentheses(steps=5, batch_size=4, evaluation_samples=10),
+    "arithmetic": tasks.Arithmetic(operand_limit=9, steps=14, batch_size=4, evaluation_samples=10),
+    "language": tasks.Language(length=3000, steps=6, warmup=2, batch_size=4),
 }
 
 
@@ -30,7 +30,7 @@ def doubles() -> Iterator[None]:
 
 
 def first_batch(data: TaskData) -> tuple[torch.Tensor, torch.Tensor]:
-    batch = data.make_task(100).source(torch.device("cpu"), torch.float64).batch(3)
+    batch = data.for_network(100).source(torch.device("cpu"), torch.float64).batch(3)
     return batch.inputs, batch.targets
 
 

@@ -10,22 +10,22 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from rnn_capacity.metrics import least_linear_mse
+from rnn_capacity.metrics import theoretical_mse
 from rnn_capacity.models import Initialization, RecurrentNetwork
-from rnn_capacity.tasks import Memory, MemoryData, MemoryModule
-from rnn_capacity.training import Batch, Source, Split
+from rnn_capacity.tasks import Memory, RecurrentModule
+from rnn_capacity.training import Batch, BatchSource, Split
 from tests.program import CONFIGS, Runner
 
 CPU = torch.device("cpu")
 TOY = ["--data.input_size=6", "--data.steps=3", "--data.evaluation_samples=100", "--data.batch_size=16"]
 
 
-def source(task: Memory, rank: int = 0, world_size: int = 1) -> Source:
-    return task.source(CPU, torch.float64, rank, world_size)
+def source(task: Memory, rank: int = 0, world_size: int = 1) -> BatchSource:
+    return task.batch_source(CPU, torch.float64, rank, world_size)
 
 
 def evaluated(task: Memory, split: Split, rank: int = 0, world_size: int = 1) -> Tensor:
-    return torch.cat([batch.targets for batch in source(task, rank, world_size).evaluation(split)])
+    return torch.cat([batch.targets for batch in source(task, rank, world_size).evaluation_batches(split)])
 
 
 def rows(values: Tensor) -> set[tuple[float, ...]]:
@@ -106,21 +106,21 @@ def test_loss_is_the_mean_squared_error_per_dimension_and_the_metrics_mse() -> N
     ]
     losses = task.loss_per_sample(predictions, batch)
     assert losses.tolist() == pytest.approx(by_hand, rel=1e-12)
-    metric = task.metric(RecurrentNetwork("rnn", 1, 4, 3, 4))
-    task.measure(metric, predictions, batch)
+    metric = task.make_metric(RecurrentNetwork("rnn", 1, 4, 3, 4))
+    task.update_metric(metric, predictions, batch)
     assert metric.compute()["mse"] == pytest.approx(sum(by_hand) / 30, rel=1e-6)
 
 
 def test_constant_loss_and_worthless_figures_are_those_of_zero() -> None:
     task = Memory(input_size=4, evaluation_samples=100_000)
-    metric = task.metric(RecurrentNetwork("rnn", 1, 4, 3, 4))
+    metric = task.make_metric(RecurrentNetwork("rnn", 1, 4, 3, 4))
     losses = []
-    for batch in source(task).evaluation("test"):
+    for batch in source(task).evaluation_batches("test"):
         zero = torch.zeros(len(batch.targets), 1, 4, dtype=torch.float64)
         losses.append(task.loss_per_sample(zero, batch))
-        task.measure(metric, zero, batch)
-    assert float(torch.cat(losses).mean()) == pytest.approx(task.constant_loss, abs=0.01)
-    assert metric.compute() == pytest.approx(task.worthless(), abs=0.03)
+        task.update_metric(metric, zero, batch)
+    assert float(torch.cat(losses).mean()) == pytest.approx(task.baseline_loss, abs=0.01)
+    assert metric.compute() == pytest.approx(task.baseline_metrics(), abs=0.03)
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_reals_are_over_the_units_of_a_layer_and_over_every_layers_state(
     cell: str, depth: int, state_reals: int
 ) -> None:
     task = Memory(input_size=8)
-    metric = task.metric(RecurrentNetwork(cell, depth, 8, 5, 8))
+    metric = task.make_metric(RecurrentNetwork(cell, depth, 8, 5, 8))
     target = torch.randn(3, 8)
-    task.measure(metric, target.unsqueeze(1), Batch(target.unsqueeze(1), target, 3))
+    task.update_metric(metric, target.unsqueeze(1), Batch(target.unsqueeze(1), target, 3))
     assert metric.compute() == pytest.approx(
         {
             "mse": 0.0,
@@ -147,7 +147,7 @@ def test_reals_are_over_the_units_of_a_layer_and_over_every_layers_state(
 @pytest.mark.parametrize("units", [4, 12])
 def test_trained_cells_lie_on_the_curve_below_and_above_the_number_of_values(units: int, cell: str) -> None:
     task = Memory(input_size=8, steps=6, batch_size=64, evaluation_samples=2000)
-    module = MemoryModule(
+    module = RecurrentModule(
         cell=cell,
         hidden_size=units,
         input_size=8,
@@ -167,11 +167,11 @@ def test_trained_cells_lie_on_the_curve_below_and_above_the_number_of_values(uni
         loss.backward()
         optimizer.step()
         schedule.step()
-    metric = task.metric(module.network)
+    metric = task.make_metric(module.network)
     with torch.no_grad():
-        for batch in data.evaluation("test"):
-            task.measure(metric, task.predict(module.network, batch)[0], batch)
-    assert metric.compute()["mse"] == pytest.approx(least_linear_mse(units, 8), abs=0.05)
+        for batch in data.evaluation_batches("test"):
+            task.update_metric(metric, task.predict(module.network, batch)[0], batch)
+    assert metric.compute()["mse"] == pytest.approx(theoretical_mse(units, 8), abs=0.05)
 
 
 def test_program_writes_the_figures_of_its_checkpoint(runner: Runner) -> None:
@@ -200,4 +200,4 @@ def test_a_diverging_run_holds_nothing(runner: Runner) -> None:
 def test_arguments_out_of_range_are_named(name: str, value: int, least: int) -> None:
     arguments: dict[str, Any] = {name: value}
     with pytest.raises(ValueError, match=f"{name}: {value} given, at least {least} needed"):
-        MemoryData(**arguments)
+        Memory(**arguments)

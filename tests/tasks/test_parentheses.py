@@ -9,17 +9,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import Parentheses, ParenthesesData
+from rnn_capacity.tasks import Parentheses
 from rnn_capacity.tasks.parentheses import count_distribution, draw_symbols, open_brackets
-from rnn_capacity.training import Source
+from rnn_capacity.training import BatchSource
 
 CPU = torch.device("cpu")
 OPENING = "([{<"
 CLOSING = ")]}>"
 
 
-def source(task: Parentheses, rank: int = 0, world_size: int = 1) -> Source:
-    return task.source(CPU, torch.float32, rank, world_size)
+def source(task: Parentheses, rank: int = 0, world_size: int = 1) -> BatchSource:
+    return task.batch_source(CPU, torch.float32, rank, world_size)
 
 
 def naive_count(symbols: list[int], kind: int) -> int:
@@ -114,15 +114,15 @@ def test_constant_loss_is_that_of_the_best_constant_logits_on_drawn_sequences() 
     assert float(((drawn - shares).abs() / (shares / batch.targets.numel()).sqrt()).max()) < 4
     logits = shares.log().repeat(10).expand(4000, 1, 100)
     losses = task.loss_per_sample(logits, batch)
-    assert task.constant_loss == pytest.approx(18.2085, abs=1e-4)
-    assert float(losses.mean()) == pytest.approx(task.constant_loss, abs=4 * float(losses.std()) / 4000**0.5)
-    metric = task.metric(RecurrentNetwork("rnn", 1, 300, 1, 100))
-    task.measure(metric, logits, batch)
-    measured, worthless = metric.compute(), task.worthless()
-    assert measured.keys() == worthless.keys()
-    assert measured["counts_right"] == pytest.approx(worthless["counts_right"], abs=0.01)
-    assert measured["cross_entropy"] == pytest.approx(worthless["cross_entropy"], rel=0.01)
-    assert worthless["sequences_right"] == pytest.approx(float(shares[0]) ** 10, rel=1e-12)
+    assert task.baseline_loss == pytest.approx(18.2085, abs=1e-4)
+    assert float(losses.mean()) == pytest.approx(task.baseline_loss, abs=4 * float(losses.std()) / 4000**0.5)
+    metric = task.make_metric(RecurrentNetwork("rnn", 1, 300, 1, 100))
+    task.update_metric(metric, logits, batch)
+    measured, baseline_metrics = metric.compute(), task.baseline_metrics()
+    assert measured.keys() == baseline_metrics.keys()
+    assert measured["count_accuracy"] == pytest.approx(baseline_metrics["count_accuracy"], abs=0.01)
+    assert measured["cross_entropy"] == pytest.approx(baseline_metrics["cross_entropy"], rel=0.01)
+    assert baseline_metrics["sequence_accuracy"] == pytest.approx(float(shares[0]) ** 10, rel=1e-12)
 
 
 def test_inputs_are_ten_one_hot_symbols_whose_last_output_is_scored() -> None:
@@ -145,7 +145,7 @@ def held(task: Parentheses, rank: int = 0, world_size: int = 1) -> dict[str, Ten
     data = source(task, rank, world_size)
     kinds = {f"train {step}": data.batch(step).inputs for step in (0, 1, 7)}
     for split in ("val", "test"):
-        kinds[split] = torch.cat([part.inputs for part in data.evaluation(split)])
+        kinds[split] = torch.cat([part.inputs for part in data.evaluation_batches(split)])
     return kinds
 
 
@@ -173,7 +173,7 @@ def test_shares_of_the_ranks_make_up_every_batch(world_size: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["steps", "batch_size", "evaluation_samples", "seed"])
-@pytest.mark.parametrize("kind", [Parentheses, ParenthesesData])
+@pytest.mark.parametrize("kind", [Parentheses, Parentheses])
 def test_what_is_out_of_range_is_refused(kind: type, name: str) -> None:
     arguments: dict[str, Any] = {name: -1}
     with pytest.raises(ValueError, match=re.escape(f"{name}: -1 given, at least {0 if name == 'seed' else 1} needed")):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rnn_capacity.tasks import RandomMapping, RandomMappingData
+from rnn_capacity.tasks import RandomMapping
 
 OUT_OF_RANGE = [
     ({"samples": 0}, "samples: 0 given, at least 1 needed"),
@@ -21,7 +21,7 @@ OUT_OF_RANGE = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), OUT_OF_RANGE)
-@pytest.mark.parametrize("kind", [RandomMapping, RandomMappingData])
+@pytest.mark.parametrize("kind", [RandomMapping, RandomMapping])
 def test_task_and_data_refuse_what_is_out_of_range(kind: type, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         kind(**{"samples": 10, **arguments})
@@ -39,14 +39,14 @@ def test_task_and_data_refuse_what_is_out_of_range(kind: type, arguments: dict[s
 )
 def test_data_takes_samples_or_their_number_per_parameter(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        RandomMappingData(**arguments)
+        RandomMapping(**arguments)
 
 
 def test_more_samples_per_parameter_than_patterns_are_refused_once_the_network_is_known() -> None:
-    data = RandomMappingData(samples_per_parameter=4.0, input_size=8)
-    assert data.make_task(64).samples == 256
+    data = RandomMapping(samples_per_parameter=4.0, input_size=8)
+    assert data.for_network(64).samples == 256
     with pytest.raises(ValueError, match="samples: 260 given, 8 input bits"):
-        data.make_task(65)
+        data.for_network(65)
 
 
 def test_limits_themselves_are_allowed() -> None:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from rnn_capacity.tasks import RandomMapping
-from rnn_capacity.training import Source
+from rnn_capacity.training import BatchSource
 
 CPU = torch.device("cpu")
 
 
-def source(task: RandomMapping, rank: int = 0, world_size: int = 1) -> Source:
-    return task.source(CPU, torch.float64, rank, world_size)
+def source(task: RandomMapping, rank: int = 0, world_size: int = 1) -> BatchSource:
+    return task.batch_source(CPU, torch.float64, rank, world_size)
 
 
 def which(task: RandomMapping, inputs: Tensor, targets: Tensor) -> list[int]:
@@ -85,7 +85,9 @@ def test_shares_of_the_ranks_are_disjoint_and_make_up_the_batch(batch_size: int 
 def test_evaluation_covers_each_sample_once_over_the_ranks(samples: int, world_size: int) -> None:
     task = RandomMapping(samples=samples, batch_size=5)
     for split in ("val", "test"):
-        parts = [part for rank in range(world_size) for part in source(task, rank, world_size).evaluation(split)]
+        parts = [
+            part for rank in range(world_size) for part in source(task, rank, world_size).evaluation_batches(split)
+        ]
         seen = which(task, torch.cat([part.inputs for part in parts]), torch.cat([part.targets for part in parts]))
         assert sorted(seen) == list(range(samples))
         assert {part.size for part in parts} == {samples}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from rnn_capacity.tasks import RandomMapping, RandomMappingData
+from rnn_capacity.tasks import RandomMapping
 
 
 def codes(inputs: Tensor) -> Tensor:
@@ -73,12 +73,12 @@ def test_bits_and_labels_are_balanced_and_unrelated(classes: int) -> None:
 
 @pytest.mark.parametrize(("ratio", "samples"), [(4.0, 2756), (0.1, 69), (2.5, 1722), (1e-9, 1)])
 def test_samples_per_parameter_scale_with_the_network(ratio: float, samples: int) -> None:
-    task = RandomMappingData(samples_per_parameter=ratio, seed=4).make_task(689)
+    task = RandomMapping(samples_per_parameter=ratio, seed=4).for_network(689)
     assert task == RandomMapping(samples=samples, seed=4)
 
 
 def test_samples_given_do_not_depend_on_the_network() -> None:
-    data = RandomMappingData(samples=50, input_size=9, classes=3, steps=2, show="every", loss_from=1, batch_size=4)
+    data = RandomMapping(samples=50, input_size=9, classes=3, steps=2, show="every", loss_from=1, batch_size=4)
     expected = RandomMapping(50, input_size=9, classes=3, steps=2, show="every", loss_from=1, batch_size=4)
-    assert data.make_task(10) == data.make_task(1000) == expected
+    assert data.for_network(10) == data.for_network(1000) == expected
     assert (data.input_size, data.output_size) == (9, 3)

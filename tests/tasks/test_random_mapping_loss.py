@@ -14,7 +14,7 @@ from rnn_capacity.training import Batch
 
 
 def batch_of(task: RandomMapping) -> Batch:
-    return task.source(torch.device("cpu"), torch.float64).batch(0)
+    return task.batch_source(torch.device("cpu"), torch.float64).batch(0)
 
 
 def network_for(task: RandomMapping, cell: str) -> RecurrentNetwork:
@@ -81,8 +81,8 @@ def test_constant_loss_is_that_of_a_network_whose_logits_are_zero(classes: int) 
     task = RandomMapping(samples=50, classes=classes)
     zero = torch.zeros(50, 1, task.output_size, dtype=torch.float64)
     losses = task.loss_per_sample(zero, batch_of(task))
-    assert losses.tolist() == pytest.approx([task.constant_loss] * 50, rel=1e-14)
-    assert task.constant_loss == pytest.approx(math.log(classes))
+    assert losses.tolist() == pytest.approx([task.baseline_loss] * 50, rel=1e-14)
+    assert task.baseline_loss == pytest.approx(math.log(classes))
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -95,8 +95,8 @@ def test_figures_are_those_of_the_last_step(classes: int) -> None:
     else:
         logits[:, -1] = 20 * torch.nn.functional.one_hot(batch.targets, classes)
     network = network_for(task, "rnn")
-    metric = task.metric(network)
-    task.measure(metric, logits, batch)
+    metric = task.make_metric(network)
+    task.update_metric(metric, logits, batch)
     figures = metric.compute()
     assert figures["accuracy"] == 1.0
     assert figures["stored_bits"] == pytest.approx(40 * math.log2(classes))
@@ -108,7 +108,7 @@ def test_figures_are_those_of_the_last_step(classes: int) -> None:
 @pytest.mark.parametrize("classes", [2, 4])
 def test_worthless_figures_are_those_measured_of_chance(classes: int) -> None:
     task = RandomMapping(samples=classes * 8, classes=classes)
-    metric = task.metric(network_for(task, "rnn"))
+    metric = task.make_metric(network_for(task, "rnn"))
     targets = torch.arange(classes * 8) % classes
     metric.update(torch.zeros(classes * 8, task.output_size), targets)
-    assert metric.compute() == pytest.approx(task.worthless(), abs=1e-5)
+    assert metric.compute() == pytest.approx(task.baseline_metrics(), abs=1e-5)

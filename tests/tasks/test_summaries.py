@@ -27,7 +27,7 @@ EVERY = {
 }
 
 FIGURES = {
-    "arithmetic": {"cross_entropy", "val_cross_entropy", "characters_right", "exact_match"},
+    "arithmetic": {"cross_entropy", "val_cross_entropy", "character_accuracy", "exact_match"},
     "continuous_function": {"weighted_mse", "implied_bits", "implied_bits_per_parameter"},
     "language": {
         "bits_per_character",
@@ -36,7 +36,7 @@ FIGURES = {
         "excess_bits_per_character",
     },
     "memory": {"mse", "dimensions_recovered", "reals_per_unit", "val_reals_per_unit", "reals_per_state_real"},
-    "parentheses": {"cross_entropy", "val_cross_entropy", "counts_right", "sequences_right"},
+    "parentheses": {"cross_entropy", "val_cross_entropy", "count_accuracy", "sequence_accuracy"},
     "random_mapping": {
         "accuracy",
         "stored_bits",

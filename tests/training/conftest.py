@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pytest
 from pytorch_lightning import Callback, Trainer
 
-from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 
 
 def quiet_trainer(**options: Any) -> Trainer:
@@ -18,8 +18,8 @@ def quiet_trainer(**options: Any) -> Trainer:
 class Fit(Protocol):
     def __call__(
         self,
-        module: RandomMappingModule,
-        data: RandomMappingData,
+        module: RecurrentModule,
+        data: RandomMapping,
         max_steps: int,
         *callbacks: Callback,
         checkpoint: Path | None = None,
@@ -32,8 +32,8 @@ def fit() -> Fit:
     """Train with a quiet trainer, which is returned."""
 
     def fit(
-        module: RandomMappingModule,
-        data: RandomMappingData,
+        module: RecurrentModule,
+        data: RandomMapping,
         max_steps: int,
         *callbacks: Callback,
         checkpoint: Path | None = None,

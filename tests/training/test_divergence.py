@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torch.optim import SGD
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import RandomMapping, RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 from tests.training.conftest import Fit
 
 WORTHLESS = {
@@ -21,8 +21,8 @@ WORTHLESS = {
 }
 
 
-def module_for(rate: float, factor: float, steps_per_call: int) -> RandomMappingModule:
-    return RandomMappingModule(
+def module_for(rate: float, factor: float, steps_per_call: int) -> RecurrentModule:
+    return RecurrentModule(
         hidden_size=6,
         input_size=8,
         optimizer=partial(SGD, lr=rate),
@@ -54,7 +54,7 @@ def test_run_ends_at_the_first_loss_beyond_the_bound(fit: Fit, rate: float, fact
     assert expected is not None
     assert 1 < expected < 60
     module = module_for(rate, factor, steps_per_call)
-    trainer = fit(module, RandomMappingData(samples=40, input_size=8), 100)
+    trainer = fit(module, RandomMapping(samples=40, input_size=8), 100)
     assert module.diverged_at == expected
     assert trainer.global_step == math.ceil(expected / steps_per_call) * steps_per_call
     assert module.latest == pytest.approx(WORTHLESS)
@@ -68,7 +68,7 @@ def test_later_divergences_are_told_apart_from_the_first_step() -> None:
 def test_loss_up_to_the_bound_is_no_divergence(fit: Fit) -> None:
     assert first_step_beyond(1e3 * math.log(2), 30.0, 100) is None
     module = module_for(30.0, 1e3, 7)
-    trainer = fit(module, RandomMappingData(samples=40, input_size=8), 100)
+    trainer = fit(module, RandomMapping(samples=40, input_size=8), 100)
     assert module.diverged_at is None
     assert trainer.global_step == 100
     assert module.latest["loss"] > math.log(2)
@@ -78,6 +78,6 @@ def test_run_whose_last_step_breaks_the_network_has_a_constant_predictors_figure
     bound = 1e3 * math.log(2)
     assert (first_step_beyond(bound, 1e38, 1), first_step_beyond(bound, 1e38, 2)) == (None, 2)
     module = module_for(1e38, 1e3, 1)
-    fit(module, RandomMappingData(samples=40, input_size=8), 1)
+    fit(module, RandomMapping(samples=40, input_size=8), 1)
     assert module.diverged_at is not None
     assert module.latest == pytest.approx(WORTHLESS)

@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 from torch.optim import SGD
 
-from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 from tests.training.conftest import Fit
 
 
@@ -28,14 +28,14 @@ def curve(
     fit: Fit, kind: dict[str, float], rate: float, seed: int = 0, start: dict[str, Tensor] | None = None
 ) -> tuple[list[float], dict[str, Tensor]]:
     """The loss of each of 30 steps, and the weights before the first."""
-    module = RandomMappingModule(
+    module = RecurrentModule(
         depth=2, hidden_size=6, input_size=8, optimizer=partial(SGD, lr=rate), steps_per_call=1, seed=seed, **kind
     )
     if start is not None:
         module.load_state_dict(start)
     before = {name: weight.clone() for name, weight in module.state_dict().items()}
     losses = Losses()
-    fit(module, RandomMappingData(samples=40, input_size=8), 30, losses)
+    fit(module, RandomMapping(samples=40, input_size=8), 30, losses)
     return losses.seen, before
 
 
@@ -74,9 +74,9 @@ def test_noise_depends_on_the_networks_seed(fit: Fit, kind: dict[str, float]) ->
 def test_nothing_is_dropped_when_the_network_is_measured(fit: Fit, kind: dict[str, float]) -> None:
     figures = []
     for options in (kind, {}):
-        module = RandomMappingModule(
+        module = RecurrentModule(
             depth=2, hidden_size=6, input_size=8, optimizer=partial(SGD, lr=0.0), steps_per_call=1, **options
         )
-        fit(module, RandomMappingData(samples=40, input_size=8), 1)
+        fit(module, RandomMapping(samples=40, input_size=8), 1)
         figures.append(module.latest)
     assert figures[0] == figures[1]

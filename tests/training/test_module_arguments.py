@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rnn_capacity.tasks import RandomMappingModule
+from rnn_capacity.tasks import RecurrentModule
 
 
 @pytest.mark.parametrize(
@@ -27,18 +27,18 @@ from rnn_capacity.tasks import RandomMappingModule
 )
 def test_arguments_out_of_range_are_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        RandomMappingModule(**{"hidden_size": 4, "input_size": 8, **arguments})
+        RecurrentModule(**{"hidden_size": 4, "input_size": 8, **arguments})
 
 
 @pytest.mark.parametrize("cell", ["rnn", "ugrnn", "lstm"])
 def test_budget_gives_the_most_units_that_fit(cell: str) -> None:
-    module = RandomMappingModule(cell=cell, max_parameters=1000, input_size=8)
+    module = RecurrentModule(cell=cell, max_parameters=1000, input_size=8)
     held = sum(weight.numel() for weight in module.parameters())
-    larger = RandomMappingModule(cell=cell, hidden_size=module.hidden_size + 1, input_size=8)
+    larger = RecurrentModule(cell=cell, hidden_size=module.hidden_size + 1, input_size=8)
     assert held == module.parameters_total <= 1000 < larger.parameters_total
 
 
 def test_weights_depend_on_the_seed_alone() -> None:
-    first, same, other = (RandomMappingModule(hidden_size=4, input_size=8, seed=seed) for seed in (1, 1, 2))
+    first, same, other = (RecurrentModule(hidden_size=4, input_size=8, seed=seed) for seed in (1, 1, 2))
     assert first.network.readout.weight.equal(same.network.readout.weight)
     assert not first.network.readout.weight.equal(other.network.readout.weight)

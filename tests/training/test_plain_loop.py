@@ -14,7 +14,7 @@ from torch.nn.utils import parameters_to_vector
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import RandomMapping, RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 from rnn_capacity.training import TotalDecay
 from tests.training.conftest import Fit
 
@@ -78,7 +78,7 @@ def plain_loop(network: nn.Module, task: RandomMapping, factory: Factory, extras
 @pytest.mark.parametrize("extras", EXTRAS.values(), ids=EXTRAS)
 @pytest.mark.parametrize("factory", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_trainer_makes_the_steps_of_a_plain_loop(fit: Fit, factory: Factory, extras: Extras) -> None:
-    module = RandomMappingModule(
+    module = RecurrentModule(
         hidden_size=5,
         input_size=8,
         seed=3,
@@ -89,7 +89,7 @@ def test_trainer_makes_the_steps_of_a_plain_loop(fit: Fit, factory: Factory, ext
         l2=extras.l2,
         steps_per_call=25,
     )
-    fit(module, RandomMappingData(samples=40, input_size=8, seed=2), STEPS, precision="64-true")
+    fit(module, RandomMapping(samples=40, input_size=8, seed=2), STEPS, precision="64-true")
     expected = RecurrentNetwork("rnn", 1, 8, 5, 1, seed=3).double()
     start = parameters_to_vector(expected.parameters()).detach()
     clipped = plain_loop(expected, RandomMapping(samples=40, input_size=8, seed=2), factory, extras)

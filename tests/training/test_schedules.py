@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, Trainer
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 from rnn_capacity.training import TotalDecay
 from tests.training.conftest import Fit
 
@@ -28,24 +28,24 @@ class Rates(Callback):
 @pytest.mark.parametrize("decay", [1.0, 0.1, 1e-3])
 def test_rate_decays_by_the_total_factor_over_the_run(fit: Fit, decay: float) -> None:
     rates = Rates()
-    module = RandomMappingModule(
+    module = RecurrentModule(
         hidden_size=3,
         input_size=8,
         steps_per_call=1,
         optimizer=partial(Adam, lr=0.02),
         schedule=partial(TotalDecay, decay=decay),
     )
-    fit(module, RandomMappingData(samples=20, input_size=8), 40, rates)
+    fit(module, RandomMapping(samples=20, input_size=8), 40, rates)
     assert rates.seen == pytest.approx([0.02 * decay ** (step / 40) for step in range(1, 41)], rel=1e-12)
     assert rates.seen[-1] == pytest.approx(0.02 * decay, rel=1e-12)
 
 
 def test_schedule_of_torch_spans_the_run_in_optimizer_steps_rather_than_calls(fit: Fit) -> None:
     rates = Rates()
-    module = RandomMappingModule(
+    module = RecurrentModule(
         hidden_size=3, input_size=8, steps_per_call=8, optimizer=partial(Adam, lr=0.02), schedule=CosineAnnealingLR
     )
-    fit(module, RandomMappingData(samples=20, input_size=8), 40, rates)
+    fit(module, RandomMapping(samples=20, input_size=8), 40, rates)
     expected = [0.01 * (1 + math.cos(math.pi * step / 40)) for step in (8, 16, 24, 32, 40)]
     assert rates.seen == pytest.approx(expected, rel=1e-9, abs=1e-12)
 

@@ -8,7 +8,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from torch.optim import Adam
 
-from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 from rnn_capacity.training import TotalDecay
 from tests.training.conftest import Fit
 
@@ -25,8 +25,8 @@ class Counts(Callback):
         self.losses.append(float(trainer.callback_metrics["train/loss"]))
 
 
-def train(fit: Fit, steps_per_call: int, max_steps: int = 100) -> tuple[RandomMappingModule, Counts]:
-    module = RandomMappingModule(
+def train(fit: Fit, steps_per_call: int, max_steps: int = 100) -> tuple[RecurrentModule, Counts]:
+    module = RecurrentModule(
         cell="gru",
         depth=2,
         hidden_size=4,
@@ -39,7 +39,7 @@ def train(fit: Fit, steps_per_call: int, max_steps: int = 100) -> tuple[RandomMa
         steps_per_call=steps_per_call,
     )
     counts = Counts()
-    fit(module, RandomMappingData(samples=50, input_size=8, batch_size=16), max_steps, counts)
+    fit(module, RandomMapping(samples=50, input_size=8, batch_size=16), max_steps, counts)
     return module, counts
 
 
@@ -66,8 +66,8 @@ def test_weights_and_figures_do_not_depend_on_steps_per_call(fit: Fit) -> None:
 
 
 def test_a_small_network_learns_its_mapping_by_heart(fit: Fit) -> None:
-    module = RandomMappingModule(hidden_size=8, input_size=8, optimizer=partial(Adam, lr=0.03))
-    fit(module, RandomMappingData(samples=40, input_size=8), 200)
+    module = RecurrentModule(hidden_size=8, input_size=8, optimizer=partial(Adam, lr=0.03))
+    fit(module, RandomMapping(samples=40, input_size=8), 200)
     assert module.latest["accuracy"] == 1.0
     assert module.latest["stored_bits"] == 40.0
     assert module.latest["bits_per_parameter"] == 40 / sum(weight.numel() for weight in module.parameters())

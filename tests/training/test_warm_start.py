@@ -11,8 +11,8 @@ from torch.optim import SGD, Adam
 
 from rnn_capacity.cells import CELLS
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
-from rnn_capacity.tasks.language import LanguageData, LanguageModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
+from rnn_capacity.tasks.language import Language, RecurrentModule
 from rnn_capacity.training import TotalDecay
 from rnn_capacity.training.warm_start import load_weights
 from tests.training.conftest import Fit, quiet_trainer
@@ -20,16 +20,16 @@ from tests.training.conftest import Fit, quiet_trainer
 UNITS = 4
 
 
-def text_of(symbols: str, folder: Path) -> LanguageData:
+def text_of(symbols: str, folder: Path) -> Language:
     path = folder / f"{len(list(folder.iterdir()))}.txt"
     path.write_text(symbols * (200 // len(symbols)), encoding="utf-8")
-    return LanguageData(path=str(path), steps=5, warmup=1, batch_size=4, prompt=symbols[0])
+    return Language(path=str(path), steps=5, warmup=1, batch_size=4, prompt=symbols[0])
 
 
-def language_module(cell: str, symbols: str, **options: Any) -> LanguageModule:
+def language_module(cell: str, symbols: str, **options: Any) -> RecurrentModule:
     size = len(symbols)
     fresh = {"depth": 2, "hidden_size": UNITS, "optimizer": partial(Adam, lr=0.05), "seed": 1, "steps_per_call": 2}
-    return LanguageModule(cell, input_size=size, output_size=size, **{**fresh, **options})
+    return RecurrentModule(cell, input_size=size, output_size=size, **{**fresh, **options})
 
 
 def trained_on(symbols: str, cell: str, folder: Path, **options: Any) -> tuple[dict[str, Tensor], str]:
@@ -80,8 +80,8 @@ def test_another_alphabet_carries_the_shared_symbols_over(cell: str, alphabet: s
 
 def mapping_checkpoint(fit: Fit, cell: str, path: Path, **options: Any) -> tuple[dict[str, Tensor], str]:
     fresh = {"depth": 2, "hidden_size": UNITS, "input_size": 5, "optimizer": partial(Adam, lr=0.05)}
-    module = RandomMappingModule(cell, **{**fresh, **options})
-    trainer = fit(module, RandomMappingData(samples=20, input_size=5), 4, limit_val_batches=0)
+    module = RecurrentModule(cell, **{**fresh, **options})
+    trainer = fit(module, RandomMapping(samples=20, input_size=5), 4, limit_val_batches=0)
     trainer.save_checkpoint(path)
     return weights(module.network), str(path)
 
@@ -102,7 +102,7 @@ def test_between_tasks_without_alphabets_the_ends_carry_over_if_their_sizes_agre
     fit: Fit, size: int, tmp_path: Path
 ) -> None:
     saved, path = mapping_checkpoint(fit, "gru", tmp_path / "mapping.ckpt")
-    own = RandomMappingModule("gru", 2, UNITS, input_size=size, seed=3).network
+    own = RecurrentModule("gru", 2, UNITS, input_size=size, seed=3).network
     fresh = weights(own)
     load_weights(own, path, None)
     for name, weight in weights(own).items():

@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, Trainer
 from torch.nn.utils import parameters_to_vector
 from torch.optim import SGD, Adam
 
-from rnn_capacity.tasks import RandomMappingData, RandomMappingModule
+from rnn_capacity.tasks import RandomMapping, RecurrentModule
 from rnn_capacity.training import TotalDecay
 
 SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -40,8 +40,8 @@ class Curve(Callback):
 
 def train(scenario: str, devices: int) -> dict[str, Any]:
     options, sizes = SCENARIOS[scenario]
-    data = RandomMappingData(input_size=8, **sizes)
-    module = RandomMappingModule(hidden_size=6, input_size=8, output_size=data.output_size, steps_per_call=3, **options)
+    data = RandomMapping(input_size=8, **sizes)
+    module = RecurrentModule(hidden_size=6, input_size=8, output_size=data.output_size, steps_per_call=3, **options)
     curve = Curve()
     trainer = Trainer(
         accelerator="cpu",

@@ -1,9 +1,8 @@
-"""Language modelling by characters: corpora, the task, its Lightning classes, sampling."""
+"""Character-level language modelling: corpora, the task and text generation."""
 
-from rnn_capacity.tasks.language.corpus import Corpus, corpus_of
-from rnn_capacity.tasks.language.lightning import LanguageData, LanguageModule
+from rnn_capacity.tasks.language.corpus import Corpus, encode_corpus
 from rnn_capacity.tasks.language.markov import MarkovLanguage
 from rnn_capacity.tasks.language.sampling import sample_text
 from rnn_capacity.tasks.language.task import Language
 
-__all__ = ["Corpus", "Language", "LanguageData", "LanguageModule", "MarkovLanguage", "corpus_of", "sample_text"]
+__all__ = ["Corpus", "Language", "MarkovLanguage", "encode_corpus", "sample_text"]

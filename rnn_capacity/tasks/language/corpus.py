@@ -1,4 +1,4 @@
-"""Texts: a file, text8, or the synthetic language; as indices into an alphabet, in three parts."""
+"""Corpora: texts encoded as indices into an alphabet and split into three parts; download of text8."""
 
 from __future__ import annotations
 
@@ -23,33 +23,40 @@ TEXT8_URL = "https://mattmahoney.net/dc/text8.zip"
 TEXT8_SHA256 = "a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232"
 TEXT8_ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 
-NOT_IN_TRAINING = "the training part has no such character (see data.unknown)"
-"""Said of a file's later parts, the one case where another symbol may stand for a character."""
+NOT_IN_TRAINING = "the training part has no such character; data.unknown sets a replacement"
+"""Reason of the error for characters of a file's later parts."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text as indices, and where its parts begin.
+    """A text as indices into an alphabet, split into training, validation and test part in this order.
 
-    The parts lie one after another: training, validation, test.
+    Example:
+        >>> corpus = encode_corpus("abab" * 5, shares=(0.2, 0.2))
+        >>> corpus.alphabet, len(corpus.train), corpus.part("test")
+        ('ab', 12, (16, 20))
     """
 
     indices: Tensor
     """(characters,), uint8 for up to 255 symbols, else int32."""
 
     alphabet: str
-    """The symbols; index i is the i-th of them."""
+    """Symbols by their indices."""
 
     bounds: tuple[int, int, int]
-    """Characters up to the end of the training, the validation and the test part."""
+    """Ends of the training, the validation and the test part."""
 
     entropy_rate: float | None = None
-    """Bits per character of the source, where it is known."""
+    """Bits per character of the text's source, where it is known."""
 
     def part(self, split: str) -> tuple[int, int]:
-        """Where a part begins and ends: "train", "val" or "test"."""
-        place = ("train", "val", "test").index(split)
-        return (0, *self.bounds)[place], self.bounds[place]
+        """Return the begin and the end of a part.
+
+        Args:
+            split: "train", "val" or "test".
+        """
+        index = ("train", "val", "test").index(split)
+        return (0, *self.bounds)[index], self.bounds[index]
 
     @property
     def train(self) -> Tensor:
@@ -58,103 +65,110 @@ class Corpus:
 
     @cached_property
     def unigram_entropy(self) -> float:
-        """Nats per character of the training part's letter frequencies."""
+        """Entropy of the training part's character frequencies, in nats."""
         counts = torch.bincount(self.train, minlength=len(self.alphabet)).double()
         share = counts[counts > 0] / counts.sum()
         return float(-(share * share.log()).sum())
 
 
-def bounds_of(length: int, validation: float, test: float, argument: str = "path") -> tuple[int, int, int]:
-    """Characters up to the end of each part.
+def split_bounds(length: int, validation: float, test: float, argument: str = "path") -> tuple[int, int, int]:
+    """Compute the ends of the training, the validation and the test part.
 
     Args:
         length: Characters of the text.
         validation: Share of the validation part.
         test: Share of the test part.
-        argument: What the text was given as, for the message.
+        argument: Name of the argument that the text comes from, for error messages.
 
     Raises:
         ValueError: If a share is out of range, or a part gets no character.
     """
     for name, share in (("validation_share", validation), ("test_share", test)):
         if not 0 < share < 1:
-            raise ValueError(f"{name}: {share:g} given, a share in (0, 1) needed")
+            raise ValueError(f"{name} must be in (0, 1), got {share:g}")
     if validation + test >= 1:
-        raise ValueError(f"validation_share: {validation:g} given with test_share {test:g}, no training part is left")
+        raise ValueError(f"validation_share must leave a training part, got {validation:g} with test_share {test:g}")
     first = length - round(length * (validation + test))
     second = length - round(length * test)
     if not 0 < first < second < length:
-        raise ValueError(f"{argument}: {length} characters given, too few for three parts")
+        raise ValueError(f"{argument} must have enough characters for three parts, got {length}")
     return first, second, length
 
 
 def read_text(path: str) -> str:
-    """The text of a UTF-8 file.
+    """Read a UTF-8 file.
+
+    Args:
+        path: The file.
 
     Raises:
-        ValueError: If there is no such file, it is not UTF-8, or it is empty.
+        ValueError: If it cannot be read, is not UTF-8, or is empty.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8")
     except OSError as error:
-        raise ValueError(f"path: {path!r} given, which cannot be read ({error.strerror})") from error
+        raise ValueError(f"path must be a readable file, got {path!r} ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        # a UnicodeDecodeError is a ValueError, too, and the first of a chain is what the command line reports
-        raise ValueError(f"path: {path!r} given, which is not UTF-8 ({error})") from None
+        # UnicodeDecodeError is a ValueError, and the command line reports the first of a chain
+        raise ValueError(f"path must be a UTF-8 file, got {path!r} ({error})") from None
     if not text:
-        raise ValueError(f"path: {path!r} given, which is empty")
+        raise ValueError(f"path must be a file that is not empty, got {path!r}")
     return text
 
 
-def corpus_of(
+def encode_corpus(
     text: str,
     shares: tuple[float, float],
     alphabet: str | None = None,
     unknown: str | None = None,
     argument: str = "path",
-    lacking: str = NOT_IN_TRAINING,
+    reason: str = NOT_IN_TRAINING,
 ) -> Corpus:
-    """A text as a corpus.
+    """Encode a text as a corpus.
 
     Args:
         text: The text.
-        shares: Of the validation and the test part.
-        alphabet: The symbols; None is the characters of the training part, in the order of their numbers.
-        unknown: A symbol that stands for characters outside the alphabet.
-        argument: What the text was given as, for the message.
-        lacking: What is said of a character outside the alphabet.
+        shares: Shares of the validation and the test part.
+        alphabet: Symbols by their indices; None is the characters of the training part, by code point.
+        unknown: A symbol that replaces characters outside the alphabet.
+        argument: Name of the argument that the text comes from, for error messages.
+        reason: Reason of the error for characters outside the alphabet.
 
     Raises:
-        ValueError: If a part gets no character, or a character is outside the alphabet and nothing stands for it.
+        ValueError: If a part gets no character, or a character is outside the alphabet and there is no replacement.
+
+    Example:
+        >>> encode_corpus("abcabcabcb", shares=(0.2, 0.1)).indices
+        tensor([0, 1, 2, 0, 1, 2, 0, 1, 2, 1], dtype=torch.uint8)
     """
-    bounds = bounds_of(len(text), *shares, argument)
+    bounds = split_bounds(len(text), *shares, argument)
     if alphabet is None:
         alphabet = "".join(map(chr, np.unique(code_points(text[: bounds[0]] + (unknown or "")))))
-    return Corpus(encode(text, alphabet, argument, lacking, unknown), alphabet, bounds)
+    return Corpus(encode(text, alphabet, argument, reason, unknown), alphabet, bounds)
 
 
 def code_points(text: str) -> NDArray[np.unsignedinteger]:
-    """The characters' numbers, a byte each where that is enough."""
+    """Return the code points of a text, as bytes where it is ASCII."""
     if text.isascii():
         return np.frombuffer(text.encode("ascii"), dtype=np.uint8)
     return np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
 
 
-def encode(text: str, alphabet: str, argument: str, lacking: str, unknown: str | None = None) -> Tensor:
-    """Indices of a text's characters.
+def encode(text: str, alphabet: str, argument: str, reason: str, unknown: str | None = None) -> Tensor:
+    """Encode the characters of a text as indices into an alphabet.
 
     Args:
         text: The text.
-        alphabet: The symbols.
-        argument: What the text was given as, for the message.
-        lacking: What the message says of characters outside the alphabet.
-        unknown: A symbol that stands for every character outside the alphabet.
+        alphabet: Symbols by their indices.
+        argument: Name of the argument that the text comes from, for error messages.
+        reason: Reason of the error for characters outside the alphabet.
+        unknown: A symbol that replaces characters outside the alphabet.
 
     Returns:
         (characters,), uint8 for up to 255 symbols, else int32.
 
     Raises:
-        ValueError: If a character is outside the alphabet and nothing stands for it.
+        ValueError: If a character is outside the alphabet and there is no replacement.
     """
     codes = code_points(text)
     none = len(alphabet)
@@ -162,48 +176,51 @@ def encode(text: str, alphabet: str, argument: str, lacking: str, unknown: str |
     table = np.full(max(int(codes.max(initial=0)), *map(ord, alphabet)) + 1, none, dtype=kind)
     table[[ord(symbol) for symbol in alphabet]] = np.arange(none)
     indices = table[codes]
-    strange = indices == none
-    if strange.any():
+    outside = indices == none
+    if outside.any():
         if unknown is None:
-            names = ", ".join(repr(chr(code)) for code in np.unique(codes[strange])[:10])
-            raise ValueError(f"{argument}: {names} given, {lacking}")
-        indices[strange] = alphabet.index(unknown)
+            names = ", ".join(repr(chr(code)) for code in np.unique(codes[outside])[:10])
+            raise ValueError(f"{argument} must have characters of the alphabet only, got {names}: {reason}")
+        indices[outside] = alphabet.index(unknown)
     return torch.from_numpy(indices)
 
 
-def text8(cache: Path, download: bool) -> Path:
-    """The text8 file in the cache, downloaded if asked for.
+def text8_path(cache: Path) -> Path:
+    """Return where the text8 file lies in a cache folder."""
+    return cache / "text8"
+
+
+def download_text8(path: Path) -> None:
+    """Download text8 and check it against its known hash; the file is written whole or not at all.
+
+    Args:
+        path: Where to put it.
 
     Raises:
-        ValueError: If it is not there and cannot or may not be downloaded, or is not the known file.
+        ValueError: If it cannot be downloaded or written, or is not the known file.
     """
-    path = cache / "text8"
-    if path.is_file():
-        return path
-    if not download:
-        raise ValueError(f"corpus: 'text8' given, {path} does not exist; data.download true fetches it (31 MB)")
+    cache = path.parent
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"cache_dir: {str(cache)!r} given, where nothing can be written ({error})") from error
+        raise ValueError(f"cache_dir must be a writable folder, got {str(cache)!r} ({error})") from error
     part = cache / f"text8.zip.{os.getpid()}.part"
     try:
         fetch(TEXT8_URL, part)
         found = hashlib.sha256(part.read_bytes()).hexdigest()
         if found != TEXT8_SHA256:
-            raise ValueError(f"corpus: {TEXT8_URL} has sha256 {found}, not the known {TEXT8_SHA256}")
+            raise ValueError(f"corpus text8 must have sha256 {TEXT8_SHA256}, got {found} from {TEXT8_URL}")
         with zipfile.ZipFile(part) as archive, archive.open("text8") as inside:
             whole = cache / f"text8.{os.getpid()}.part"
             with whole.open("wb") as out:
                 shutil.copyfileobj(inside, out)
             whole.replace(path)
     except urllib.error.URLError as error:
-        raise ValueError(f"corpus: 'text8' given, {TEXT8_URL} cannot be reached ({error.reason})") from error
+        raise ValueError(f"corpus text8 must be reachable at {TEXT8_URL}, got {error.reason}") from error
     except OSError as error:  # a connection that breaks off, a full disk
-        raise ValueError(f"corpus: 'text8' given, {TEXT8_URL} cannot be brought to {cache} ({error})") from error
+        raise ValueError(f"corpus text8 must be downloadable from {TEXT8_URL} to {cache}, got {error}") from error
     finally:
         part.unlink(missing_ok=True)
-    return path
 
 
 def fetch(url: str, path: Path) -> None:

@@ -1,8 +1,7 @@
-"""A synthetic language whose entropy rate is known."""
+"""A synthetic Markov language of known entropy rate."""
 
 from __future__ import annotations
 
-import math
 from bisect import bisect
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,10 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rnn_capacity.checks import check_positive
+
 SYMBOLS = "abcdefghijklmnopqrstuvwxyz "
 
-FORGETTING = 20_000
-"""Characters within which a language must forget its start to eleven digits."""
+MIXING_STEPS = 20_000
+"""Characters after which the distribution must not depend on the start, to eleven digits."""
 
 
 @dataclass(frozen=True)
@@ -25,52 +26,55 @@ class MarkovLanguage:
 
     Raises:
         ValueError: If a field is out of range.
+
+    Example:
+        >>> language = MarkovLanguage(characters=3, order=1)
+        >>> language.alphabet, language.text(5).shape
+        ('yz ', (5,))
     """
 
     characters: int = 27
     """Symbols V, 2 to 27."""
 
     order: int = 2
-    """Characters that the next one depends on."""
+    """Characters on which the next one depends, 1 to 3."""
 
     concentration: float = 0.1
-    """Of the Dirichlet distribution of each context's successors."""
+    """Concentration of the Dirichlet distributions."""
 
     seed: int = 0
-    """Of the source and of the text."""
+    """Seed of the source and of the text."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.characters <= len(SYMBOLS):
-            raise ValueError(f"characters: {self.characters} given, 2 to {len(SYMBOLS)} allowed")
+            raise ValueError(f"characters must be in [2, {len(SYMBOLS)}], got {self.characters}")
         if not 1 <= self.order <= 3:
-            raise ValueError(f"order: {self.order} given, 1 to 3 allowed")
-        if not 0 < self.concentration < math.inf:
-            raise ValueError(f"concentration: {self.concentration:g} given, a positive number needed")
+            raise ValueError(f"language_order must be in [1, 3], got {self.order}")
+        check_positive(concentration=self.concentration)
 
     @property
     def alphabet(self) -> str:
-        """The symbols, in the order of their indices."""
+        """Symbols by their indices."""
         return SYMBOLS[-self.characters :]
 
     @cached_property
     def successors(self) -> NDArray[np.float64]:
-        """The next character's distribution in each context, (V^order, V); contexts by their oldest character first."""
+        """Distribution of the next character in each context, (V^order, V), contexts in base V by age."""
         random = np.random.default_rng((self.seed, 0))
         shape = np.full(self.characters, self.concentration)
         return random.dirichlet(shape, self.characters**self.order) + 1e-300
 
     @cached_property
     def entropy_rate(self) -> float:
-        """Bits per character of the source: Σ_contexts π H(successors), π its stationary distribution.
+        """Bits per character of the source: Σ_contexts π H(successors), π the stationary distribution.
 
-        π is the limit of the source's lazy twin, which stays where it is every other time: that changes no stationary
-        distribution, and a source that goes in circles, as nearly deterministic ones do, comes to rest. Two of them
-        are followed, from every context alike and from the text's first one. Once they give the same rate the start
-        is forgotten, and there is one limit.
+        π is the limit of the lazy chain, which stays in its state with probability ½: it has the same stationary
+        distribution, and converges where a nearly deterministic source would cycle. Two chains start from the uniform
+        distribution and from the text's first context; when they agree, π is unique and does not depend on the start.
 
         Raises:
-            ValueError: If the start is not forgotten within FORGETTING characters: what a text shows of such a source
-                depends on where it began, and no rate is a floor of bits per character.
+            ValueError: If they do not agree after MIXING_STEPS characters; the entropy of a text then depends on where
+                it starts, and no rate is a lower bound of bits per character.
         """
         table = self.successors
         contexts = len(table)
@@ -80,7 +84,7 @@ class MarkovLanguage:
         share = np.zeros((2, contexts))
         share[0] = 1 / contexts
         share[1, 0] = 1
-        for character in range(2 * FORGETTING):
+        for character in range(2 * MIXING_STEPS):
             flow = np.einsum("kab,abc->kbc", share.reshape(2, *moves.shape[:2]), moves).reshape(2, contexts)
             share += flow
             share /= share.sum(1, keepdims=True)
@@ -89,16 +93,19 @@ class MarkovLanguage:
                 if abs(rates[0] - rates[1]) <= 1e-11 * rates[0] and np.abs(share[0] - share[1]).sum() < 1e-11:
                     return float(rates[0])
         raise ValueError(
-            f"concentration: {self.concentration:g} given, the language of language_seed {self.seed} does not forget "
-            f"its start within {FORGETTING} characters, so that its entropy rate says nothing of a text; a larger "
-            "concentration or another language_seed needed"
+            f"concentration must be larger, or language_seed another, for a language that forgets its start within "
+            f"{MIXING_STEPS} characters and so has an entropy rate, got {self.concentration:g} and {self.seed}"
         )
 
     def text(self, length: int) -> NDArray[np.uint8]:
-        """Indices of so many characters, after a run-in that forgets the start."""
+        """Generate the indices of a text, after 1000 characters that are discarded.
+
+        Args:
+            length: Characters of the text.
+        """
         random = np.random.default_rng((self.seed, 1))
-        skipped = 1000
-        draws = random.random(length + skipped).tolist()
+        discarded = 1000
+        draws = random.random(length + discarded).tolist()
         ladders = np.cumsum(self.successors, 1)
         steps = (ladders / ladders[:, -1:]).tolist()
         contexts, last = self.characters**self.order, self.characters - 1
@@ -108,4 +115,4 @@ class MarkovLanguage:
             character = min(bisect(steps[context], draw), last)
             found.append(character)
             context = (context * self.characters + character) % contexts
-        return np.array(found[skipped:], dtype=np.uint8)
+        return np.array(found[discarded:], dtype=np.uint8)

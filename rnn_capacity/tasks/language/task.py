@@ -1,11 +1,14 @@
-"""Language modelling by characters (Collins et al. 2017, sec. 3.3, App. B): what the task is."""
+"""Character-level language modelling (Collins et al. 2017, sec. 3.3, App. B)."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,18 +16,30 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from rnn_capacity.cells import State
+from rnn_capacity.checks import check_choice, check_minimum
 from rnn_capacity.metrics import BitsPerCharacter
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks.language.corpus import Corpus
-from rnn_capacity.training import Batch, Source, Split, Task, at_least, generator
+from rnn_capacity.tasks.language.corpus import (
+    TEXT8_ALPHABET,
+    Corpus,
+    download_text8,
+    encode_corpus,
+    read_text,
+    split_bounds,
+    text8_path,
+)
+from rnn_capacity.tasks.language.markov import MarkovLanguage
+from rnn_capacity.tasks.language.sampling import check_sampling, encode_prompt, sample_text
+from rnn_capacity.training import Batch, BatchSource, Split, Task, generator
 
 Order = Literal["pointers", "streams"]
+CorpusName = Literal["synthetic", "text8"]
 
 POINTERS = 0
-"""What `generator(seed, POINTERS, step)` draws."""
+"""First number of the purpose given to `generator`, before the optimizer step."""
 
 EVALUATION_STREAMS = 128
-"""Streams that a split is read in."""
+"""Streams in which a split is read."""
 
 EVALUATION_STEPS = 100
 """Characters of each stream in an evaluation batch."""
@@ -32,165 +47,297 @@ EVALUATION_STEPS = 100
 
 @dataclass(frozen=True)
 class Language(Task):
-    """Predict the next character of a text.
+    """Predict the next character of a text: a UTF-8 file, text8, or a synthetic language of known entropy rate.
 
-    Training reads windows at random pointers, each from the learned initial state, whose first steps only warm the
-    state up (the paper's way); or contiguous streams whose state is carried from batch to batch and back-propagated
-    within one (truncated back-propagation through time). Evaluation reads a whole split in contiguous streams with
-    carried state, and predicts each of its characters exactly once, a stream's first from the character before it.
+    Training reads windows at random positions, each from the learned initial state, whose first steps are not scored
+    (the paper's way); or contiguous streams whose state is carried from batch to batch and back-propagated within one
+    (truncated back-propagation through time). Evaluation reads a whole split in contiguous streams and predicts each of
+    its characters exactly once, a stream's first from the character before it.
 
     Raises:
-        ValueError: If a field is out of range, or a part of the text is too short.
+        ValueError: If a field is out of range.
+
+    Example:
+        >>> task = Language(length=10_000, characters=5, language_order=1)
+        >>> task.alphabet, task.samples, round(task.text.entropy_rate, 2) < math.log2(5)
+        ('wxyz ', 8000, True)
     """
 
     name = "language"
-    headline = "bits_per_character"
+    primary_metric = "bits_per_character"
+    metric_directions = BitsPerCharacter.directions
 
-    corpus: Corpus
-    """The text."""
+    path: str | None = None
+    """A UTF-8 file, whose alphabet is that of its training part. Null takes the corpus."""
+
+    corpus: CorpusName = "synthetic"
+    """synthetic needs no file; text8 is 100 million characters of Wikipedia."""
+
+    download: bool = False
+    """Download text8 (31 MB) if the cache does not have it."""
+
+    cache_dir: str | None = None
+    """Folder of text8; null is ~/.cache/rnn_capacity."""
+
+    unknown: str | None = None
+    """A symbol that replaces characters outside the training part's alphabet; null makes them an error."""
+
+    validation_share: float = 0.1
+    """Share of the text that follows the training part."""
+
+    test_share: float = 0.1
+    """Share of the text at its end."""
+
+    characters: int = 27
+    """Symbols of the synthetic language, 2 to 27."""
+
+    language_order: int = 2
+    """Characters on which the next one depends in the synthetic language, 1 to 3."""
+
+    concentration: float = 0.1
+    """Concentration of the synthetic language's Dirichlet distributions; small is more predictable."""
+
+    length: int = 1_000_000
+    """Characters of the synthetic text."""
+
+    language_seed: int = 0
+    """Seed of the synthetic language and its text."""
 
     steps: int = 50
-    """Steps T of a training window."""
+    """Time steps T of a training window."""
 
     warmup: int = 13
-    """First steps of a window that are not scored; streams score every step."""
+    """First steps of a window at a random position that are not scored; streams score every step."""
 
     batch_size: int = 64
-    """Windows, or streams, of an optimizer step over all processes."""
+    """Windows, or streams, of an optimizer step over all devices."""
 
     order: Order = "pointers"
-    """Random pointers, or contiguous streams."""
+    """Windows at random positions (pointers, the paper's way), or contiguous streams with carried state (streams)."""
 
     seed: int = 0
-    """Of the pointers."""
+    """Seed of the random positions; the network has its own."""
+
+    prompt: str = "the "
+    """Text that predict continues."""
+
+    sample_length: int = 200
+    """Characters that predict adds."""
+
+    temperature: float = 1.0
+    """Divides the logits in predict; 0 takes the likeliest character."""
+
+    top_k: int | None = None
+    """Draw among the k likeliest characters in predict; null is all."""
+
+    sample_seed: int = 0
+    """Seed of predict's draws."""
 
     def __post_init__(self) -> None:
-        at_least(1, steps=self.steps, batch_size=self.batch_size)
-        at_least(0, seed=self.seed)
+        check_choice(get_args(CorpusName), corpus=self.corpus)
+        check_choice(get_args(Order), order=self.order)
+        check_minimum(1, steps=self.steps, batch_size=self.batch_size)
+        check_minimum(0, seed=self.seed, language_seed=self.language_seed, sample_seed=self.sample_seed)
+        check_sampling(self.prompt, self.sample_length, self.temperature, self.top_k, "sample_length")
         if not 0 <= self.warmup < self.steps:
-            raise ValueError(f"warmup: {self.warmup} given, 0 to steps - 1 = {self.steps - 1} allowed")
-        if not self.corpus.unigram_entropy > 0:
-            raise ValueError("corpus: a training part of one symbol alone given, at least two needed")
-        length = len(self.corpus.train)
-        needed = self.steps if self.order == "pointers" else self.steps * self.batch_size
-        if length <= needed:
+            raise ValueError(f"warmup must be in [0, steps - 1 = {self.steps - 1}], got {self.warmup}")
+        if self.unknown is not None and len(self.unknown) != 1:
+            raise ValueError(f"unknown must be one character, got {self.unknown!r}")
+        split_bounds(self.length, self.validation_share, self.test_share, "length")
+        self.language  # noqa: B018 (checks its arguments)
+
+    @cached_property
+    def language(self) -> MarkovLanguage:
+        """The synthetic language."""
+        return MarkovLanguage(self.characters, self.language_order, self.concentration, self.language_seed)
+
+    @property
+    def text8_file(self) -> Path | None:
+        """The text8 file in the cache; None if the task reads another text."""
+        if self.path is not None or self.corpus != "text8":
+            return None
+        return text8_path(Path(self.cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "rnn_capacity")))
+
+    def prepare_data(self) -> None:
+        """Download text8 where it is asked for and not in the cache.
+
+        Raises:
+            ValueError: If it is not there and cannot or may not be downloaded.
+        """
+        file = self.text8_file
+        if file is not None and not file.is_file():
+            if not self.download:
+                raise ValueError(f"download must be true to fetch text8 (31 MB), got false and no file {file}")
+            download_text8(file)
+
+    @cached_property
+    def text(self) -> Corpus:
+        """The text, read or generated at first use.
+
+        Raises:
+            ValueError: If the file cannot be read, or has characters in its later parts that its first does not have.
+        """
+        shares = self.validation_share, self.test_share
+        if self.path is not None:
+            return encode_corpus(read_text(self.path), shares, unknown=self.unknown)
+        file = self.text8_file
+        if file is None:
+            indices = torch.from_numpy(self.language.text(self.length))
+            bounds = split_bounds(self.length, *shares, "length")
+            return Corpus(indices, self.language.alphabet, bounds, self.language.entropy_rate)
+        return encode_corpus(
+            read_text(str(file)), shares, TEXT8_ALPHABET, argument="corpus", reason=f"{file} is not text8"
+        )
+
+    def for_network(self, parameters: int) -> Language:
+        """Check that the training part is long enough; the task is the same for a network of any size.
+
+        Raises:
+            ValueError: If it is too short.
+        """
+        file = self.text8_file
+        if file is None or file.is_file():  # otherwise `prepare_data` comes first
+            self._check_text()
+        return self
+
+    def _check_text(self) -> None:
+        if not self.text.unigram_entropy > 0:
+            raise ValueError("path must be a text whose training part has at least two symbols, got one symbol alone")
+        length = len(self.text.train)
+        needed = 1 + (self.steps if self.order == "pointers" else self.steps * self.batch_size)
+        if length < needed:
             raise ValueError(
-                f"steps: {self.steps} given with batch_size {self.batch_size}, "
-                f"a training part of {length} characters has room for fewer ({needed + 1} needed for {self.order})"
+                f"steps must leave room in a training part of {length} characters, got steps {self.steps} and "
+                f"batch_size {self.batch_size}, which need {needed} characters for order {self.order}"
             )
 
     @property
-    def input_size(self) -> int:
-        """One input a symbol."""
-        return len(self.corpus.alphabet)
+    def alphabet(self) -> str:
+        """Symbols of the text by their indices."""
+        if self.path is not None:
+            return self.text.alphabet
+        return TEXT8_ALPHABET if self.corpus == "text8" else self.language.alphabet
 
-    output_size = input_size  # one logit a symbol
+    @property
+    def input_size(self) -> int:
+        """One input per symbol."""
+        return len(self.alphabet)
+
+    output_size = input_size  # one logit per symbol
 
     @property
     def samples(self) -> int:
         """Characters of the training part."""
-        return len(self.corpus.train)
-
-    @property
-    def alphabet(self) -> str:
-        """The text's symbols."""
-        return self.corpus.alphabet
+        return len(self.text.train)
 
     @property
     def carries_state(self) -> bool:
-        """Streams do."""
+        """Whether training reads streams."""
         return self.order == "streams"
 
     @property
-    def constant_loss(self) -> float:
-        """Entropy of the training part's letter frequencies, in nats."""
-        return self.corpus.unigram_entropy
+    def baseline_loss(self) -> float:
+        """Entropy of the training part's character frequencies, in nats."""
+        return self.text.unigram_entropy
 
-    def source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> Source:
-        """The text on a device."""
-        return LanguageSource(self, device, rank, world_size)
+    def baseline_metrics(self) -> dict[str, float]:
+        """Return the metrics of predicting the character frequencies."""
+        bits = self.baseline_loss / math.log(2)
+        rate = self.text.entropy_rate
+        known = {} if rate is None else {"entropy_rate": rate, "excess_bits_per_character": bits - rate}
+        return {"bits_per_character": bits, **known}
+
+    def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
+        """Put the text on a device."""
+        return LanguageBatchSource(self, device, rank, world_size)
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """Logits of the next character after each scored step, (batch, steps scored, symbols), and the last state."""
+        """Return the logits of the next character after each scored step, (batch, scored steps, symbols)."""
         if state is not None and len(batch.inputs) < len(state[0][0]):  # the few streams that are one longer
             state = [tuple(part[: len(batch.inputs)] for part in layer) for layer in state]
         logits, state = network(batch.inputs, state, warmup=batch.inputs.shape[-2] - batch.targets.shape[-1])
         return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy in nats per character, the mean over the scored steps: (batch,)."""
+        """Compute the cross-entropy in nats per character, averaged over the scored steps: (batch,)."""
         losses = F.cross_entropy(predictions.transpose(1, 2), batch.targets, reduction="none")
         return losses.mean(1)
 
-    def metric(self, network: RecurrentNetwork) -> Metric:
-        """Bits per character."""
-        return BitsPerCharacter(self.corpus.entropy_rate)
+    def make_metric(self, network: RecurrentNetwork) -> Metric:
+        """Build the metric of bits per character."""
+        return BitsPerCharacter(self.text.entropy_rate)
 
-    def measure(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+    def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
         """Add every scored character."""
         metric.update(predictions, batch.targets)
 
-    def worthless(self) -> dict[str, float]:
-        """The letter frequencies' bits per character."""
-        bits = self.constant_loss / math.log(2)
-        rate = self.corpus.entropy_rate
-        known = {} if rate is None else {"entropy_rate": rate, "excess_bits_per_character": bits - rate}
-        return {"bits_per_character": bits, **known}
+    def check_generation(self) -> None:
+        """Check that the network's alphabet has the characters of the prompt.
+
+        Raises:
+            ValueError: If it has not.
+        """
+        encode_prompt(self.prompt, self.alphabet)
+
+    def generate(self, network: RecurrentNetwork) -> str:
+        """Continue the prompt with a trained network."""
+        return sample_text(
+            network, self.alphabet, self.prompt, self.sample_length, self.temperature, self.top_k, self.sample_seed
+        )
 
 
-class LanguageSource(Source):
-    """A text on one device, for one of several processes.
+class LanguageBatchSource(BatchSource):
+    """Keeps the text on one device, one byte a character for up to 256 symbols.
 
     Args:
         task: The task.
-        device: Where the text lies, one byte a character for up to 256 symbols.
-        rank: This process; it has every `world_size`-th window or stream.
-        world_size: Processes.
+        device: The device of the text.
+        rank: Index of this process; it gets every `world_size`-th window or stream.
+        world_size: Number of processes.
     """
 
     def __init__(self, task: Language, device: torch.device, rank: int, world_size: int) -> None:
         self.task = task
         self.share = slice(rank, None, world_size)
-        self.text = task.corpus.indices.to(device)
+        self.text = task.text.indices.to(device)
         self.window = torch.arange(task.steps + 1, device=device)
-        length = len(task.corpus.train) - 1  # the last character is only a target
+        length = task.samples - 1  # the last character is only a target
         self.stream_steps = length // (task.batch_size * task.steps)
         self.stream_starts = torch.arange(task.batch_size) * (length // task.batch_size)
 
     def batch(self, step: int) -> Batch:
-        """Windows at the pointers of `step`, or the next piece of every stream."""
+        """Return windows at the random positions of a step, or the next piece of every stream."""
         task = self.task
         if task.order == "pointers":
-            last = len(task.corpus.train) - task.steps
+            last = task.samples - task.steps
             random = generator(task.seed, POINTERS, step)
             starts = torch.randint(last, (task.batch_size,), generator=random)
-            return self._read(starts, task.warmup, fresh=True)
+            return self._read(starts, task.warmup, starts_fresh=True)
         piece = step % self.stream_steps
-        return self._read(self.stream_starts + piece * task.steps, 0, fresh=piece == 0)
+        return self._read(self.stream_starts + piece * task.steps, 0, starts_fresh=piece == 0)
 
-    def _read(self, starts: Tensor, warmup: int, fresh: bool) -> Batch:
-        """Windows of T + 1 characters at the starts of this process."""
-        mine = starts[self.share].to(self.text.device, non_blocking=True)
-        window = self.text[mine.unsqueeze(1) + self.window].long()
-        return Batch(window[:, :-1].unsqueeze(-1), window[:, warmup + 1 :], self.task.batch_size, fresh)
+    def _read(self, starts: Tensor, warmup: int, starts_fresh: bool) -> Batch:
+        """Read the windows of T + 1 characters that belong to this process."""
+        share = starts[self.share].to(self.text.device, non_blocking=True)
+        window = self.text[share.unsqueeze(1) + self.window].long()
+        return Batch(window[:, :-1].unsqueeze(-1), window[:, warmup + 1 :], self.task.batch_size, starts_fresh)
 
-    def evaluation(self, split: Split) -> Iterator[Batch]:
-        """The whole split: streams side by side, then the last character of those that are one longer."""
-        begin, end = self.task.corpus.part(split)
+    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
+        """Iterate over the whole split: streams side by side, then the last character of those that are one longer."""
+        begin, end = self.task.text.part(split)
         streams = min(EVALUATION_STREAMS, end - begin)
         length, longer = divmod(end - begin, streams)
-        place = torch.arange(streams)
-        starts = (begin - 1 + place * length + place.clamp(max=longer))[self.share].to(self.text.device)
-        mine = len(starts)
+        index = torch.arange(streams)
+        starts = (begin - 1 + index * length + index.clamp(max=longer))[self.share].to(self.text.device)
         for first in range(0, length, EVALUATION_STEPS):
             steps = min(EVALUATION_STEPS, length - first)
             yield self._piece(starts, first, steps, first == 0)
         few = len(range(longer)[self.share])
-        if few and mine:
-            yield self._piece(starts[:few], length, 1, fresh=False)
+        if few and len(starts):
+            yield self._piece(starts[:few], length, 1, starts_fresh=False)
 
-    def _piece(self, starts: Tensor, first: int, steps: int, fresh: bool) -> Batch:
+    def _piece(self, starts: Tensor, first: int, steps: int, starts_fresh: bool) -> Batch:
         window = self.text[starts.unsqueeze(1) + first + self.window.new_tensor(range(steps + 1))].long()
-        return Batch(window[:, :-1].unsqueeze(-1), window[:, 1:], len(starts), fresh)
+        return Batch(window[:, :-1].unsqueeze(-1), window[:, 1:], len(starts), starts_fresh)

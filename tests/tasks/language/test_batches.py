@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.optim import SGD
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks.language import Language, LanguageData, LanguageModule
+from rnn_capacity.tasks.language import Language, RecurrentModule
 from tests.tasks.language.texts import letters, numbered, source
 from tests.training.conftest import quiet_trainer
 
@@ -108,10 +108,10 @@ class Losses(Callback):
 @pytest.mark.parametrize("cell", ["gru", "lstm", "intersection"])
 @pytest.mark.parametrize("steps_per_call", [1, 3])
 def test_carried_state_is_that_of_the_whole_stream_read_at_once(cell: str, steps_per_call: int) -> None:
-    data = LanguageData(
+    data = Language(
         characters=5, length=151, concentration=1.0, steps=6, warmup=0, batch_size=4, order="streams", prompt="a"
     )
-    module = LanguageModule(
+    module = RecurrentModule(
         cell, 2, 5, input_size=5, output_size=5, optimizer=partial(SGD, lr=0.0), steps_per_call=steps_per_call
     )
     curve = Losses()

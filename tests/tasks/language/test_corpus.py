@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from rnn_capacity.tasks.language import Corpus, LanguageData, corpus, corpus_of
+from rnn_capacity.tasks.language import Corpus, Language, corpus, corpus_of
 from rnn_capacity.tasks.language.corpus import TEXT8_ALPHABET, TEXT8_SHA256, TEXT8_URL, bounds_of, encode
 
 SHARES = (0.1, 0.1)
@@ -33,8 +33,8 @@ def test_parts_are_80_10_and_10_percent_unless_asked_otherwise(
     length: int, bounds: tuple[int, int, int], tmp_path: Path
 ) -> None:
     text = ("ab" * length)[:length]
-    found = LanguageData(path=written(tmp_path, text)).corpus
-    assert found.bounds == bounds == LanguageData(length=length).corpus.bounds
+    found = Language(path=written(tmp_path, text)).corpus
+    assert found.bounds == bounds == Language(length=length).corpus.bounds
     assert [found.part(split) for split in ("train", "val", "test")] == [*pairwise((0, *bounds))]
     assert len(found.train) == bounds[0]
     assert decoded(found) == text
@@ -42,13 +42,13 @@ def test_parts_are_80_10_and_10_percent_unless_asked_otherwise(
 
 def test_shares_move_the_bounds() -> None:
     assert bounds_of(1000, 0.05, 0.3) == (650, 700, 1000)
-    assert LanguageData(length=400, validation_share=0.25, test_share=0.5).corpus.bounds == (100, 200, 400)
+    assert Language(length=400, validation_share=0.25, test_share=0.5).corpus.bounds == (100, 200, 400)
 
 
 @pytest.mark.parametrize("shares", [(0.0, 0.1), (0.1, 0.0), (0.5, 0.5), (1.0, 0.1), (-0.1, 0.1), (0.1, float("nan"))])
 def test_shares_that_leave_a_part_empty_are_refused(shares: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match=r"^(validation_share|test_share): .* given"):
-        LanguageData(validation_share=shares[0], test_share=shares[1])
+        Language(validation_share=shares[0], test_share=shares[1])
 
 
 @pytest.mark.parametrize("base", [97, 0x3B1, 0x4E00, 0x1F600])  # ASCII, Greek, Chinese, beyond 16 bits
@@ -77,7 +77,7 @@ def test_a_given_alphabet_keeps_its_order() -> None:
 
 @pytest.mark.parametrize(("late", "named"), [("xy", "'x', 'y'"), ("é", "'é'"), ("\n", r"'\n'"), ("a😀", "'😀'")])
 def test_characters_unknown_at_validation_are_named(late: str, named: str, tmp_path: Path) -> None:
-    data = LanguageData(path=written(tmp_path, "ab" * 44 + "a" * (12 - len(late)) + late))
+    data = Language(path=written(tmp_path, "ab" * 44 + "a" * (12 - len(late)) + late))
     with pytest.raises(ValueError, match=r"^path: .* given") as error:
         _ = data.corpus
     assert str(error.value) == f"path: {named} given, the training part has no such character (see data.unknown)"
@@ -86,7 +86,7 @@ def test_characters_unknown_at_validation_are_named(late: str, named: str, tmp_p
 @pytest.mark.parametrize("unknown", ["a", "?", "é"])  # of the alphabet, and beside it
 def test_characters_unknown_at_validation_become_the_unknown_symbol(unknown: str, tmp_path: Path) -> None:
     text = "ab" * 44 + "aaaaaaaaxa😀b"
-    found = LanguageData(path=written(tmp_path, text), unknown=unknown).corpus
+    found = Language(path=written(tmp_path, text), unknown=unknown).corpus
     assert found.alphabet == "".join(sorted({"a", "b", unknown}))
     assert decoded(found) == text.replace("x", unknown).replace("😀", unknown)
 
@@ -100,13 +100,13 @@ def test_a_file_in_the_cache_that_is_not_text8_is_named(
 ) -> None:
     (tmp_path / "text8").write_text(text)
     with pytest.raises(ValueError, match=rf"^corpus: {says}"):
-        _ = LanguageData(corpus="text8", cache_dir=str(tmp_path), unknown=unknown).corpus
+        _ = Language(corpus="text8", cache_dir=str(tmp_path), unknown=unknown).corpus
 
 
 @pytest.mark.parametrize("unknown", ["", "ab"])
 def test_the_unknown_symbol_is_one_character(unknown: str) -> None:
     with pytest.raises(ValueError, match=r"^unknown: .* one character"):
-        LanguageData(unknown=unknown)
+        Language(unknown=unknown)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_the_unknown_symbol_is_one_character(unknown: str) -> None:
 def test_a_file_that_is_no_text_is_refused(content: bytes | None, says: str, tmp_path: Path) -> None:
     path = str(tmp_path / "missing.txt") if content is None else written(tmp_path, content)
     with pytest.raises(ValueError, match=rf"^path: .*{says}"):
-        _ = LanguageData(path=path).corpus
+        _ = Language(path=path).corpus
 
 
 def test_unigram_entropy_is_that_of_the_training_part() -> None:
@@ -155,7 +155,7 @@ def archive(text: str) -> bytes:
 def test_text8_without_its_file_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = served(monkeypatch, b"")
     with pytest.raises(ValueError, match=r"^corpus: 'text8' given, .*text8 does not exist; data\.download true"):
-        _ = LanguageData(corpus="text8", cache_dir=str(tmp_path / "cache")).corpus
+        _ = Language(corpus="text8", cache_dir=str(tmp_path / "cache")).corpus
     assert not asked
     assert not (tmp_path / "cache").exists()
 
@@ -166,7 +166,7 @@ def test_text8_without_network_says_so(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     with pytest.raises(ValueError, match=r"^corpus: 'text8' given, https://\S+ cannot be reached \(no route to host\)"):
-        _ = LanguageData(corpus="text8", download=True, cache_dir=str(tmp_path)).corpus
+        _ = Language(corpus="text8", download=True, cache_dir=str(tmp_path)).corpus
     assert not list(tmp_path.iterdir())
 
 
@@ -177,20 +177,20 @@ def test_a_connection_that_breaks_off_is_no_traceback(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: Broken(b""))
     with pytest.raises(ValueError, match=r"^corpus: 'text8' given, https://\S+ cannot .*timed out"):
-        _ = LanguageData(corpus="text8", download=True, cache_dir=str(tmp_path)).corpus
+        _ = Language(corpus="text8", download=True, cache_dir=str(tmp_path)).corpus
     assert not list(tmp_path.iterdir())
 
 
 def test_a_cache_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path, "a file")
     with pytest.raises(ValueError, match=r"^cache_dir: .*text\.txt' given"):
-        _ = LanguageData(corpus="text8", download=True, cache_dir=path).corpus
+        _ = Language(corpus="text8", download=True, cache_dir=path).corpus
 
 
 @pytest.mark.parametrize("length", [0, 4])
 def test_a_synthetic_text_that_is_too_short_is_refused_by_its_length(length: int) -> None:
     with pytest.raises(ValueError, match=rf"^length: {length} characters given, too few"):
-        LanguageData(length=length)
+        Language(length=length)
 
 
 def test_another_archive_than_text8s_is_refused_and_leaves_nothing_behind(
@@ -201,7 +201,7 @@ def test_another_archive_than_text8s_is_refused_and_leaves_nothing_behind(
     with pytest.raises(
         ValueError, match=rf"sha256 {hashlib.sha256(content).hexdigest()}, not the known {TEXT8_SHA256}"
     ):
-        _ = LanguageData(corpus="text8", download=True, cache_dir=str(tmp_path)).corpus
+        _ = Language(corpus="text8", download=True, cache_dir=str(tmp_path)).corpus
     assert not list(tmp_path.iterdir())
 
 
@@ -211,7 +211,7 @@ def test_the_known_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.M
     asked = served(monkeypatch, content)
     monkeypatch.setattr(corpus, "TEXT8_SHA256", hashlib.sha256(content).hexdigest())
     cache = tmp_path / "deep" / "cache"
-    found = [LanguageData(corpus="text8", download=True, cache_dir=str(cache)).corpus for _ in range(2)]
+    found = [Language(corpus="text8", download=True, cache_dir=str(cache)).corpus for _ in range(2)]
     assert asked == [TEXT8_URL]
     assert [path.name for path in cache.iterdir()] == ["text8"]
     assert [decoded(one) for one in found] == [text, text]

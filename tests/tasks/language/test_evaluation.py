@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks.language import Corpus, Language, LanguageData, LanguageModule
+from rnn_capacity.tasks.language import Corpus, Language, RecurrentModule
 from rnn_capacity.training import Split
 from tests.tasks.language.texts import letters, numbered, source
 from tests.training.conftest import quiet_trainer
@@ -32,7 +32,7 @@ def test_each_character_of_a_split_is_predicted_once_from_the_one_before(
     begin = 7 if split == "val" else 10
     predicted = []
     for rank in range(world_size):
-        for batch in source(task, rank, world_size).evaluation(split):
+        for batch in source(task, rank, world_size).evaluation_batches(split):
             assert torch.equal(batch.targets, batch.inputs[..., 0] + 1)
             predicted += batch.targets.flatten().tolist()
     assert sorted(predicted) == list(range(begin, begin + length))
@@ -43,7 +43,7 @@ def test_each_character_of_a_split_is_predicted_once_from_the_one_before(
 def test_streams_of_a_split_go_on_from_piece_to_piece(length: int, world_size: int) -> None:
     task = task_of(numbered(7, length))
     for rank in range(world_size):
-        batches = list(source(task, rank, world_size).evaluation("val"))
+        batches = list(source(task, rank, world_size).evaluation_batches("val"))
         assert [batch.fresh for batch in batches] == [True, *[False] * (len(batches) - 1)]
         assert max(batch.inputs.shape[1] for batch in batches) <= 100
         for before, batch in pairwise(batches):
@@ -75,12 +75,12 @@ def test_bits_per_character_are_those_of_the_streams_run_whole(cell: str, length
     corpus = letters(10 * length)
     task = task_of(corpus)
     network = RecurrentNetwork(cell, 2, 5, 4, 5, seed=2).double()
-    metric = task.metric(network)
+    metric = task.make_metric(network)
     for rank in range(world_size):
         state = None
-        for batch in source(task, rank, world_size).evaluation("val"):
+        for batch in source(task, rank, world_size).evaluation_batches("val"):
             logits, state = task.predict(network, batch, None if batch.fresh else state)
-            task.measure(metric, logits, batch)
+            task.update_metric(metric, logits, batch)
     begin, end = corpus.part("val")
     assert int(metric.characters) == end - begin == length  # type: ignore[arg-type]  # a metric's state
     expected = nats_by_hand(network, corpus.indices.long(), begin, end) / math.log(2) / length
@@ -89,7 +89,7 @@ def test_bits_per_character_are_those_of_the_streams_run_whole(cell: str, length
 
 def test_a_trainer_measures_both_splits_and_the_loss_is_the_same_figure() -> None:
     # 2 or 3 characters a stream, and 101 or 102: pieces of unequal length, which the mean must weigh
-    data = LanguageData(
+    data = Language(
         characters=4,
         language_order=1,
         concentration=1.0,
@@ -98,7 +98,7 @@ def test_a_trainer_measures_both_splits_and_the_loss_is_the_same_figure() -> Non
         test_share=0.5,
         prompt="a",
     )
-    module = LanguageModule("gru", 1, 3, input_size=4, output_size=4, seed=5)
+    module = RecurrentModule("gru", 1, 3, input_size=4, output_size=4, seed=5)
     figures = quiet_trainer(precision="64-true").test(module, datamodule=data, verbose=False)[0]
     text = data.corpus.indices.long()
     for split in ("val", "test"):
@@ -114,8 +114,10 @@ def test_a_trainer_measures_both_splits_and_the_loss_is_the_same_figure() -> Non
 def test_worthless_figures_are_those_of_the_letter_frequencies() -> None:
     corpus = letters(1000)
     task = task_of(corpus)
-    metric = task.metric(RecurrentNetwork("rnn", 1, 5, 3, 5))
+    metric = task.make_metric(RecurrentNetwork("rnn", 1, 5, 3, 5))
     targets = corpus.train.long().unsqueeze(0)
     frequencies = torch.bincount(targets[0]).double() / targets.numel()
     metric.update(frequencies.log().expand(*targets.shape, 5), targets)
-    assert task.worthless()["bits_per_character"] == pytest.approx(metric.compute()["bits_per_character"], rel=1e-6)
+    assert task.baseline_metrics()["bits_per_character"] == pytest.approx(
+        metric.compute()["bits_per_character"], rel=1e-6
+    )

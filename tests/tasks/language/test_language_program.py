@@ -95,7 +95,7 @@ def test_predict_needs_a_checkpoint_and_a_language(
 ) -> None:
     assert refusal(capsys, "predict", *TOY) == "ckpt_path: none given, predict needs a trained network"
     path = last(runner("fit", *toy()))
-    assert "RandomMappingData given" in refusal(capsys, "predict", "--ckpt_path", path)
+    assert "RandomMapping given" in refusal(capsys, "predict", "--ckpt_path", path)
 
 
 def test_a_file_of_ones_own_is_read(runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

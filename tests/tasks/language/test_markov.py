@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rnn_capacity.tasks.language import LanguageData, MarkovLanguage
+from rnn_capacity.tasks.language import Language, MarkovLanguage
 
 LANGUAGES = [
     MarkovLanguage(characters, order, concentration, seed)
@@ -166,7 +166,7 @@ def test_text_is_a_pure_function_of_the_seed_and_a_longer_one_goes_on_from_it() 
 
 @pytest.mark.parametrize("characters", [2, 26, 27])
 def test_the_corpus_has_the_languages_letters_and_entropy_rate(characters: int) -> None:
-    data = LanguageData(characters=characters, language_order=1, concentration=0.5, length=3000, language_seed=2)
+    data = Language(characters=characters, language_order=1, concentration=0.5, length=3000, language_seed=2)
     language = MarkovLanguage(characters, 1, 0.5, 2)
     assert data.corpus.alphabet == language.alphabet
     assert len(set(language.alphabet)) == len(language.alphabet) == characters

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks.language import LanguageData, sample_text
+from rnn_capacity.tasks.language import Language, sample_text
 from rnn_capacity.tasks.language.sampling import draw
 
 ALPHABET = "abcdef"
@@ -121,7 +121,7 @@ def test_a_prompt_outside_the_alphabet_is_refused_whatever_stands_for_unknown_ch
     with pytest.raises(ValueError, match=message):
         sample_text(network("rnn"), ALPHABET, "axz", 3)
     with pytest.raises(ValueError, match=message):
-        LanguageData(characters=2, language_order=1, length=100, prompt="zx", unknown="z").predict_dataloader()
+        Language(characters=2, language_order=1, length=100, prompt="zx", unknown="z").predict_dataloader()
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_prompt_outside_the_alphabet_is_refused_whatever_stands_for_unknown_ch
 )
 def test_the_data_names_its_argument_that_cannot_be_sampled(arguments: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=rf"^{named} given"):
-        LanguageData(**arguments)
+        Language(**arguments)
 
 
 @pytest.mark.parametrize("temperature", [1e-30, 1e-40, 1e-60])

@@ -24,6 +24,6 @@ def letters(length: int, symbols: int = 5, seed: int = 3, validation: float = 0.
 
 
 def source(task: Language, rank: int = 0, world_size: int = 1) -> LanguageSource:
-    made = task.source(torch.device("cpu"), torch.float32, rank, world_size)
+    made = task.batch_source(torch.device("cpu"), torch.float32, rank, world_size)
     assert isinstance(made, LanguageSource)
     return made

@@ -1,6 +1,8 @@
-"""The information stored by a network, summed over batches and processes."""
+"""The torchmetric of information stored by a classifier of random labels."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,22 +15,38 @@ from rnn_capacity.metrics.bits import (
     negative_log_likelihood,
     stored_bits,
 )
+from rnn_capacity.metrics.direction import Direction
 
 
 class StoredInformation(Metric):
-    """Accuracy, bits by accuracy and by likelihood, and bits per parameter of each.
+    """Accuracy and stored bits, from the accuracy and from the likelihood, in all and per parameter.
 
-    Sums counts and log-likelihoods, so that any split into batches and processes gives the same result. The
-    likelihood's one temperature is fitted: the sums are kept for inverse temperatures in steps of 3 % from 1/32 to 32,
-    and the best counts. Each of them is a valid bound.
+    The metric sums counts and log-likelihoods, so that any split into batches and processes gives the same result. The
+    likelihood is that of the best of 235 temperatures, spaced by 3 % from 1/32 to 32; each of them is a valid bound.
 
     Args:
         parameters: Trainable parameters of the network.
         classes: Classes V.
+
+    Example:
+        >>> import torch
+        >>> metric = StoredInformation(parameters=2)
+        >>> metric.update(torch.tensor([[3.0], [-3.0], [3.0], [-3.0]]), torch.tensor([1, 0, 1, 0]))
+        >>> {name: round(value, 3) for name, value in metric.compute().items()}["bits_per_parameter"]
+        2.0
     """
 
     full_state_update = False
     higher_is_better = True
+
+    directions: ClassVar[dict[str, Direction]] = {
+        "accuracy": "max",
+        "stored_bits": "max",
+        "bits_per_parameter": "max",
+        "likelihood_bits": "max",
+        "likelihood_bits_per_parameter": "max",
+    }
+    """Whether the largest or the smallest value of each metric is the best."""
 
     correct: Tensor
     samples: Tensor
@@ -48,14 +66,14 @@ class StoredInformation(Metric):
 
         Args:
             logits: (samples, V), or (samples, 1) for a sigmoid.
-            targets: Class of each sample, (samples,).
+            targets: Class of each sample, (samples,), int64.
         """
         self.correct += (class_logits(logits).argmax(-1) == targets).sum()
         self.samples += targets.numel()
         self.nll += negative_log_likelihood(logits, targets, self.inverse_temperatures)
 
     def compute(self) -> dict[str, float]:
-        """The figures under the names of summary.json; bits are of the whole data set."""
+        """Compute the metrics by their names in summary.json; bits are those of the whole data set."""
         samples = int(self.samples)
         stored = stored_bits(int(self.correct), samples, self.classes)
         likelihood = likelihood_bits(float(self.nll.min()), samples, self.classes)

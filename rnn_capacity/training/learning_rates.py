@@ -1,4 +1,4 @@
-"""The learning rate of every step of a run, as its schedule would have it."""
+"""The learning rate of every optimizer step of a run."""
 
 from __future__ import annotations
 
@@ -9,43 +9,49 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
-FACTORS: dict[tuple[int, int], Tensor] = {}
-"""Cosine schedules down to zero, by T_max and steps: the rate of each step over the first one's."""
+COSINE_FACTORS: dict[tuple[int, int], Tensor] = {}
+"""Cosine schedules down to zero, by T_max and number of steps: the rate of each step divided by the first."""
 
-MOST = 64
-"""Of these that are kept."""
+MAX_COSINE_FACTORS = 64
+"""Cosine schedules that are remembered."""
 
 
-def learning_rates(optimizer: Optimizer, schedules: list[LRScheduler], steps: int) -> Tensor | None:
-    """The rate of each step, (steps,), float64; None if the schedule changes more than the rate, as OneCycleLR does.
+def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: int) -> Tensor | None:
+    """Compute the learning rate of each step.
 
     Args:
-        optimizer: With one group of parameters; its rate is changed.
-        schedules: Its schedule, or none.
+        optimizer: An optimizer with one group of parameters; its learning rate is changed.
+        schedule: Its schedule, or None.
         steps: Optimizer steps.
+
+    Returns:
+        Rates, (steps,), float64; None if the schedule changes more than the learning rate, as OneCycleLR does.
     """
     rate = float(optimizer.param_groups[0]["lr"])
-    if not schedules:
+    if schedule is None:
         return torch.full((steps,), rate, dtype=torch.float64)
-    (schedule,) = schedules
     if isinstance(schedule, LambdaLR) and type(schedule).get_lr is LambdaLR.get_lr:
         first, factor = float(schedule.base_lrs[0]), schedule.lr_lambdas[0]
         return torch.tensor([first * factor(step) for step in range(steps)], dtype=torch.float64)
     if type(schedule) is CosineAnnealingLR and schedule.eta_min == 0 and rate > 0:
         key = (schedule.T_max, steps)
-        if key not in FACTORS:
-            rates = stepped(optimizer, schedule, steps)
+        if key not in COSINE_FACTORS:
+            rates = step_through(optimizer, schedule, steps)
             if rates is None:
                 return None
-            if len(FACTORS) == MOST:
-                del FACTORS[next(iter(FACTORS))]
-            FACTORS[key] = rates / rate
-        return rate * FACTORS[key]
-    return stepped(optimizer, schedule, steps)
+            if len(COSINE_FACTORS) == MAX_COSINE_FACTORS:
+                del COSINE_FACTORS[next(iter(COSINE_FACTORS))]
+            COSINE_FACTORS[key] = rates / rate
+        return rate * COSINE_FACTORS[key]
+    return step_through(optimizer, schedule, steps)
 
 
-def stepped(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> Tensor | None:
-    """The rates that the schedule sets, step by step, which takes a while; None if it sets anything else."""
+def step_through(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> Tensor | None:
+    """Step a schedule through a run and record the learning rates.
+
+    Returns:
+        Rates, (steps,), float64; None if the schedule changes anything else.
+    """
     rates = []
     (group,) = optimizer.param_groups
     others = {name: value for name, value in group.items() if name not in ("params", "lr")}

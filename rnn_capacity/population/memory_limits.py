@@ -1,4 +1,4 @@
-"""The memory that a population's steps take."""
+"""Memory limits of a population."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ from functools import cache
 import torch
 
 CPU_BYTES = 2**30
-"""Most that the networks of one chunk may keep on the way to a step's gradient; what does not fit is another chunk."""
+"""Largest memory of a chunk on a CPU; further members form another chunk."""
 
 DEVICE_SHARE = 0.5
-"""The same on another device, as a share of its free memory."""
+"""Largest memory of a chunk on another device, as a share of its free memory."""
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
-"""The numbers of two settings of glibc's allocator."""
+"""Numbers of two parameters of glibc's `mallopt`."""
 
 
 def chunk_bytes(device: torch.device) -> int:
-    """The memory that one chunk may take on a device."""
+    """Return the memory in bytes that a chunk may take on a device.
+
+    Args:
+        device: The device.
+    """
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(DEVICE_SHARE * free)
@@ -28,10 +32,10 @@ def chunk_bytes(device: torch.device) -> int:
 
 @cache
 def keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one.
+    """Let glibc keep freed memory for the next step; changes the process until it ends.
 
-    By default it gives large pieces back to the system, and each step then waits for them to be zeroed and mapped
-    again. Elsewhere than on Linux with glibc nothing is done.
+    By default glibc returns large blocks to the system, and each step then waits for them to be zeroed and mapped
+    again. On systems other than Linux with glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

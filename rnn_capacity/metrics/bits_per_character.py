@@ -1,24 +1,37 @@
-"""How well the next character is predicted."""
+"""Bits per character of a language model."""
 
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
+from rnn_capacity.metrics.direction import Direction
+
 
 class BitsPerCharacter(Metric):
-    """Mean negative log2-likelihood of the characters, over any split into batches and processes.
+    """Mean negative log2-likelihood of characters, for any split into batches and processes.
 
     Args:
-        entropy_rate: Bits per character of the source, where it is known; no model does better in the long run.
+        entropy_rate: Bits per character of the text's source where it is known; the least that a model can reach.
+
+    Example:
+        >>> import torch
+        >>> metric = BitsPerCharacter(entropy_rate=1.5)
+        >>> metric.update(torch.zeros(1, 5, 4), torch.tensor([[0, 1, 2, 3, 0]]))
+        >>> {name: round(value, 3) for name, value in metric.compute().items()}
+        {'bits_per_character': 2.0, 'entropy_rate': 1.5, 'excess_bits_per_character': 0.5}
     """
 
     full_state_update = False
     higher_is_better = False
+
+    directions: ClassVar[dict[str, Direction]] = {"bits_per_character": "min", "excess_bits_per_character": "min"}
+    """Whether the largest or the smallest value of each metric is the best."""
 
     nats: Tensor
     characters: Tensor
@@ -44,9 +57,13 @@ class BitsPerCharacter(Metric):
         self.characters += targets.numel()
 
     def compute(self) -> dict[str, float]:
-        """The figures under the names of summary.json."""
+        """Compute the metrics by their names in summary.json."""
         bits = float(self.nats[0].double().item() + self.nats[1].double().item()) / math.log(2) / int(self.characters)
-        known = {}
-        if self.entropy_rate is not None:
-            known = {"entropy_rate": self.entropy_rate, "excess_bits_per_character": bits - self.entropy_rate}
-        return {"bits_per_character": bits, **known}
+        if self.entropy_rate is None:
+            return {"bits_per_character": bits}
+        excess = bits - self.entropy_rate
+        return {
+            "bits_per_character": bits,
+            "entropy_rate": self.entropy_rate,
+            "excess_bits_per_character": excess,
+        }

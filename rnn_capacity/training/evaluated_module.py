@@ -1,0 +1,76 @@
+"""The part of a LightningModule that evaluates its network on the splits of a task."""
+
+from __future__ import annotations
+
+from pytorch_lightning import LightningModule
+
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training.evaluation import evaluate_split
+from rnn_capacity.training.rule import TrainingRule, diverged_metrics
+from rnn_capacity.training.task import BatchSource, Split, Task
+
+
+class EvaluatedModule(LightningModule):
+    """Evaluates its network on the task of its trainer, and keeps the metrics of each split."""
+
+    network: RecurrentNetwork
+    """The network."""
+
+    rule: TrainingRule
+    """The training rule, which decides whether a loss has diverged."""
+
+    task: Task
+    """The task of the trainer's TaskDataModule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source: BatchSource | None = None
+        self.diverged_at: int | None = None
+        self.loaded_step = 0
+        self.metrics: dict[Split, dict[str, float]] = {}
+
+    @property
+    def steps_trained(self) -> int:
+        """Optimizer steps behind the weights, those of a loaded checkpoint included."""
+        return max(self.global_step, self.loaded_step)
+
+    @property
+    def final_metrics(self) -> dict[str, float]:
+        """Metrics of the split that was evaluated last."""
+        return self.metrics[next(reversed(self.metrics))]
+
+    def teardown(self, stage: str) -> None:
+        """Free the memory of the data."""
+        self.source = None
+
+    def batch_source(self) -> BatchSource:
+        """Return the task's data for this process, moved to the device at the first call of a run."""
+        if self.source is None:
+            dtype = next(self.parameters()).dtype
+            self.source = self.task.batch_source(self.device, dtype, self.global_rank, self.trainer.world_size)
+        return self.source
+
+    def validation_step(self, call: int) -> None:
+        """Evaluate the validation split and log its metrics as `val/<name>`."""
+        self._evaluate("val")
+
+    def test_step(self, call: int) -> None:
+        """Evaluate the task's final splits and log their metrics as `<split>/<name>`."""
+        for split in self.task.final_splits:
+            self._evaluate(split)
+
+    def _evaluate(self, split: Split) -> None:
+        """Compute and log a split's metrics; those of a diverged run are the baseline's."""
+        metrics = evaluate_split(self.task, self.network, self.batch_source(), split)
+        if self.diverged_at is None and self.rule.is_diverged(metrics["loss"], self.task.baseline_loss):
+            self.diverged_at = self.steps_trained
+            self.trainer.should_stop = True
+        if self.diverged_at is not None:
+            metrics = diverged_metrics(self.task)
+        self.metrics.pop(split, None)  # the last split comes last
+        self.metrics[split] = metrics
+        distributed = self.trainer.world_size > 1  # all processes have the same metrics; Lightning warns unless told
+        self.log("step", float(self.steps_trained), batch_size=1, sync_dist=distributed)
+        for name, value in metrics.items():
+            shown = name == self.task.primary_metric
+            self.log(f"{split}/{name}", value, batch_size=1, prog_bar=shown, sync_dist=distributed)

@@ -1,0 +1,121 @@
+"""The training rule that `fit` and the population share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from rnn_capacity.checks import check_minimum, check_positive
+from rnn_capacity.training.schedules import Schedule
+from rnn_capacity.training.task import Task
+
+OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
+
+
+@dataclass(frozen=True)
+class TrainingRule:
+    """How a network is trained: its optimizer, learning rates, gradient limits and divergence bound.
+
+    Raises:
+        ValueError: If a field is out of range.
+
+    Example:
+        >>> rule = TrainingRule(clip_norm=1.0, divergence_factor=10.0)
+        >>> rule.is_diverged(loss=7.5, baseline_loss=0.7), rule.is_diverged(float("nan"), baseline_loss=0.7)
+        (True, True)
+    """
+
+    optimizer: OptimizerFactory = Adam
+    """Builds the optimizer from parameters or groups of parameters."""
+
+    schedule: Schedule | None = None
+    """Builds the learning-rate schedule from the optimizer and the number of steps; None keeps the rate."""
+
+    clip_value: float | None = None
+    """Bound of each element of the gradient; None does not clip."""
+
+    clip_norm: float | None = None
+    """Bound of the norm of the whole gradient; None does not clip."""
+
+    l2: float = 0.0
+    """Factor of the penalty l2/2 · Σ θ², whose gradient is added before clipping."""
+
+    divergence_factor: float = 1e3
+    """A loss above this multiple of the baseline loss counts as diverged, like one that is not finite."""
+
+    def __post_init__(self) -> None:
+        check_minimum(0, l2=self.l2)
+        check_positive(clip_value=self.clip_value, clip_norm=self.clip_norm, divergence_factor=self.divergence_factor)
+
+    def build_optimizer(self, groups: list[dict[str, Any]], total_steps: int) -> tuple[Optimizer, LRScheduler | None]:
+        """Build the optimizer and its learning-rate schedule.
+
+        Args:
+            groups: Groups of parameters; a key "factor" multiplies the learning rate of its group.
+            total_steps: Optimizer steps of the run.
+
+        Raises:
+            ValueError: If the optimizer or the schedule rejects its arguments.
+        """
+        try:
+            optimizer = self.optimizer(groups)
+        except TypeError as error:
+            raise ValueError(f"optimizer must accept its arguments, got {error}") from error
+        if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
+            raise ValueError(f"optimizer must be one that needs no closure, got {type(optimizer).__name__}")
+        for group in optimizer.param_groups:
+            group["lr"] *= group.get("factor", 1.0)
+        if self.schedule is None:
+            return optimizer, None
+        try:
+            return optimizer, self.schedule(optimizer, total_steps)
+        except TypeError as error:  # an argument is missing
+            raise ValueError(f"schedule must accept its arguments, got {error}") from error
+
+    def divergence_bound(self, baseline_loss: float) -> float:
+        """Return the loss above which a training counts as diverged.
+
+        Args:
+            baseline_loss: Loss of the best predictor that ignores its input.
+        """
+        return self.divergence_factor * baseline_loss
+
+    def is_diverged(self, loss: float, baseline_loss: float) -> bool:
+        """Return whether a loss is above the divergence bound or not a number.
+
+        Args:
+            loss: The loss.
+            baseline_loss: Loss of the best predictor that ignores its input.
+        """
+        return not loss <= self.divergence_bound(baseline_loss)
+
+
+def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None]:
+    """Find the first step at which each network's loss diverged; the host waits for the device once.
+
+    Args:
+        losses: Loss of each step and network, (steps, K).
+        bounds: Divergence bound of each network, K numbers.
+
+    Returns:
+        For each network the index of the step, or None.
+    """
+    limits = torch.tensor(bounds, dtype=losses.dtype, device=losses.device)
+    within = (losses.isfinite() & (losses <= limits)).T.tolist()
+    return [None if all(row) else row.index(False) for row in within]
+
+
+def diverged_metrics(task: Task) -> dict[str, float]:
+    """Return the metrics of a diverged run: those of the best predictor that ignores its input.
+
+    Args:
+        task: The task.
+    """
+    return {"loss": task.baseline_loss, **task.baseline_metrics()}
