@@ -22,21 +22,21 @@ def bits_by_hand(logits: Tensor, targets: Tensor) -> float:
     return sum(bits) / len(bits)
 
 
-def test_bits_are_the_mean_of_minus_log2_of_the_softmax(answers: tuple[Tensor, Tensor]) -> None:
+def test_bits_are_the_mean_negative_log2_of_the_softmax(answers: tuple[Tensor, Tensor]) -> None:
     metric = BitsPerCharacter()
     metric.update(*answers)
     assert metric.compute() == {"bits_per_character": pytest.approx(bits_by_hand(*answers), rel=1e-6)}
 
 
 @pytest.mark.parametrize("symbols", [2, 27])
-def test_equal_logits_cost_log2_of_the_symbols(symbols: int) -> None:
+def test_equal_logits_cost_log2_of_the_number_of_symbols(symbols: int) -> None:
     metric = BitsPerCharacter()
     metric.update(torch.zeros(3, 4, symbols), torch.ones(3, 4, dtype=torch.int64))
     assert metric.compute()["bits_per_character"] == pytest.approx(math.log2(symbols), rel=1e-6)
 
 
 @pytest.mark.parametrize("cuts", [[1], [3, 5], [11], range(1, 12)])
-def test_any_split_into_batches_gives_the_same(answers: tuple[Tensor, Tensor], cuts: list[int]) -> None:
+def test_metrics_do_not_depend_on_the_split_into_batches(answers: tuple[Tensor, Tensor], cuts: list[int]) -> None:
     logits, targets = answers
     metric = BitsPerCharacter()
     for begin, end in zip([0, *cuts], [*cuts, 12], strict=True):
@@ -47,7 +47,7 @@ def test_any_split_into_batches_gives_the_same(answers: tuple[Tensor, Tensor], c
     assert metric.compute()["bits_per_character"] == pytest.approx(bits_by_hand(logits, targets), rel=1e-6)
 
 
-def test_entropy_rate_is_the_floor_of_the_excess(answers: tuple[Tensor, Tensor]) -> None:
+def test_the_excess_is_measured_from_the_entropy_rate(answers: tuple[Tensor, Tensor]) -> None:
     metric = BitsPerCharacter(entropy_rate=1.25)
     metric.update(*answers)
     bits = bits_by_hand(*answers)
@@ -71,7 +71,7 @@ def test_a_long_sum_keeps_the_digits_that_float32_would_lose() -> None:
     assert metric.compute()["bits_per_character"] == pytest.approx(bits, rel=1e-7)
 
 
-def test_processes_add_their_sums_up(answers: tuple[Tensor, Tensor]) -> None:
+def test_processes_add_up_their_sums(answers: tuple[Tensor, Tensor]) -> None:
     logits, targets = answers
     shares = [BitsPerCharacter(), BitsPerCharacter()]
     for share, part in zip(shares, (slice(None, 3), slice(3, None)), strict=True):
@@ -86,7 +86,7 @@ def test_processes_add_their_sums_up(answers: tuple[Tensor, Tensor]) -> None:
     assert shares[0].compute()["bits_per_character"] == pytest.approx(bits_by_hand(logits[:3], targets[:3]), rel=1e-6)
 
 
-def test_reset_forgets_everything(answers: tuple[Tensor, Tensor]) -> None:
+def test_reset_removes_earlier_batches(answers: tuple[Tensor, Tensor]) -> None:
     metric = BitsPerCharacter()
     metric.update(torch.zeros(5, 5, 5), torch.zeros(5, 5, dtype=torch.int64))
     metric.reset()

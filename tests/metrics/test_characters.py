@@ -12,7 +12,7 @@ from rnn_capacity.metrics import UNSCORED, CharacterAccuracy, character_accuracy
 
 @pytest.fixture
 def strings() -> tuple[Tensor, Tensor]:
-    """Logits and targets of 30 strings of 9 characters, 1 to 9 of them scored; some are right as a whole."""
+    """Logits and targets of 30 strings of 9 characters, 1 to 9 of them scored; some are an exact match."""
     random = torch.Generator().manual_seed(2)
     targets = torch.randint(5, (30, 9), generator=random)
     logits = 3 * F.one_hot(targets, 5) + 1.5 * torch.randn(30, 9, 5, generator=random, dtype=torch.float64)
@@ -22,19 +22,19 @@ def strings() -> tuple[Tensor, Tensor]:
 
 
 def by_hand(logits: Tensor, targets: Tensor) -> tuple[list[float], list[float]]:
-    nats, shares = [], []
+    nats, accuracies = [], []
     for rows, codes in zip(logits.tolist(), targets.tolist(), strict=True):
         scored = [(row, code) for row, code in zip(rows, codes, strict=True) if code != UNSCORED]
         chances = [math.exp(row[code]) / sum(map(math.exp, row)) for row, code in scored]
         nats.append(-sum(map(math.log, chances)) / len(scored))
-        shares.append(sum(row[code] == max(row) for row, code in scored) / len(scored))
-    return nats, shares
+        accuracies.append(sum(row[code] == max(row) for row, code in scored) / len(scored))
+    return nats, accuracies
 
 
-def test_nats_and_share_right_are_means_over_the_scored_characters(strings: tuple[Tensor, Tensor]) -> None:
-    nats, shares = by_hand(*strings)
+def test_nats_and_accuracy_are_means_over_the_scored_characters(strings: tuple[Tensor, Tensor]) -> None:
+    nats, accuracies = by_hand(*strings)
     assert nats_per_character(*strings).tolist() == pytest.approx(nats, rel=1e-12)
-    assert character_accuracy(*strings).tolist() == pytest.approx(shares, rel=1e-6)
+    assert character_accuracy(*strings).tolist() == pytest.approx(accuracies, rel=1e-6)
 
 
 def test_logits_of_unscored_characters_do_not_matter(strings: tuple[Tensor, Tensor]) -> None:
@@ -47,18 +47,18 @@ def test_logits_of_unscored_characters_do_not_matter(strings: tuple[Tensor, Tens
 
 
 @pytest.mark.parametrize("batch", [1, 7, 30])
-def test_figures_weigh_every_string_the_same_however_they_come_in(strings: tuple[Tensor, Tensor], batch: int) -> None:
-    nats, shares = by_hand(*strings)
-    exact = sum(share == 1 for share in shares)
+def test_metrics_weigh_every_string_the_same_in_any_split_into_batches(strings: tuple[Tensor, Tensor], batch: int) -> None:
+    nats, accuracies = by_hand(*strings)
+    exact = sum(accuracy == 1 for accuracy in accuracies)
     assert 0 < exact < 30
     metric = CharacterAccuracy()
     for logits, targets in zip(*(part.split(batch) for part in strings), strict=True):
         metric.update(logits, targets)
-    expected = {"cross_entropy": sum(nats) / 30, "character_accuracy": sum(shares) / 30, "exact_match": exact / 30}
+    expected = {"cross_entropy": sum(nats) / 30, "character_accuracy": sum(accuracies) / 30, "exact_match": exact / 30}
     assert metric.compute() == pytest.approx(expected, rel=1e-5)
 
 
-def test_unequal_shares_of_two_processes_add_up(strings: tuple[Tensor, Tensor]) -> None:
+def test_unequal_parts_of_two_processes_add_up(strings: tuple[Tensor, Tensor]) -> None:
     logits, targets = strings
     parts = [CharacterAccuracy(), CharacterAccuracy()]
     parts[0].update(logits[:4], targets[:4])
@@ -69,17 +69,17 @@ def test_unequal_shares_of_two_processes_add_up(strings: tuple[Tensor, Tensor]) 
     assert parts[0].compute() == pytest.approx(whole.compute(), rel=1e-5)
 
 
-def test_one_wrong_character_spoils_a_string() -> None:
+def test_one_wrong_character_prevents_an_exact_match() -> None:
     targets = torch.tensor([[1, 2, 3], [1, 2, 3], [1, 2, UNSCORED]])
-    said = torch.tensor([[1, 2, 3], [1, 0, 3], [1, 2, 0]])
+    written = torch.tensor([[1, 2, 3], [1, 0, 3], [1, 2, 0]])
     metric = CharacterAccuracy()
-    metric.update(20.0 * F.one_hot(said, 4), targets)
-    figures = metric.compute()
-    assert figures["exact_match"] == pytest.approx(2 / 3)
-    assert figures["character_accuracy"] == pytest.approx((1 + 2 / 3 + 1) / 3)
-    assert figures["cross_entropy"] == pytest.approx(20 / 9, rel=1e-6)
+    metric.update(20.0 * F.one_hot(written, 4), targets)
+    metrics = metric.compute()
+    assert metrics["exact_match"] == pytest.approx(2 / 3)
+    assert metrics["character_accuracy"] == pytest.approx((1 + 2 / 3 + 1) / 3)
+    assert metrics["cross_entropy"] == pytest.approx(20 / 9, rel=1e-6)
 
 
-def test_no_opinion_costs_the_log_of_the_characters() -> None:
+def test_equal_logits_cost_the_log_of_the_number_of_characters() -> None:
     targets = torch.tensor([[0, 1, UNSCORED, 11]])
     assert nats_per_character(torch.zeros(1, 4, 12), targets).tolist() == pytest.approx([math.log(12)])

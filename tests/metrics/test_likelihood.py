@@ -30,28 +30,28 @@ def test_negative_log_likelihood_is_the_sum_of_log_probabilities(classes: int, b
 
 
 def test_likelihood_bits_are_the_gain_over_a_uniform_guess_in_bits() -> None:
-    probabilities = [0.9, 0.8, 0.5, 0.99]  # given to the right one of four classes
+    probabilities = [0.9, 0.8, 0.5, 0.99]  # of the correct one of four classes
     gained = sum(math.log2(probability / 0.25) for probability in probabilities)
     nll = -sum(math.log(probability) for probability in probabilities)
     assert likelihood_bits(nll, 4, classes=4) == pytest.approx(gained, rel=1e-13)
 
 
-def test_certainty_is_the_whole_entropy_and_a_uniform_guess_nothing() -> None:
+def test_certainty_stores_the_whole_entropy_and_a_uniform_guess_nothing() -> None:
     assert likelihood_bits(0.0, 100, 5) == pytest.approx(100 * math.log2(5), rel=1e-15)
     assert likelihood_bits(100 * math.log(5), 100, 5) == pytest.approx(0.0, abs=1e-10)
 
 
-def test_worse_than_a_uniform_guess_is_nothing_rather_than_negative() -> None:
+def test_a_likelihood_below_a_uniform_guess_gives_zero_bits() -> None:
     assert likelihood_bits(1000.0, 10, 2) == 0.0
 
 
-def test_calibrated_two_class_probabilities_give_the_bits_by_accuracy() -> None:
-    # 30 of 40 right, each with probability 3/4: the likelihood's figure is eq. 21-22 at p = 3/4
+def test_calibrated_probabilities_of_two_classes_give_the_bits_from_the_accuracy() -> None:
+    # 30 of 40 correct, each with probability 3/4: the bits from the likelihood are eq. 21-22 at p = 3/4
     nll = -(30 * math.log(0.75) + 10 * math.log(0.25))
     assert likelihood_bits(nll, 40) == pytest.approx(40 * (1 + 0.75 * math.log2(0.75) + 0.25 * math.log2(0.25)))
 
 
-def test_sigmoid_column_is_the_logits_zero_and_z() -> None:
+def test_a_single_logit_z_becomes_the_logits_zero_and_z() -> None:
     column = torch.tensor([[-2.0], [0.5], [3.0]], dtype=torch.float64)
     targets = torch.tensor([0, 0, 1])
     assert torch.equal(class_logits(column), torch.tensor([[0, -2.0], [0, 0.5], [0, 3.0]], dtype=torch.float64))
@@ -60,12 +60,12 @@ def test_sigmoid_column_is_the_logits_zero_and_z() -> None:
     assert float(negative_log_likelihood(column, targets, PLAIN)) == pytest.approx(by_hand, rel=1e-13)
 
 
-def test_logits_of_several_classes_are_left_as_they_are() -> None:
+def test_logits_of_several_classes_are_not_changed() -> None:
     logits, _ = draw(5, 3)
     assert class_logits(logits) is logits
 
 
-def test_several_temperatures_are_scored_at_once() -> None:
+def test_several_temperatures_are_computed_at_once() -> None:
     logits, targets = draw(30, 3)
     betas = torch.tensor([0.25, 1.0, 3.0], dtype=torch.float64)
     each = [float(negative_log_likelihood(beta * logits, targets, PLAIN)) for beta in betas]

@@ -13,7 +13,7 @@ SAMPLES = 400
 
 
 def answers(classes: int, scale: float = 1.0, noise: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Logits that favour the right label, (samples, 1 or classes), and labels."""
+    """Logits that favour the correct label, (samples, 1 or classes), and labels."""
     random = torch.Generator().manual_seed(2)
     targets = torch.randint(classes, (SAMPLES,), generator=random)
     logits = F.one_hot(targets, classes) + noise * torch.randn(SAMPLES, classes, generator=random)
@@ -38,28 +38,28 @@ def best_bits(logits: Tensor, targets: Tensor) -> float:
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-def test_accuracy_and_stored_bits_are_those_of_the_most_likely_class(classes: int) -> None:
+def test_accuracy_and_stored_bits_follow_from_the_likeliest_class(classes: int) -> None:
     logits, targets = answers(classes)
     guesses = (logits.squeeze(1) > 0).long() if classes == 2 else logits.max(1).indices
-    right = sum(int(guess == target) for guess, target in zip(guesses, targets, strict=True))
-    figures = compute(logits, targets, classes)
-    assert SAMPLES / classes < right < SAMPLES
-    assert figures["accuracy"] == right / SAMPLES
-    assert figures["stored_bits"] == stored_bits(right, SAMPLES, classes)
-    assert figures["bits_per_parameter"] == figures["stored_bits"] / 200
-    assert figures["likelihood_bits_per_parameter"] == figures["likelihood_bits"] / 200
+    correct = sum(int(guess == target) for guess, target in zip(guesses, targets, strict=True))
+    metrics = compute(logits, targets, classes)
+    assert SAMPLES / classes < correct < SAMPLES
+    assert metrics["accuracy"] == correct / SAMPLES
+    assert metrics["stored_bits"] == stored_bits(correct, SAMPLES, classes)
+    assert metrics["bits_per_parameter"] == metrics["stored_bits"] / 200
+    assert metrics["likelihood_bits_per_parameter"] == metrics["likelihood_bits"] / 200
 
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("batch", [1, 7, 200, 399])
-def test_any_split_into_batches_gives_the_same(batch: int, classes: int) -> None:
+def test_metrics_do_not_depend_on_the_split_into_batches(batch: int, classes: int) -> None:
     logits, targets = answers(classes)
     assert compute(logits, targets, classes, batch) == pytest.approx(compute(logits, targets, classes), rel=2e-6)
 
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("scale", [0.2, 1.0, 5.0])
-def test_fitted_temperature_is_close_to_the_best_and_no_worse_than_one(scale: float, classes: int) -> None:
+def test_the_fitted_temperature_is_close_to_the_best_and_no_worse_than_one(scale: float, classes: int) -> None:
     logits, targets = answers(classes, scale)
     bits = compute(logits, targets, classes)["likelihood_bits"]
     scores = torch.cat((torch.zeros_like(logits), logits), 1) if classes == 2 else logits
@@ -79,13 +79,13 @@ def test_likelihood_bits_do_not_depend_on_the_scale_of_the_logits(noise: float, 
     assert compute(factor * logits, targets, 4)["likelihood_bits"] == pytest.approx(bits, rel=1e-3)
 
 
-def test_sigmoid_column_gives_what_two_logits_give() -> None:
+def test_a_single_logit_gives_the_metrics_of_two_logits() -> None:
     column, targets = answers(2)
     shifted = torch.cat((torch.full_like(column, 0.7), column + 0.7), dim=1)
     assert compute(column, targets, 2) == pytest.approx(compute(shifted, targets, 2), rel=1e-5)
 
 
-def test_confident_right_answers_store_all_bits_and_reset_forgets_them() -> None:
+def test_confident_correct_answers_store_all_bits_and_reset_removes_them() -> None:
     targets = torch.arange(40) % 4
     metric = StoredInformation(parameters=10, classes=4)
     metric.update(20.0 * F.one_hot(targets, 4), targets)
@@ -103,7 +103,7 @@ def test_confident_right_answers_store_all_bits_and_reset_forgets_them() -> None
     assert metric.compute() == pytest.approx(dict.fromkeys(metric.compute(), 0.0))
 
 
-def test_uninformative_logits_hold_nothing_at_the_best_temperature() -> None:
+def test_uninformative_logits_store_nothing_at_the_best_temperature() -> None:
     random = torch.Generator().manual_seed(3)
     logits, targets = torch.randn(20_000, 1, generator=random), torch.randint(2, (20_000,), generator=random)
     assert compute(logits, targets, 2, 20_000)["likelihood_bits"] < 5

@@ -21,7 +21,7 @@ def answers() -> tuple[Tensor, Tensor]:
     return F.one_hot(targets, 3) + torch.randn(301, 3, generator=random), targets
 
 
-def measure_in_two_processes(answers: tuple[Tensor, Tensor], folder: Path) -> list[dict[str, float]]:
+def compute_in_two_processes(answers: tuple[Tensor, Tensor], folder: Path) -> list[dict[str, float]]:
     torch.save(answers, folder / "answers.pt")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -36,15 +36,15 @@ def measure_in_two_processes(answers: tuple[Tensor, Tensor], folder: Path) -> li
             process.kill()
 
 
-def test_two_processes_with_unequal_halves_both_compute_what_one_computes(
+def test_two_processes_with_unequal_halves_compute_the_metrics_of_one_process(
     answers: tuple[Tensor, Tensor], tmp_path: Path
 ) -> None:
     logits, targets = answers
-    first, second = measure_in_two_processes(answers, tmp_path)
+    first, second = compute_in_two_processes(answers, tmp_path)
     alone = StoredInformation(parameters=50, classes=3)
     for rank in range(2):
         alone.update(logits[rank::2], targets[rank::2])
-    figures = alone.compute()
-    assert figures["likelihood_bits"] > 20
-    assert first == figures
-    assert second == figures
+    metrics = alone.compute()
+    assert metrics["likelihood_bits"] > 20
+    assert first == metrics
+    assert second == metrics
