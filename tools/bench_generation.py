@@ -46,7 +46,7 @@ def peak_memory() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def update_metric(case: Case) -> str:
+def measure(case: Case) -> str:
     """Time a case; one line of the table."""
     memory, start = peak_memory(), time.perf_counter()
     source = case.task.batch_source(torch.device("cpu"), torch.float32)

@@ -41,7 +41,8 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from rnn_capacity.population import Member, train
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule, TaskDataModule
 
 SIZES = ((6, 300), (8, 500), (16, 2500))
 """Units and samples."""
@@ -99,7 +100,7 @@ def vmap_step(cell: str, units: int, members: int, inputs: Tensor, labels: Tenso
 
 def members_of(cell: str, units: int, samples: int, members: int, steps: int) -> list[Member]:
     """The population's members."""
-    data = RandomMapping(samples=samples, input_size=INPUTS)
+    task = RandomMapping(samples=samples, input_size=INPUTS)
     depth = 2 if cell == "intersection" else 1
     return [
         Member(
@@ -112,7 +113,7 @@ def members_of(cell: str, units: int, samples: int, members: int, steps: int) ->
                 optimizer=partial(Adam, lr=1e-3),
                 steps_per_call=CALL,
             ),
-            data,
+            task,
             steps,
         )
         for seed in range(members)
@@ -163,12 +164,12 @@ def fit_seconds(cell: str, units: int, samples: int, members: int, calls: int) -
             enable_model_summary=False,
             callbacks=[clock],
         )
-        trainer.fit(member.module, datamodule=member.data)
+        trainer.fit(member.module, datamodule=TaskDataModule(member.task))
         total += (clock.marks[-1] - clock.marks[0]) / (calls * member.module.steps_per_call)
     return total * members / FITTED
 
 
-def update_metric(cell: str, units: int, samples: int, members: int, turns: int) -> dict[str, Any]:
+def measure(cell: str, units: int, samples: int, members: int, turns: int) -> dict[str, Any]:
     """One line of the table."""
     torch.manual_seed(0)
     inputs = torch.randint(2, (samples, INPUTS)) * 2.0 - 1

@@ -18,7 +18,7 @@ COMMANDS = {
     "rnn-capacity --help": [*PROGRAM, "--help"],
     "rnn-capacity fit --config missing.yaml": [*PROGRAM, "fit", "--config", "missing.yaml"],
     "rnn-capacity fit --help": [*PROGRAM, "fit", "--help"],
-    "rnn-capacity fit --model.foo 3": [*PROGRAM, "fit", "--model", "RecurrentModule", "--model.foo", "3"],
+    "rnn-capacity fit --model.foo 3": [*PROGRAM, "fit", "--model.foo", "3"],
 }
 
 

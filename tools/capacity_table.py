@@ -29,7 +29,7 @@ CELLS = {"rnn": 1, "ugrnn": 1, "gru": 1, "lstm": 1, "intersection": 2, "irnn": 1
 BUDGETS = (700, 3000)
 
 
-def update_metric(cell: str, budget: int, options: list[str]) -> dict[str, Any]:
+def measure(cell: str, budget: int, options: list[str]) -> dict[str, Any]:
     """Train one network by the shipped config and return its summary."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "rnn_capacity", "fit", "--config", str(ROOT / "configs/random_mapping.yaml")]
@@ -44,7 +44,7 @@ def update_metric(cell: str, budget: int, options: list[str]) -> dict[str, Any]:
 def table(results: list[dict[str, Any]]) -> str:
     """The results as a Markdown table."""
     lines = [
-        "| cell | depth | units | parameters | share right | bits per parameter | by likelihood | seconds |",
+        "| cell | depth | units | parameters | accuracy | bits per parameter | by likelihood | seconds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for run in results:

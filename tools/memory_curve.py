@@ -34,7 +34,7 @@ DIMENSIONS = 64
 """Values to be remembered, as in configs/memory.yaml."""
 
 
-def update_metric(cell: str, units: int, options: list[str]) -> dict[str, Any]:
+def measure(cell: str, units: int, options: list[str]) -> dict[str, Any]:
     """Train one network by the shipped config and return its summary."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "rnn_capacity", "fit", "--config", str(ROOT / "configs/memory.yaml")]

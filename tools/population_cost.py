@@ -55,7 +55,7 @@ def seconds(members: int, samples: int, units: int, steps: int) -> float:
     return sum(end - start for start, end in zip(starts, ends, strict=True))
 
 
-def update_metric(turns: int) -> dict[str, list[list[float]]]:
+def measure(turns: int) -> dict[str, list[list[float]]]:
     """For each quantity its values, units as parameters, with the least seconds of some turns."""
     found: dict[str, list[list[float]]] = {}
     for name, values in VARIED.items():

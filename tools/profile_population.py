@@ -19,7 +19,8 @@ from machine import machine
 from torch.profiler import ProfilerActivity, profile
 
 from rnn_capacity.population.chunk import Chunk
-from rnn_capacity.population.plan import kept_bytes, plan
+from rnn_capacity.population.plan import member_bytes, plan_member
+from rnn_capacity.population.together import Together
 
 KINDS = {
     "products": ("bmm", "mm", "addmm", "baddbmm"),
@@ -35,7 +36,9 @@ STEPS = 20
 
 def shares(cell: str, units: int, samples: int, members: int) -> str:
     """A line of the table."""
-    plans = [plan(place, one) for place, one in enumerate(members_of(cell, units, samples, members, 1000))]
+    ways: dict[str, Together | None] = {}
+    population = members_of(cell, units, samples, members, 1000)
+    plans = [plan_member(index, member, ways) for index, member in enumerate(population)]
     chunk = Chunk(plans, torch.device("cpu"))
     rates = torch.full((members, 1), 1e-3)
     for _ in range(3):
@@ -55,7 +58,7 @@ def shares(cell: str, units: int, samples: int, members: int) -> str:
                 taken[kind] += event.self_cpu_time_total / 1e6 / STEPS
     rest = max(0.0, alone - sum(taken.values()))
     cells = [f"{100 * value / alone:.0f} %" for value in (*taken.values(), rest)]
-    kept = sum(map(kept_bytes, plans)) / 2**20
+    kept = sum(map(member_bytes, plans)) / 2**20
     return f"| {cell} | {units}, {samples:,} | {1e3 * alone:.1f} | {' | '.join(cells)} | {kept:.0f} |"
 
 

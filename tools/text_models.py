@@ -26,7 +26,7 @@ from ngram import measure_ngrams
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from rnn_capacity.tasks.language.corpus import bounds_of, read_text
+from rnn_capacity.tasks.language.corpus import read_text, split_bounds
 
 ROOT = Path(__file__).parent.parent
 CELLS = ("gru", "lstm")
@@ -122,7 +122,7 @@ def main() -> None:
         path.write_text(json.dumps(results, indent=1) + "\n")
     orders = [order for order in arguments.orders if order not in [model["order"] for model in results["ngrams"]]]
     if orders:
-        results["ngrams"] += measure_ngrams(text, bounds_of(len(text), 0.1, 0.1), orders)
+        results["ngrams"] += measure_ngrams(text, split_bounds(len(text), 0.1, 0.1), orders)
         path.write_text(json.dumps(results, indent=1) + "\n")
     print(results["machine"])
     print(table(results))

@@ -27,7 +27,7 @@ class Finished:
     """The network."""
 
     history: list[tuple[int, float]]
-    """The primary_metric at each validation, by optimizer step."""
+    """Primary metric at each validation, by optimizer step."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Texts:
 
 @singledispatch
 def picture_of(task: Task, run: Finished) -> Curves | Texts | None:
-    """The picture of a finished run; the learning curve of its primary_metric unless its task has another.
+    """The picture of a finished run; the learning curve of its primary metric unless its task has another.
 
     Args:
         task: The run's task.

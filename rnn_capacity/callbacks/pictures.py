@@ -16,7 +16,7 @@ class Pictures(Callback):
         self.history: list[tuple[int, float]] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Keep the primary_metric."""
+        """Keep the primary metric."""
         value = pl_module.metrics["val"][pl_module.task.primary_metric]
         self.history.append((pl_module.steps_trained, value))
 

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 LABELS = {
-    "accuracy": "share right",
     "bits_per_parameter": "bits per parameter (accuracy)",
     "likelihood_bits_per_parameter": "bits per parameter (likelihood)",
 }

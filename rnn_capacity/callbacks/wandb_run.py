@@ -9,7 +9,6 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger, WandbLogger
 
-
 STEP = "trainer/global_step"
 """The optimizer steps behind a row; Lightning's name for it."""
 

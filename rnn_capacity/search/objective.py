@@ -33,7 +33,7 @@ class Objective:
 
 
 def objective_of(metric: Metric | None, task: Task) -> Objective:
-    """What a sweep optimizes; without a metric, the task's primary_metric.
+    """What a sweep optimizes; without a metric, the task's primary metric.
 
     Args:
         metric: The sweep's.
@@ -50,9 +50,8 @@ def objective_of(metric: Metric | None, task: Task) -> Objective:
     else:  # what is learnt is all that there is
         known[f"val/{task.primary_metric}"] = task.primary_metric
     if metric is None:
-        return Objective(
-            task.primary_metric, "minimize" if task.direction(task.primary_metric) == "min" else "maximize", constant
-        )
+        goal: Goal = "minimize" if task.direction(task.primary_metric) == "min" else "maximize"
+        return Objective(task.primary_metric, goal, constant)
     if metric.name not in known:
         raise ValueError(f"metric.name: {metric.name!r} given, {task.name} has {', '.join(known)}")
     return Objective(known[metric.name], metric.goal, constant)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from rnn_capacity.population import Figures, Member, quiet_trainer, train
+from rnn_capacity.population import Member, Result, quiet_trainer, train
 from rnn_capacity.search.definition import Definition
 from rnn_capacity.search.members import factory_of
 from rnn_capacity.search.names import listed
@@ -93,7 +93,7 @@ class Search:
     def run(self, trials: list[StoredTrial], device: torch.device, watcher: Watcher) -> None:
         """Train the networks of claimed trials and store each result as soon as it is there.
 
-        A trial whose values a constructor refuses has the constant predictor's figures and is not feasible, so that the
+        A trial whose values a constructor refuses has the baseline metrics and is not feasible, so that the
         tuner leaves such points alone; so has one that is hopeless. Whatever ends this early, the trials without a
         result are given back; an error is theirs to answer for, unless the watcher made it.
 
@@ -150,8 +150,8 @@ class Search:
         members = [member for _, member in ready]
         self._tell(watcher.begin, self, len(members), max(member.max_steps for member in members))
 
-        def keep(place: int, figures: Figures) -> None:
-            self._finish(ready[place][0], figures, watcher)
+        def keep(place: int, result: Result) -> None:
+            self._finish(ready[place][0], result, watcher)
 
         precision = "64-true" if next(members[0].module.parameters()).dtype == torch.float64 else "32-true"
         trainer = quiet_trainer(device.type, 1 if device.index is None else [device.index], precision)
@@ -161,9 +161,9 @@ class Search:
             watcher.check()
             raise
 
-    def _finish(self, trial: StoredTrial, figures: Figures, watcher: Watcher) -> None:
-        value, feasible = self.objective.read(figures)
-        figures = {**figures, "feasible": feasible}
+    def _finish(self, trial: StoredTrial, result: Result, watcher: Watcher) -> None:
+        value, feasible = self.objective.read(result)
+        figures = {**result, "feasible": feasible}
         if self.study.finish(trial, value, feasible, figures):
             done = replace(trial, state="finished", value=value, feasible=feasible, figures=figures)
             self._tell(watcher.result, self, done)

@@ -57,7 +57,8 @@ class GradientLimits:
         gradients = torch.cat([gradient.flatten() for _, gradient in changed])
         values = torch.cat([part.flatten() for part, _ in changed])
         self.apply(gradients.unsqueeze(0), values.unsqueeze(0))
-        for (_, gradient), limited in zip(changed, gradients.split([part.numel() for part, _ in changed]), strict=True):
+        parts = torch.split(gradients, [part.numel() for part, _ in changed])
+        for (_, gradient), limited in zip(changed, parts, strict=True):
             gradient.copy_(limited.view_as(gradient))
 
 

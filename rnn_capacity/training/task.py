@@ -117,7 +117,7 @@ class Task(ABC):
         Args:
             metric: Name of the metric; a prefix "val_" does not matter.
         """
-        return {"loss": "min", **self.metric_directions}.get(metric.removeprefix("val_"))  # type: ignore[return-value]
+        return {"loss": "min", **self.metric_directions}.get(metric.removeprefix("val_"))
 
     def for_network(self, parameters: int) -> Task:
         """Return the task for a network of a given size; tasks whose data depend on the size override this.

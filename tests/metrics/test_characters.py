@@ -47,7 +47,9 @@ def test_logits_of_unscored_characters_do_not_matter(strings: tuple[Tensor, Tens
 
 
 @pytest.mark.parametrize("batch", [1, 7, 30])
-def test_metrics_weigh_every_string_the_same_in_any_split_into_batches(strings: tuple[Tensor, Tensor], batch: int) -> None:
+def test_metrics_weigh_every_string_the_same_in_any_split_into_batches(
+    strings: tuple[Tensor, Tensor], batch: int
+) -> None:
     nats, accuracies = by_hand(*strings)
     exact = sum(accuracy == 1 for accuracy in accuracies)
     assert 0 < exact < 30

@@ -110,7 +110,9 @@ def test_reset_removes_earlier_batches() -> None:
         (0.5, 4, 0.0, "variance must be a positive number, got 0"),
     ],
 )
-def test_dimensions_recovered_rejects_arguments_out_of_range(mse: float, dimensions: int, variance: float, message: str) -> None:
+def test_dimensions_recovered_rejects_arguments_out_of_range(
+    mse: float, dimensions: int, variance: float, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         dimensions_recovered(mse, dimensions, variance)
 
@@ -122,7 +124,10 @@ def test_the_metric_rejects_arguments_out_of_range(name: str) -> None:
         ReconstructionError(**arguments)
 
 
-@pytest.mark.parametrize(("units", "dimensions", "message"), [(0, 4, "units must be at least 1, got 0"), (4, 0, "dimensions must be at least 1, got 0")])
+@pytest.mark.parametrize(
+    ("units", "dimensions", "message"),
+    [(0, 4, "units must be at least 1, got 0"), (4, 0, "dimensions must be at least 1, got 0")],
+)
 def test_the_theoretical_error_rejects_arguments_out_of_range(units: int, dimensions: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         theoretical_mse(units, dimensions)

@@ -1,4 +1,4 @@
-"""Computes the metric of half of the answers in one of two processes: `python two_processes.py ANSWERS RENDEZVOUS RANK`."""
+"""Computes the metric of half of the answers: `python two_processes.py ANSWERS RENDEZVOUS RANK`."""
 
 from __future__ import annotations
 

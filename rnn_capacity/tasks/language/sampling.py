@@ -23,27 +23,26 @@ def sample_text(
     """Continue a prompt, one state update per character.
 
     Args:
-            network: The network, in evaluation mode.
-            alphabet: Symbols of its input and output by their indices.
-            prompt: At least one character of the alphabet.
-            length: Characters to add.
-            temperature: Divides the logits; 0 takes the likeliest character.
-            top_k: Draw among the k likeliest characters only; None is all.
-            seed: Seed of the draws.
+        network: The network, in evaluation mode.
+        alphabet: Symbols of its input and output by their indices.
+        prompt: At least one character of the alphabet.
+        length: Characters to add.
+        temperature: Divides the logits; 0 takes the likeliest character.
+        top_k: Draw among the k likeliest characters only; None is all.
+        seed: Seed of the draws.
 
     Returns:
-            The prompt with the added characters.
+        The prompt with the added characters.
 
     Raises:
-            ValueError: If an argument is out of range, or the prompt has a character outside the alphabet.
+        ValueError: If an argument is out of range, or the prompt has a character outside the alphabet.
 
     Example:
-            >>> from rnn_capacity.checks import check_minimum
-    from rnn_capacity.models import RecurrentNetwork
-            >>> network = RecurrentNetwork("gru", 1, input_size=3, hidden_size=4, output_size=3, seed=0).eval()
-            >>> text = sample_text(network, "abc", "ab", length=4)
-            >>> len(text), text[:2]
-            (6, 'ab')
+        >>> from rnn_capacity.models import RecurrentNetwork
+        >>> network = RecurrentNetwork("gru", 1, input_size=3, hidden_size=4, output_size=3, seed=0).eval()
+        >>> text = sample_text(network, "abc", "ab", length=4)
+        >>> len(text), text[:2]
+        (6, 'ab')
     """
     check_sampling(prompt, length, temperature, top_k)
     random = torch.Generator().manual_seed(seed)
