@@ -27,6 +27,7 @@ def nats_per_character(logits: Tensor, targets: Tensor) -> Tensor:
 
     Example:
         >>> import torch
+        >>> from rnn_capacity.metrics import UNSCORED
         >>> nats_per_character(torch.zeros(1, 3, 4), torch.tensor([[0, 3, UNSCORED]]))
         tensor([1.3863])
     """

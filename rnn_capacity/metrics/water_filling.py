@@ -60,7 +60,7 @@ def implied_bits(loss: float, samples: int, tau: float = 5000.0) -> float:
 
     Example:
         >>> round(implied_bits(loss=0.528, samples=1_000_000))
-        100052
+        100028
     """
     weights, following, rest = _by_encoded_samples(samples, tau)
     if loss < 0:

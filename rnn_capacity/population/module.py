@@ -53,7 +53,7 @@ class Population(LightningModule):
         on_call: Called with the number of steps that the current chunk has made.
 
     Example:
-        >>> from rnn_capacity.population import Member, quiet_trainer
+        >>> from rnn_capacity.population import EndlessCallLoader, Member, quiet_trainer
         >>> from rnn_capacity.tasks import RandomMapping
         >>> from rnn_capacity.training import RecurrentModule
         >>> task = RandomMapping(samples=16, input_size=6)

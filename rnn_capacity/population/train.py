@@ -47,6 +47,7 @@ def train(
         ValueError: If a member's arguments do not fit together, or the trainer does not fit or ends early.
 
     Example:
+        >>> from rnn_capacity.population import Member
         >>> from rnn_capacity.tasks import RandomMapping
         >>> from rnn_capacity.training import RecurrentModule
         >>> task = RandomMapping(samples=16, input_size=6)

@@ -114,9 +114,10 @@ class Arithmetic(FreshTask):
 
     Example:
         >>> import torch
+        >>> from rnn_capacity.tasks.arithmetic import CHARACTERS
         >>> inputs, _ = Arithmetic(operand_limit=99, steps=20).draw_samples(1, torch.Generator().manual_seed(1))
         >>> "".join(CHARACTERS[code] for code in inputs[0, :, 0].tolist()).strip()
-        '-47+-4='
+        '27+30='
     """
 
     name = "arithmetic"

@@ -88,7 +88,7 @@ class Parentheses(FreshTask):
     Example:
         >>> task = Parentheses(steps=20)
         >>> task.input_size, task.output_size, round(task.baseline_loss, 2)
-        (300, 100, 6.06)
+        (300, 100, 8.34)
     """
 
     name = "parentheses"

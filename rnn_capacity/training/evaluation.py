@@ -61,6 +61,15 @@ def run_result(
         metrics: Metrics of each evaluated split; the last one gives the final metrics.
         diverged_at: Optimizer step at which the training diverged; None if it did not.
         steps: Optimizer steps made.
+
+    Example:
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> from rnn_capacity.training import RecurrentModule, diverged_metrics
+        >>> task = RandomMapping(samples=16, input_size=6)
+        >>> module = RecurrentModule("rnn", hidden_size=4, input_size=6)
+        >>> result = run_result(module, task, {"test": diverged_metrics(task)}, diverged_at=7, steps=10)
+        >>> result["parameters"], result["bits_per_parameter"], result["feasible"]
+        (53, 0.0, False)
     """
     val = {f"val_{task.primary_metric}": metrics["val"][task.primary_metric]} if "val" in task.final_splits else {}
     return {

@@ -21,6 +21,15 @@ class GradientLimits:
     Args:
         rules: Training rule of each network.
         like: A tensor of the gradients' type and device.
+
+    Example:
+        >>> import torch
+        >>> from rnn_capacity.training import TrainingRule
+        >>> limits = GradientLimits([TrainingRule(clip_norm=1.0), TrainingRule()], torch.zeros(1))
+        >>> gradients = torch.full((2, 4), 5.0)
+        >>> limits.apply(gradients, parameters=torch.zeros(2, 4))
+        >>> gradients.norm(dim=1)
+        tensor([ 1.0000, 10.0000])
     """
 
     def __init__(self, rules: Sequence[TrainingRule], like: Tensor) -> None:

@@ -26,6 +26,13 @@ def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: in
 
     Returns:
         Rates, (steps,), float64; None if the schedule changes more than the learning rate, as OneCycleLR does.
+
+    Example:
+        >>> import torch
+        >>> from rnn_capacity.training import TotalDecay
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> learning_rates(optimizer, TotalDecay(optimizer, total_steps=2, decay=0.01), steps=2)
+        tensor([1.0000, 0.1000], dtype=torch.float64)
     """
     rate = float(optimizer.param_groups[0]["lr"])
     if schedule is None:

@@ -106,6 +106,11 @@ def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None
 
     Returns:
         For each network the index of the step, or None.
+
+    Example:
+        >>> import torch
+        >>> first_divergence(torch.tensor([[0.7, 0.7], [0.6, 900.0], [0.5, 0.7]]), bounds=[700.0, 700.0])
+        [None, 1]
     """
     limits = torch.tensor(bounds, dtype=losses.dtype, device=losses.device)
     within = (losses.isfinite() & (losses <= limits)).T.tolist()
@@ -117,5 +122,10 @@ def diverged_metrics(task: Task) -> dict[str, float]:
 
     Args:
         task: The task.
+
+    Example:
+        >>> from rnn_capacity.tasks import Memory
+        >>> diverged_metrics(Memory())["loss"], diverged_metrics(Memory())["reals_per_unit"]
+        (1.0, 0.0)
     """
     return {"loss": task.baseline_loss, **task.baseline_metrics()}

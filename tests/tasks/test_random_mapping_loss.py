@@ -23,7 +23,7 @@ def network_for(task: RandomMapping, cell: str) -> RecurrentNetwork:
 
 def explicit(task: RandomMapping, show: Literal["first", "every"]) -> Tensor:
     """The inputs written out for every step, (samples, steps, input_size)."""
-    drawn = task.draw()[0].double()
+    drawn = task.draw_samples()[0].double()
     shown = torch.zeros(task.samples, task.steps, task.input_size, dtype=torch.float64)
     for step in range(task.steps if show == "every" else 1):
         shown[:, step] = drawn
@@ -33,7 +33,7 @@ def explicit(task: RandomMapping, show: Literal["first", "every"]) -> Tensor:
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "intersection"])
 @pytest.mark.parametrize("loss_from", [None, 1, 3])
 @pytest.mark.parametrize("show", ["first", "every"])
-def test_input_is_shown_first_or_at_every_step_and_the_last_steps_are_scored(
+def test_the_input_is_shown_at_the_first_or_every_step_and_the_last_steps_are_scored(
     show: Literal["first", "every"], loss_from: int | None, cell: str
 ) -> None:
     task = RandomMapping(samples=9, input_size=6, steps=4, show=show, loss_from=loss_from)
@@ -43,7 +43,7 @@ def test_input_is_shown_first_or_at_every_step_and_the_last_steps_are_scored(
     torch.testing.assert_close(task.predict(network, batch_of(task))[0], scored, rtol=1e-12, atol=1e-13)
 
 
-def test_showing_first_and_showing_every_are_different_functions() -> None:
+def test_showing_the_input_at_every_step_changes_the_output() -> None:
     task = RandomMapping(samples=9, input_size=6, steps=4)
     network = network_for(task, "rnn")
     first, every = (replace(task, show=show).predict(network, batch_of(task))[0] for show in ("first", "every"))
@@ -51,33 +51,33 @@ def test_showing_first_and_showing_every_are_different_functions() -> None:
 
 
 @pytest.mark.parametrize("steps_scored", [1, 3])
-def test_loss_of_two_classes_is_minus_the_log_of_the_sigmoid(steps_scored: int) -> None:
+def test_the_loss_of_two_classes_is_the_negative_log_of_the_sigmoid(steps_scored: int) -> None:
     task = RandomMapping(samples=6, input_size=6)
     batch = batch_of(task)
     logits = 3 * torch.randn(6, steps_scored, 1, dtype=torch.float64)
     by_hand = []
     for row, label in zip(logits[..., 0].tolist(), batch.targets.tolist(), strict=True):
-        chances = [1 / (1 + math.exp(-z)) if label else 1 / (1 + math.exp(z)) for z in row]
-        by_hand.append(-sum(math.log(chance) for chance in chances) / steps_scored)
+        probabilities = [1 / (1 + math.exp(-z)) if label else 1 / (1 + math.exp(z)) for z in row]
+        by_hand.append(-sum(math.log(probability) for probability in probabilities) / steps_scored)
     assert {0.0, 1.0} == set(batch.targets.tolist())
     assert task.loss_per_sample(logits, batch).tolist() == pytest.approx(by_hand, rel=1e-12)
 
 
 @pytest.mark.parametrize("steps_scored", [1, 3])
-def test_loss_of_several_classes_is_minus_the_log_of_the_softmax(steps_scored: int) -> None:
+def test_the_loss_of_several_classes_is_the_negative_log_of_the_softmax(steps_scored: int) -> None:
     task = RandomMapping(samples=30, input_size=6, classes=4)
     batch = batch_of(task)
     logits = 2 * torch.randn(30, steps_scored, 4, dtype=torch.float64)
     by_hand = []
     for steps, label in zip(logits.tolist(), batch.targets.tolist(), strict=True):
-        chances = [math.exp(row[label]) / sum(map(math.exp, row)) for row in steps]
-        by_hand.append(-sum(math.log(chance) for chance in chances) / steps_scored)
+        probabilities = [math.exp(row[label]) / sum(map(math.exp, row)) for row in steps]
+        by_hand.append(-sum(math.log(probability) for probability in probabilities) / steps_scored)
     assert set(batch.targets.tolist()) == {0, 1, 2, 3}
     assert task.loss_per_sample(logits, batch).tolist() == pytest.approx(by_hand, rel=1e-12)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
-def test_constant_loss_is_that_of_a_network_whose_logits_are_zero(classes: int) -> None:
+def test_the_baseline_loss_is_that_of_logits_of_zero(classes: int) -> None:
     task = RandomMapping(samples=50, classes=classes)
     zero = torch.zeros(50, 1, task.output_size, dtype=torch.float64)
     losses = task.loss_per_sample(zero, batch_of(task))
@@ -86,7 +86,7 @@ def test_constant_loss_is_that_of_a_network_whose_logits_are_zero(classes: int) 
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-def test_figures_are_those_of_the_last_step(classes: int) -> None:
+def test_metrics_are_computed_from_the_last_step(classes: int) -> None:
     task = RandomMapping(samples=40, classes=classes, loss_from=1)
     batch = batch_of(task)
     logits = torch.randn(40, 5, task.output_size, dtype=torch.float64)
@@ -97,16 +97,16 @@ def test_figures_are_those_of_the_last_step(classes: int) -> None:
     network = network_for(task, "rnn")
     metric = task.make_metric(network)
     task.update_metric(metric, logits, batch)
-    figures = metric.compute()
-    assert figures["accuracy"] == 1.0
-    assert figures["stored_bits"] == pytest.approx(40 * math.log2(classes))
-    assert figures["bits_per_parameter"] == figures["stored_bits"] / sum(
+    metrics = metric.compute()
+    assert metrics["accuracy"] == 1.0
+    assert metrics["stored_bits"] == pytest.approx(40 * math.log2(classes))
+    assert metrics["bits_per_parameter"] == metrics["stored_bits"] / sum(
         parameter.numel() for parameter in network.parameters()
     )
 
 
 @pytest.mark.parametrize("classes", [2, 4])
-def test_worthless_figures_are_those_measured_of_chance(classes: int) -> None:
+def test_the_baseline_metrics_are_those_of_equal_logits(classes: int) -> None:
     task = RandomMapping(samples=classes * 8, classes=classes)
     metric = task.make_metric(network_for(task, "rnn"))
     targets = torch.arange(classes * 8) % classes

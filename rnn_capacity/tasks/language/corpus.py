@@ -32,6 +32,7 @@ class Corpus:
     """A text as indices into an alphabet, split into training, validation and test part in this order.
 
     Example:
+        >>> from rnn_capacity.tasks.language import encode_corpus
         >>> corpus = encode_corpus("abab" * 5, shares=(0.2, 0.2))
         >>> corpus.alphabet, len(corpus.train), corpus.part("test")
         ('ab', 12, (16, 20))
