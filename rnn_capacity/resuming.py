@@ -61,6 +61,6 @@ def check_checkpoint(
     else:
         compare("model", path, given, saved)
         compare("data", path, dict(data.hparams), saved_data)
-        if module.schedule is not None:
+        if module.rule.schedule is not None:
             compare("trainer", path, {"max_steps": max_steps}, {"max_steps": checkpoint.get("max_steps")})
     compare("data", path, {"alphabet": task.alphabet}, {"alphabet": checkpoint.get("alphabet")})

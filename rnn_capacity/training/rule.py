@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,8 @@ class TrainingRule:
 
     def __post_init__(self) -> None:
         check_minimum(0, l2=self.l2)
-        check_positive(clip_value=self.clip_value, clip_norm=self.clip_norm, divergence_factor=self.divergence_factor)
+        bounds = {name: getattr(self, name) for name in ("clip_value", "clip_norm", "divergence_factor")}
+        check_positive(**{name: bound for name, bound in bounds.items() if bound != math.inf})  # inf bounds nothing
 
     def build_optimizer(self, groups: list[dict[str, Any]], total_steps: int) -> tuple[Optimizer, LRScheduler | None]:
         """Build the optimizer and its learning-rate schedule.

@@ -36,7 +36,7 @@ def expressions(*batches: Batch) -> list[str]:
     return [string for batch in batches for string in text(batch.inputs.squeeze(2))]
 
 
-def test_an_addition_is_written_as_in_the_docstring() -> None:
+def test_additions_are_written_as_in_the_docstring() -> None:
     read, said, answer = additions(torch.tensor([12, -343243]), torch.tensor([-7, 93851]), 30, 3)
     assert text(read) == ["12+-7=" + 24 * " ", "-343243+93851=" + 16 * " "]
     assert text(said) == [9 * " " + "5" + 20 * " ", 17 * " " + "-249392" + 6 * " "]
@@ -44,7 +44,7 @@ def test_an_addition_is_written_as_in_the_docstring() -> None:
 
 
 @pytest.mark.parametrize("compute_steps", range(1, 7))
-def test_every_pair_of_edge_operands_adds_up_as_python_has_it(compute_steps: int) -> None:
+def test_sums_of_edge_operands_are_those_of_python(compute_steps: int) -> None:
     operands = sorted(EDGES | {-edge for edge in EDGES})
     pairs = list(product(operands, repeat=2))
     first, second = torch.tensor(pairs).T
@@ -61,9 +61,9 @@ def test_every_pair_of_edge_operands_adds_up_as_python_has_it(compute_steps: int
 
 @pytest.mark.parametrize("operand_limit", [1, 9, 10, 12345, LIMIT, LARGEST_LIMIT])
 @pytest.mark.parametrize("seed", range(5))
-def test_drawn_strings_say_the_sum_that_is_read(operand_limit: int, seed: int) -> None:
-    task = Arithmetic(operand_limit, compute_steps=1 + seed, steps=70, seed=seed)
-    read, said = task.draw(2000, generator(seed))
+def test_the_target_is_the_sum_of_the_input(operand_limit: int, seed: int) -> None:
+    task = Arithmetic(operand_limit=operand_limit, compute_steps=1 + seed, steps=70, seed=seed)
+    read, said = task.draw_samples(2000, generator(seed))
     number = r"(0|-?[1-9]\d*)"  # no -0, no zeros in front
     operands = []
     for question, reply in zip(text(read.squeeze(2)), text(said), strict=True):
@@ -90,7 +90,7 @@ def test_every_pair_of_operands_is_equally_likely() -> None:
     assert sum((count - 200) ** 2 / 200 for count in drawn.values()) < 24 + 4 * 48**0.5
 
 
-def test_the_strings_just_fit() -> None:
+def test_the_longest_sum_fits_exactly() -> None:
     task = Arithmetic(compute_steps=6)
     read, said, answer = additions(torch.tensor([-LIMIT]), torch.tensor([-LIMIT]), task.steps, task.compute_steps)
     assert text(read) == ["-10000000+-10000000=".ljust(36)]
@@ -98,7 +98,7 @@ def test_the_strings_just_fit() -> None:
     assert answer[0].nonzero().flatten().tolist() == list(range(26, 36))
 
 
-def test_scoring_the_answer_leaves_the_padding_out_and_draws_the_same() -> None:
+def test_scoring_the_answer_excludes_the_padding_only() -> None:
     whole = source(Arithmetic(seed=3)).batch(5)
     part = source(Arithmetic(seed=3, scored="answer")).batch(5)
     assert torch.equal(part.inputs, whole.inputs)
@@ -108,7 +108,7 @@ def test_scoring_the_answer_leaves_the_padding_out_and_draws_the_same() -> None:
     assert [text(codes.unsqueeze(0))[0] for codes in kept] == [said.strip() + " " for said in text(whole.targets)]
 
 
-def test_a_batch_depends_on_seed_and_step_alone() -> None:
+def test_a_batch_depends_on_seed_and_step_only() -> None:
     torch.manual_seed(123)
     state = torch.random.get_rng_state()
     first, second = source(Arithmetic(seed=4)), source(Arithmetic(seed=4, evaluation_samples=10))
@@ -124,7 +124,7 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
-def test_ranks_share_every_batch_and_the_evaluation(world_size: int) -> None:
+def test_the_ranks_divide_every_batch_and_the_evaluation_sets(world_size: int) -> None:
     task = Arithmetic(batch_size=7, evaluation_samples=2050)
     whole, ranks = source(task), [source(task, rank, world_size) for rank in range(world_size)]
     for step in range(3):
@@ -150,7 +150,7 @@ def test_evaluation_sets_do_not_change() -> None:
 
 
 @pytest.mark.parametrize("cell", ["gru", "intersection"])
-def test_the_network_reads_one_hot_characters_and_is_scored_at_every_step(cell: str) -> None:
+def test_inputs_are_one_hot_and_every_step_is_scored(cell: str) -> None:
     task = Arithmetic(batch_size=5)
     batch = source(task).batch(0)
     network = RecurrentNetwork(cell, 2, task.input_size, 6, task.output_size, seed=1).double()
@@ -170,8 +170,8 @@ def test_the_network_reads_one_hot_characters_and_is_scored_at_every_step(cell: 
 
 
 @pytest.mark.parametrize("scored", ["string", "answer"])
-def test_constant_loss_is_that_of_each_steps_own_frequencies(scored: Scored) -> None:
-    """With operands in [-2, 2] the 25 strings are equally likely, and the best constant is exact."""
+def test_the_baseline_loss_is_that_of_each_steps_character_frequencies(scored: Scored) -> None:
+    """With operands in [-2, 2] the 25 strings are equally likely, so the best constant predictor is known."""
     task = Arithmetic(operand_limit=2, compute_steps=1, steps=13, scored=scored)
     weights: Counter[tuple[int, str]] = Counter()
     for first, second in product(range(-2, 3), repeat=2):
@@ -183,17 +183,17 @@ def test_constant_loss_is_that_of_each_steps_own_frequencies(scored: Scored) -> 
             weights[step, said[step]] += 1 / len(steps) / 25
     at_step = [{c: w for (place, c), w in weights.items() if place == step} for step in range(13)]
     loss = -sum(w * math.log(w / sum(found.values())) for found in at_step for w in found.values())
-    right = sum(max(found.values(), default=0) for found in at_step)
+    accuracy = sum(max(found.values(), default=0) for found in at_step)
     assert task.baseline_loss == pytest.approx(loss, rel=0.01)
-    expected = {"cross_entropy": loss, "character_accuracy": right, "exact_match": 0.0}
+    expected = {"cross_entropy": loss, "character_accuracy": accuracy, "exact_match": 0.0}
     assert task.baseline_metrics() == pytest.approx(expected, rel=0.01)
     assert task.baseline_metrics()["cross_entropy"] == task.baseline_loss
 
 
 @pytest.mark.parametrize("scored", ["string", "answer"])
-def test_worthless_figures_are_those_measured_of_the_steps_frequencies(scored: Scored) -> None:
+def test_the_baseline_metrics_are_those_of_the_character_frequencies(scored: Scored) -> None:
     task = Arithmetic(scored=scored)
-    inputs, targets = task.draw(5000, generator(9))
+    inputs, targets = task.draw_samples(5000, generator(9))
     whole = Batch(inputs, targets, 5000)
     weights = (whole.targets != UNSCORED) / (whole.targets != UNSCORED).sum(1, keepdim=True)
     frequencies = torch.stack([((whole.targets == code) * weights).sum(0) for code in range(12)], dim=1)
@@ -219,36 +219,38 @@ def test_a_small_network_learns_to_add_small_numbers() -> None:
     metric = task.make_metric(network)
     for batch in data.evaluation_batches("test"):
         task.update_metric(metric, task.predict(network, batch)[0], batch)
-    figures = metric.compute()
-    assert figures["exact_match"] == 1
-    assert figures["cross_entropy"] < 0.05 * task.baseline_loss
+    metrics = metric.compute()
+    assert metrics["exact_match"] == 1
+    assert metrics["cross_entropy"] < 0.05 * task.baseline_loss
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"operand_limit": 0}, "operand_limit: 0 given, at least 1 needed"),
-        ({"operand_limit": 10**18, "steps": 99}, f"operand_limit: {10**18} given, at most {LARGEST_LIMIT} allowed"),
-        ({"compute_steps": 0}, "compute_steps: 0 given, at least 1 needed"),
-        ({"compute_steps": 7}, "steps: 36 given, at least 37 needed for '-10000000+-10000000=-20000000 '"),
-        ({"operand_limit": 5, "compute_steps": 2, "steps": 11}, "steps: 11 given, at least 12 needed for '-5+-5=-10 '"),
-        ({"scored": "all"}, "scored: 'all' given, string or answer allowed"),
-        ({"batch_size": 0}, "batch_size: 0 given, at least 1 needed"),
-        ({"evaluation_samples": 0}, "evaluation_samples: 0 given, at least 1 needed"),
-        ({"seed": -1}, "seed: -1 given, at least 0 needed"),
+        ({"operand_limit": 0}, "operand_limit must be at least 1, got 0"),
+        ({"operand_limit": 10**18, "steps": 99}, f"operand_limit must be at most {LARGEST_LIMIT}, got {10**18}"),
+        ({"compute_steps": 0}, "compute_steps must be at least 1, got 0"),
+        (
+            {"compute_steps": 7},
+            "steps must be at least 37 for '-10000000+-10000000=-20000000 ' with 7 compute steps, got 36",
+        ),
+        (
+            {"operand_limit": 5, "compute_steps": 2, "steps": 11},
+            "steps must be at least 12 for '-5+-5=-10 ' with 2 compute steps, got 11",
+        ),
+        ({"scored": "all"}, "scored must be one of string, answer; got 'all'"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"evaluation_samples": 0}, "evaluation_samples must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
     ],
 )
-@pytest.mark.parametrize("kind", [Arithmetic, Arithmetic])
-def test_task_and_data_refuse_what_is_out_of_range(kind: type, arguments: dict[str, Any], message: str) -> None:
+def test_arguments_out_of_range_are_rejected(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        kind(**arguments)
+        Arithmetic(**arguments)
 
 
-def test_data_makes_the_task_that_it_is_told() -> None:
-    options: dict[str, Any] = {"operand_limit": 99, "compute_steps": 2, "steps": 20, "scored": "answer", "seed": 8}
-    data = Arithmetic(**options, batch_size=11, evaluation_samples=12)
-    assert (
-        data.for_network(10) == data.for_network(10**6) == Arithmetic(**options, batch_size=11, evaluation_samples=12)
-    )
-    assert replace(data.for_network(10), seed=0) != data.for_network(10)
-    assert (data.input_size, data.output_size) == (14, 12)
+def test_the_task_does_not_depend_on_the_network_size() -> None:
+    task = Arithmetic(operand_limit=99, compute_steps=2, steps=20, scored="answer", seed=8, batch_size=11)
+    assert task.for_network(10) == task.for_network(10**6) == task
+    assert replace(task, seed=0) != task
+    assert (task.input_size, task.output_size) == (14, 12)

@@ -1,4 +1,4 @@
-"""The instrument on a known truth: a perceptron of N weights stores 2 N random patterns (Cover 1965; Gardner 1988)."""
+"""The metrics of a perceptron, whose N weights store 2 N random patterns (Cover 1965; Gardner 1988)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rnn_capacity.tasks import RandomMapping
 WEIGHTS = 200
 
 
-def figures_of_a_trained_perceptron(samples: int, seed: int) -> dict[str, float]:
+def metrics_of_a_trained_perceptron(samples: int, seed: int) -> dict[str, float]:
     """A linear threshold unit after logistic regression to convergence, which separates whatever is separable."""
-    inputs, labels = RandomMapping(samples=samples, input_size=WEIGHTS - 1, seed=seed).draw()
+    inputs, labels = RandomMapping(samples=samples, input_size=WEIGHTS - 1, seed=seed).draw_samples()
     perceptron = nn.Linear(WEIGHTS - 1, 1).double()
     assert sum(parameter.numel() for parameter in perceptron.parameters()) == WEIGHTS
     optimizer = torch.optim.LBFGS(perceptron.parameters(), max_iter=1000, line_search_fn="strong_wolfe")
@@ -33,18 +33,18 @@ def figures_of_a_trained_perceptron(samples: int, seed: int) -> dict[str, float]
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_perceptron_stores_every_bit_of_patterns_below_its_capacity(seed: int) -> None:
-    figures = figures_of_a_trained_perceptron(samples=300, seed=seed)
-    assert figures["accuracy"] == 1.0
-    assert figures["stored_bits"] == 300.0
-    assert figures["bits_per_parameter"] == 1.5
-    assert figures["likelihood_bits"] == pytest.approx(300.0, rel=1e-3)
+def test_a_perceptron_stores_every_pattern_below_its_capacity(seed: int) -> None:
+    metrics = metrics_of_a_trained_perceptron(samples=300, seed=seed)
+    assert metrics["accuracy"] == 1.0
+    assert metrics["stored_bits"] == 300.0
+    assert metrics["bits_per_parameter"] == 1.5
+    assert metrics["likelihood_bits"] == pytest.approx(300.0, rel=1e-3)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_perceptron_fails_above_its_capacity_and_stays_below_two_bits_per_weight(seed: int) -> None:
-    figures = figures_of_a_trained_perceptron(samples=600, seed=seed)
+def test_a_perceptron_above_its_capacity_stores_less_than_two_bits_per_weight(seed: int) -> None:
+    metrics = metrics_of_a_trained_perceptron(samples=600, seed=seed)
     # any 200 patterns can be stored, and chance gets half of the other 400
-    assert 2 / 3 < figures["accuracy"] < 1.0
-    assert stored_bits(400, 600) < figures["stored_bits"] < 2 * WEIGHTS
-    assert stored_bits(400, 600) < figures["likelihood_bits"] < 2 * WEIGHTS
+    assert 2 / 3 < metrics["accuracy"] < 1.0
+    assert stored_bits(400, 600) < metrics["stored_bits"] < 2 * WEIGHTS
+    assert stored_bits(400, 600) < metrics["likelihood_bits"] < 2 * WEIGHTS

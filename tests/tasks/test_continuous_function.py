@@ -27,13 +27,13 @@ def everything(task: ContinuousFunction) -> tuple[Tensor, Tensor]:
     return batch.inputs[:, 0], batch.targets
 
 
-def places(task: ContinuousFunction, inputs: Tensor) -> list[int]:
-    """Which samples of the draw a batch holds, by their first coordinates."""
-    known = {value: place for place, value in enumerate(everything(task)[0][:, 0].tolist())}
-    return [known[value] for value in inputs[:, 0, 0].tolist()]
+def sample_indices(task: ContinuousFunction, inputs: Tensor) -> list[int]:
+    """Indices of a batch's samples in the data set, by their first coordinates."""
+    index_of = {value: index for index, value in enumerate(everything(task)[0][:, 0].tolist())}
+    return [index_of[value] for value in inputs[:, 0, 0].tolist()]
 
 
-def test_inputs_have_norm_one_in_every_direction_alike_and_targets_variance_one() -> None:
+def test_inputs_are_uniform_on_the_sphere_and_targets_have_variance_one() -> None:
     samples = 40_000
     inputs, targets = everything(ContinuousFunction(samples=samples, input_size=8))
     assert inputs.norm(dim=1).tolist() == pytest.approx([1.0] * samples, abs=1e-6)
@@ -45,7 +45,7 @@ def test_inputs_have_norm_one_in_every_direction_alike_and_targets_variance_one(
     assert float((inputs * values.unsqueeze(1)).mean(0).abs().max()) < 4.5 * (8 * samples) ** -0.5
 
 
-def test_fewer_samples_are_the_first_of_more_and_another_seed_has_others() -> None:
+def test_a_smaller_set_is_the_beginning_of_a_larger_one() -> None:
     inputs, targets = everything(ContinuousFunction(samples=2 * BLOCK + 5, input_size=3, seed=4))
     fewer, fewer_targets = everything(ContinuousFunction(samples=BLOCK + 1, input_size=3, seed=4, tau=9.0, steps=2))
     assert torch.equal(fewer, inputs[: BLOCK + 1])
@@ -55,7 +55,7 @@ def test_fewer_samples_are_the_first_of_more_and_another_seed_has_others() -> No
     assert not bool((others == inputs[:BLOCK]).any())
 
 
-def test_global_generator_is_left_alone() -> None:
+def test_the_global_generator_is_not_used() -> None:
     state = torch.random.get_rng_state()
     source(ContinuousFunction(samples=10)).batch(3)
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -63,7 +63,7 @@ def test_global_generator_is_left_alone() -> None:
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "intersection"])
 @pytest.mark.parametrize("show", ["first", "every"])
-def test_input_is_shown_first_or_at_every_step_and_the_last_output_is_scored(
+def test_the_input_is_shown_at_the_first_or_every_step_and_the_last_is_scored(
     show: Literal["first", "every"], cell: str
 ) -> None:
     task = ContinuousFunction(samples=9, input_size=4, steps=6, show=show, batch_size=None)
@@ -75,7 +75,7 @@ def test_input_is_shown_first_or_at_every_step_and_the_last_output_is_scored(
     torch.testing.assert_close(predictions, network(shown)[0][:, -1:], rtol=1e-12, atol=1e-13)
 
 
-def test_loss_over_all_samples_is_the_weighted_sum_of_squared_errors() -> None:
+def test_the_loss_of_all_samples_is_the_weighted_sum_of_squared_errors() -> None:
     task = ContinuousFunction(samples=700, input_size=4, tau=50.0, batch_size=None)
     batch = source(task).batch(0)
     predictions = torch.randn(700, 1, 1, dtype=torch.float64)
@@ -88,24 +88,24 @@ def test_loss_over_all_samples_is_the_weighted_sum_of_squared_errors() -> None:
     metric = task.make_metric(RecurrentNetwork("rnn", 1, 4, 2, 1))
     for part in source(task).evaluation_batches("test"):
         task.update_metric(metric, predictions, part)
-    figures = metric.compute()
-    assert figures["weighted_mse"] == pytest.approx(expected, rel=1e-6)
-    assert figures.keys() == task.baseline_metrics().keys()
+    metrics = metric.compute()
+    assert metrics["weighted_mse"] == pytest.approx(expected, rel=1e-6)
+    assert metrics.keys() == task.baseline_metrics().keys()
 
 
-def test_predicting_zero_costs_one_and_is_worth_nothing() -> None:
+def test_predicting_zero_has_a_loss_of_one_and_implies_no_bits() -> None:
     task = ContinuousFunction(samples=100_000, input_size=1)
     data, metric = source(task), task.make_metric(RecurrentNetwork("rnn", 1, 1, 1, 1))
     for part in data.evaluation_batches("val"):
         task.update_metric(metric, torch.zeros(len(part.inputs), 1, 1), part)
-    figures = metric.compute()
+    metrics = metric.compute()
     deviation = float((2 * sample_weights(100_000).square().sum()).sqrt())  # of Σ β y²
-    assert figures["weighted_mse"] == pytest.approx(task.baseline_loss, abs=4 * deviation)
-    assert figures["implied_bits"] <= implied_bits(1 - 4 * deviation, 100_000)
+    assert metrics["weighted_mse"] == pytest.approx(task.baseline_loss, abs=4 * deviation)
+    assert metrics["implied_bits"] <= implied_bits(1 - 4 * deviation, 100_000)
 
 
 @pytest.mark.parametrize("sampling", ["weighted", "uniform"])
-def test_minibatches_estimate_the_loss_without_bias(sampling: Literal["weighted", "uniform"]) -> None:
+def test_minibatches_are_unbiased_estimates_of_the_loss(sampling: Literal["weighted", "uniform"]) -> None:
     task = ContinuousFunction(samples=60, input_size=2, tau=3.0, batch_size=50, sampling=sampling)
     guess = 0.7  # squared errors then differ from sample to sample
     whole = source(replace(task, batch_size=None)).batch(0)
@@ -121,9 +121,9 @@ def test_minibatches_estimate_the_loss_without_bias(sampling: Literal["weighted"
     assert float(spread) < 0.02 * expected
 
 
-def test_weighted_sampling_draws_each_sample_by_its_weight_and_has_less_noise() -> None:
+def test_weighted_sampling_draws_by_weight_and_has_less_variance() -> None:
     weighted = ContinuousFunction(samples=40, input_size=2, tau=2.0, batch_size=20_000)
-    drawn = torch.bincount(torch.tensor(places(weighted, source(weighted).batch(0).inputs)), minlength=40)
+    drawn = torch.bincount(torch.tensor(sample_indices(weighted, source(weighted).batch(0).inputs)), minlength=40)
     expected = 20_000 * sample_weights(40, 2.0)
     chi_squared = float(((drawn - expected).square() / expected).sum())
     assert chi_squared < 39 + 4 * (2 * 39) ** 0.5
@@ -138,25 +138,25 @@ def test_weighted_sampling_draws_each_sample_by_its_weight_and_has_less_noise() 
 
 
 @pytest.mark.parametrize("sampling", ["weighted", "uniform"])
-def test_a_batch_holds_samples_of_the_draw_and_does_not_depend_on_those_before(
+def test_a_batch_has_samples_of_the_data_set_and_does_not_depend_on_earlier_batches(
     sampling: Literal["weighted", "uniform"],
 ) -> None:
     task = ContinuousFunction(samples=90, input_size=5, batch_size=16, sampling=sampling)
     _, targets = everything(task)
-    data, wandering = source(task), source(task)
+    data, out_of_order = source(task), source(task)
     batches = [data.batch(step) for step in range(8)]
     for step in (7, 0, 3, 7):
-        batch = wandering.batch(step)
+        batch = out_of_order.batch(step)
         assert torch.equal(batch.inputs, batches[step].inputs)
-        assert torch.equal(batch.targets[:, 0], targets[places(task, batch.inputs), 0])
-        weights = targets[places(task, batch.inputs), 1] if sampling == "uniform" else torch.ones(16).double()
+        assert torch.equal(batch.targets[:, 0], targets[sample_indices(task, batch.inputs), 0])
+        weights = targets[sample_indices(task, batch.inputs), 1] if sampling == "uniform" else torch.ones(16).double()
         assert torch.equal(batch.targets[:, 1], weights)
     assert not torch.equal(batches[0].inputs, batches[1].inputs)
 
 
 @pytest.mark.parametrize("batch_size", [None, 11])
 @pytest.mark.parametrize("world_size", [2, 3])
-def test_shares_of_the_ranks_make_up_batch_and_evaluation(world_size: int, batch_size: int | None) -> None:
+def test_the_ranks_divide_the_batch_and_the_evaluation_set(world_size: int, batch_size: int | None) -> None:
     task = ContinuousFunction(samples=10_001, input_size=2, batch_size=batch_size)
     whole, ranks = source(task), [source(task, rank, world_size) for rank in range(world_size)]
     batch, shares = whole.batch(2), [data.batch(2) for data in ranks]
@@ -169,19 +169,18 @@ def test_shares_of_the_ranks_make_up_batch_and_evaluation(world_size: int, batch
 
 
 OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
-    ({"samples": 0}, "samples: 0 given, at least 1 needed"),
-    ({"input_size": 0}, "input_size: 0 given, at least 1 needed"),
-    ({"steps": 0}, "steps: 0 given, at least 1 needed"),
-    ({"batch_size": 0}, "batch_size: 0 given, at least 1 needed"),
-    ({"seed": -1}, "seed: -1 given, at least 0 needed"),
-    ({"tau": -2.0}, "tau: -2 given, a finite number of at least 0 needed"),
-    ({"show": "last"}, "show: 'last' given, first or every allowed"),
-    ({"sampling": "best"}, "sampling: 'best' given, weighted or uniform allowed"),
+    ({"samples": 0}, "samples must be at least 1, got 0"),
+    ({"input_size": 0}, "input_size must be at least 1, got 0"),
+    ({"steps": 0}, "steps must be at least 1, got 0"),
+    ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ({"seed": -1}, "seed must be at least 0, got -1"),
+    ({"tau": -2.0}, "tau must be at least 0, got -2"),
+    ({"show": "last"}, "show must be one of first, every; got 'last'"),
+    ({"sampling": "best"}, "sampling must be one of weighted, uniform; got 'best'"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), OUT_OF_RANGE)
-@pytest.mark.parametrize("kind", [ContinuousFunction, ContinuousFunction])
-def test_what_is_out_of_range_is_refused(kind: type, arguments: dict[str, Any], message: str) -> None:
+def test_arguments_out_of_range_are_rejected(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        kind(**arguments)
+        ContinuousFunction(**arguments)

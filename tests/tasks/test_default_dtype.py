@@ -1,4 +1,4 @@
-"""The data do not depend on the precision that a trainer sets for the networks."""
+"""The samples do not depend on the default dtype that a trainer sets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rnn_capacity import tasks
-from rnn_capacity.training import TaskData
+from rnn_capacity.training import Task
 
-DATA = {
+TASKS = {
     "random mapping": tasks.RandomMapping(samples=20, input_size=8),
     "memory": tasks.Memory(input_size=4, batch_size=8, evaluation_samples=10),
     "continuous function": tasks.ContinuousFunction(samples=50, input_size=4, tau=5.0, batch_size=9),
@@ -22,23 +22,23 @@ DATA = {
 
 @pytest.fixture
 def doubles() -> Iterator[None]:
-    """What Lightning does around a run with `trainer.precision` 64-true."""
+    """Set the default dtype as Lightning does for `trainer.precision` 64-true."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(before)
 
 
-def first_batch(data: TaskData) -> tuple[torch.Tensor, torch.Tensor]:
-    batch = data.for_network(100).source(torch.device("cpu"), torch.float64).batch(3)
+def first_batch(task: Task) -> tuple[torch.Tensor, torch.Tensor]:
+    batch = task.for_network(100).batch_source(torch.device("cpu"), torch.float64).batch(3)
     return batch.inputs, batch.targets
 
 
-SINGLE = {name: first_batch(data) for name, data in DATA.items()}
+SINGLE = {name: first_batch(task) for name, task in TASKS.items()}
 
 
 @pytest.mark.usefixtures("doubles")
-@pytest.mark.parametrize("name", DATA)
-def test_the_samples_are_those_of_single_precision(name: str) -> None:
-    for found, expected in zip(first_batch(DATA[name]), SINGLE[name], strict=True):
+@pytest.mark.parametrize("name", TASKS)
+def test_the_samples_do_not_depend_on_the_default_dtype(name: str) -> None:
+    for found, expected in zip(first_batch(TASKS[name]), SINGLE[name], strict=True):
         assert torch.equal(found, expected)

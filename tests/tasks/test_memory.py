@@ -12,8 +12,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from rnn_capacity.metrics import theoretical_mse
 from rnn_capacity.models import Initialization, RecurrentNetwork
-from rnn_capacity.tasks import Memory, RecurrentModule
-from rnn_capacity.training import Batch, BatchSource, Split
+from rnn_capacity.tasks import Memory
+from rnn_capacity.training import Batch, BatchSource, RecurrentModule, Split
 from tests.program import CONFIGS, Runner
 
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ def rows(values: Tensor) -> set[tuple[float, ...]]:
     return set(map(tuple, values.tolist()))
 
 
-def test_values_are_uniform_with_mean_zero_and_variance_one() -> None:
+def test_the_values_are_uniform_with_mean_zero_and_variance_one() -> None:
     values = source(Memory(batch_size=20_000)).batch(0).targets
     sorted_values = values.flatten().sort().values / math.sqrt(3)  # U(-1, 1), whose k-th of N is about 2k/N - 1
     uniform = torch.linspace(-1, 1, values.numel(), dtype=values.dtype)
@@ -42,22 +42,22 @@ def test_values_are_uniform_with_mean_zero_and_variance_one() -> None:
     assert float(torch.corrcoef(values.T).triu(1).abs().max()) < 0.05
 
 
-def test_inputs_are_the_targets_at_one_step() -> None:
+def test_the_inputs_are_the_targets_at_one_step() -> None:
     batch = source(Memory(input_size=5, batch_size=7)).batch(3)
     assert torch.equal(batch.inputs, batch.targets.unsqueeze(1))
     assert batch.inputs.shape == (7, 1, 5)
 
 
-def test_a_batch_does_not_depend_on_those_asked_for_before() -> None:
+def test_a_batch_does_not_depend_on_earlier_batches() -> None:
     task = Memory(input_size=3, batch_size=8, seed=6)
     in_order = source(task)
     expected = [in_order.batch(step).targets for step in range(10)]
-    wandering = source(task)
+    out_of_order = source(task)
     for step in (9, 0, 5, 9, 1):
-        assert torch.equal(wandering.batch(step).targets, expected[step])
+        assert torch.equal(out_of_order.batch(step).targets, expected[step])
 
 
-def test_no_sample_comes_twice() -> None:
+def test_no_sample_occurs_twice() -> None:
     task = Memory(input_size=3, batch_size=50, evaluation_samples=200)
     drawn = [rows(source(task).batch(step).targets) for step in range(20)]
     drawn += [rows(evaluated(task, "val")), rows(evaluated(task, "test"))]
@@ -66,7 +66,7 @@ def test_no_sample_comes_twice() -> None:
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
-def test_each_rank_has_every_nth_sample_of_batch_and_evaluation(world_size: int) -> None:
+def test_each_rank_has_every_nth_sample_of_batch_and_evaluation_set(world_size: int) -> None:
     task = Memory(input_size=3, batch_size=25, evaluation_samples=10_000)  # evaluated in parts
     for step in (0, 8):
         whole = source(task).batch(step)
@@ -83,7 +83,7 @@ def test_each_rank_has_every_nth_sample_of_batch_and_evaluation(world_size: int)
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "intersection"])
 @pytest.mark.parametrize("show", ["first", "every"])
-def test_values_are_shown_first_or_at_every_step_and_read_after_the_last(
+def test_the_input_is_shown_at_the_first_or_every_step_and_the_last_is_scored(
     show: Literal["first", "every"], cell: str
 ) -> None:
     task = Memory(input_size=6, steps=4, show=show, batch_size=9)
@@ -96,13 +96,13 @@ def test_values_are_shown_first_or_at_every_step_and_read_after_the_last(
     torch.testing.assert_close(task.predict(network, batch)[0], expected, rtol=1e-12, atol=1e-13)
 
 
-def test_loss_is_the_mean_squared_error_per_dimension_and_the_metrics_mse() -> None:
+def test_the_loss_is_the_mean_squared_error_per_dimension() -> None:
     task = Memory(input_size=4, batch_size=30)
     batch = source(task).batch(0)
     predictions = torch.randn(30, 1, 4, dtype=torch.float64)
     by_hand = [
-        sum((guess - value) ** 2 for guess, value in zip(row, wanted, strict=True)) / 4
-        for row, wanted in zip(predictions.squeeze(1).tolist(), batch.targets.tolist(), strict=True)
+        sum((prediction - target) ** 2 for prediction, target in zip(row, targets, strict=True)) / 4
+        for row, targets in zip(predictions.squeeze(1).tolist(), batch.targets.tolist(), strict=True)
     ]
     losses = task.loss_per_sample(predictions, batch)
     assert losses.tolist() == pytest.approx(by_hand, rel=1e-12)
@@ -111,7 +111,7 @@ def test_loss_is_the_mean_squared_error_per_dimension_and_the_metrics_mse() -> N
     assert metric.compute()["mse"] == pytest.approx(sum(by_hand) / 30, rel=1e-6)
 
 
-def test_constant_loss_and_worthless_figures_are_those_of_zero() -> None:
+def test_the_baseline_is_that_of_predicting_zero() -> None:
     task = Memory(input_size=4, evaluation_samples=100_000)
     metric = task.make_metric(RecurrentNetwork("rnn", 1, 4, 3, 4))
     losses = []
@@ -126,7 +126,7 @@ def test_constant_loss_and_worthless_figures_are_those_of_zero() -> None:
 @pytest.mark.parametrize(
     ("cell", "depth", "state_reals"), [("rnn", 1, 5), ("gru", 3, 15), ("lstm", 1, 10), ("lstm", 2, 20)]
 )
-def test_reals_are_over_the_units_of_a_layer_and_over_every_layers_state(
+def test_reals_are_counted_per_unit_of_a_layer_and_per_real_of_all_layers(
     cell: str, depth: int, state_reals: int
 ) -> None:
     task = Memory(input_size=8)
@@ -145,7 +145,7 @@ def test_reals_are_over_the_units_of_a_layer_and_over_every_layers_state(
 
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
 @pytest.mark.parametrize("units", [4, 12])
-def test_trained_cells_lie_on_the_curve_below_and_above_the_number_of_values(units: int, cell: str) -> None:
+def test_trained_cells_reach_the_theoretical_error(units: int, cell: str) -> None:
     task = Memory(input_size=8, steps=6, batch_size=64, evaluation_samples=2000)
     module = RecurrentModule(
         cell=cell,
@@ -157,7 +157,8 @@ def test_trained_cells_lie_on_the_curve_below_and_above_the_number_of_values(uni
         optimizer=lambda parameters: Adam(parameters, lr=0.01),
         schedule=CosineAnnealingLR,
     )
-    (optimizer,), (schedule,) = module.build_optimizer(400)
+    optimizer, schedule = module.build_optimizer(400)
+    assert schedule is not None
     data = source(task)
     module.double()
     for step in range(400):
@@ -174,7 +175,7 @@ def test_trained_cells_lie_on_the_curve_below_and_above_the_number_of_values(uni
     assert metric.compute()["mse"] == pytest.approx(theoretical_mse(units, 8), abs=0.05)
 
 
-def test_program_writes_the_figures_of_its_checkpoint(runner: Runner) -> None:
+def test_the_summary_has_the_metrics_of_the_checkpoint(runner: Runner) -> None:
     options = ["--model.max_parameters=150", "--trainer.max_steps=40", "--trainer.val_check_interval=1", *TOY]
     summary = runner("fit", "--config", CONFIGS / "memory.yaml", *options)
     assert summary["samples"] is None
@@ -184,7 +185,7 @@ def test_program_writes_the_figures_of_its_checkpoint(runner: Runner) -> None:
     assert again["mse"] == summary["mse"]
 
 
-def test_a_diverging_run_holds_nothing(runner: Runner) -> None:
+def test_a_diverged_run_recovers_nothing(runner: Runner) -> None:
     options = ["--model.max_parameters=150", "--trainer.max_steps=20", "--trainer.val_check_interval=1", *TOY]
     options += ["--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=1e9", "--model.nonlinearity=relu"]
     summary = runner("fit", "--config", CONFIGS / "memory.yaml", *options)
@@ -197,7 +198,7 @@ def test_a_diverging_run_holds_nothing(runner: Runner) -> None:
     ("name", "value", "least"),
     [("input_size", 0, 1), ("steps", 0, 1), ("batch_size", 0, 1), ("evaluation_samples", -2, 1), ("seed", -1, 0)],
 )
-def test_arguments_out_of_range_are_named(name: str, value: int, least: int) -> None:
+def test_arguments_out_of_range_are_rejected(name: str, value: int, least: int) -> None:
     arguments: dict[str, Any] = {name: value}
-    with pytest.raises(ValueError, match=f"{name}: {value} given, at least {least} needed"):
+    with pytest.raises(ValueError, match=f"{name} must be at least {least}, got {value}"):
         Memory(**arguments)

@@ -17,46 +17,46 @@ def source(task: RandomMapping, rank: int = 0, world_size: int = 1) -> BatchSour
     return task.batch_source(CPU, torch.float64, rank, world_size)
 
 
-def which(task: RandomMapping, inputs: Tensor, targets: Tensor) -> list[int]:
-    """The samples of the draw that a batch holds; their labels must be the draw's."""
+def sample_indices(task: RandomMapping, inputs: Tensor, targets: Tensor) -> list[int]:
+    """Indices of a batch's samples in the data set, whose labels they must have."""
     weights = 2 ** torch.arange(task.input_size)
-    drawn, labels = task.draw()
-    places = {code: place for place, code in enumerate(((drawn > 0).long() @ weights).tolist())}
-    samples = [places[code] for code in ((inputs.squeeze(1) > 0).long() @ weights).tolist()]
+    drawn, labels = task.draw_samples()
+    index_of = {code: index for index, code in enumerate(((drawn > 0).long() @ weights).tolist())}
+    samples = [index_of[code] for code in ((inputs.squeeze(1) > 0).long() @ weights).tolist()]
     assert labels[samples].tolist() == targets.long().tolist()
     return samples
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 10, 22])
-def test_a_pass_covers_each_sample_once_in_a_new_order(batch_size: int) -> None:
+def test_an_epoch_has_each_sample_once_in_a_new_order(batch_size: int) -> None:
     task = RandomMapping(samples=23, batch_size=batch_size)
     batches = math.ceil(23 / batch_size)
     data = source(task)
-    passes = []
+    epochs = []
     for start in (0, batches, 5 * batches):
         parts = [data.batch(step) for step in range(start, start + batches)]
         assert [part.size for part in parts[:-1]] == [batch_size] * (batches - 1)
         assert sum(part.size for part in parts) == 23
-        passes.append([sample for part in parts for sample in which(task, part.inputs, part.targets)])
-    assert all(sorted(one) == list(range(23)) for one in passes)
-    assert passes[0] != passes[1] != passes[2] != passes[0]
+        epochs.append([sample for part in parts for sample in sample_indices(task, part.inputs, part.targets)])
+    assert all(sorted(epoch) == list(range(23)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
-def test_a_batch_does_not_depend_on_those_asked_for_before() -> None:
+def test_a_batch_does_not_depend_on_earlier_batches() -> None:
     task = RandomMapping(samples=50, batch_size=8, classes=3, seed=6)
     in_order = source(task)
     expected = [in_order.batch(step) for step in range(30)]
-    wandering = source(task)
+    out_of_order = source(task)
     for step in (29, 0, 15, 14, 29, 3, 8, 7):
-        batch = wandering.batch(step)
+        batch = out_of_order.batch(step)
         assert torch.equal(batch.inputs, expected[step].inputs)
         assert torch.equal(batch.targets, expected[step].targets)
 
 
 @pytest.mark.parametrize("batch_size", [None, 23, 100])
-def test_full_batch_is_the_draw_at_every_step(batch_size: int | None) -> None:
+def test_a_full_batch_is_the_data_set_at_every_step(batch_size: int | None) -> None:
     task = RandomMapping(samples=23, batch_size=batch_size)
-    inputs, labels = task.draw()
+    inputs, labels = task.draw_samples()
     for step in (0, 1, 40):
         batch = source(task).batch(step)
         assert torch.equal(batch.inputs, inputs.double().unsqueeze(1))
@@ -66,15 +66,15 @@ def test_full_batch_is_the_draw_at_every_step(batch_size: int | None) -> None:
 
 @pytest.mark.parametrize("batch_size", [None, 4, 11])  # 4 leaves a last batch of one sample
 @pytest.mark.parametrize("world_size", [2, 3])
-def test_shares_of_the_ranks_are_disjoint_and_make_up_the_batch(batch_size: int | None, world_size: int) -> None:
+def test_the_ranks_divide_the_batch(batch_size: int | None, world_size: int) -> None:
     task = RandomMapping(samples=25, batch_size=batch_size)
     whole = source(task)
     ranks = [source(task, rank, world_size) for rank in range(world_size)]
     for step in range(9):
         batch = whole.batch(step)
         shares = [data.batch(step) for data in ranks]
-        held = [which(task, share.inputs, share.targets) for share in shares]
-        assert sorted(chain(*held)) == sorted(which(task, batch.inputs, batch.targets))
+        held = [sample_indices(task, share.inputs, share.targets) for share in shares]
+        assert sorted(chain(*held)) == sorted(sample_indices(task, batch.inputs, batch.targets))
         assert sum(map(len, held)) == batch.size
         assert {share.size for share in shares} == {batch.size}
         assert max(map(len, held)) - min(map(len, held)) <= 1
@@ -82,12 +82,14 @@ def test_shares_of_the_ranks_are_disjoint_and_make_up_the_batch(batch_size: int 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("samples", [1, 30, 20_001])  # the last is evaluated in parts
-def test_evaluation_covers_each_sample_once_over_the_ranks(samples: int, world_size: int) -> None:
+def test_the_ranks_evaluate_each_sample_once(samples: int, world_size: int) -> None:
     task = RandomMapping(samples=samples, batch_size=5)
     for split in ("val", "test"):
         parts = [
             part for rank in range(world_size) for part in source(task, rank, world_size).evaluation_batches(split)
         ]
-        seen = which(task, torch.cat([part.inputs for part in parts]), torch.cat([part.targets for part in parts]))
+        seen = sample_indices(
+            task, torch.cat([part.inputs for part in parts]), torch.cat([part.targets for part in parts])
+        )
         assert sorted(seen) == list(range(samples))
         assert {part.size for part in parts} == {samples}

@@ -1,4 +1,4 @@
-"""The figures that each task writes to summary.json, from its shipped config."""
+"""The metrics that each task writes to summary.json, from its shipped config."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVERY = {
     "commit",
 }
 
-FIGURES = {
+METRICS = {
     "arithmetic": {"cross_entropy", "val_cross_entropy", "character_accuracy", "exact_match"},
     "continuous_function": {"weighted_mse", "implied_bits", "implied_bits_per_parameter"},
     "language": {
@@ -47,15 +47,15 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("config", FIGURES)
+@pytest.mark.parametrize("config", METRICS)
 @pytest.mark.parametrize("diverges", [False, True])
-def test_summary_has_the_tasks_figures_of_a_run_that_learns_and_of_one_that_diverges(
+def test_the_summary_has_the_tasks_metrics_also_after_a_divergence(
     config: str, diverges: bool, runner: Runner, toy: Callable[..., list[str]]
 ) -> None:
     more = ["--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=1e30", "--model.clip_norm=null"]
     summary = runner("fit", *toy(config), *(more if diverges else []))
     assert summary.pop("run").is_dir()
     assert summary.keys() >= EVERY
-    assert FIGURES[config] <= summary.keys()
+    assert METRICS[config] <= summary.keys()
     assert summary["feasible"] != diverges
-    assert all(math.isfinite(summary[name]) for name in FIGURES[config])
+    assert all(math.isfinite(summary[name]) for name in METRICS[config])

@@ -6,11 +6,11 @@ from typing import Any, Protocol
 import pytest
 from pytorch_lightning import Callback, Trainer
 
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
+from rnn_capacity.training import RecurrentModule, Task, TaskDataModule
 
 
 def quiet_trainer(**options: Any) -> Trainer:
-    """A plain trainer on the CPU that writes nothing."""
+    """Create a trainer on the CPU that writes and shows nothing."""
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     return Trainer(**{"accelerator": "cpu", "devices": 1, "num_sanity_val_steps": 0, **quiet, **options})
 
@@ -19,7 +19,7 @@ class Fit(Protocol):
     def __call__(
         self,
         module: RecurrentModule,
-        data: RandomMapping,
+        task: Task,
         max_steps: int,
         *callbacks: Callback,
         checkpoint: Path | None = None,
@@ -29,18 +29,18 @@ class Fit(Protocol):
 
 @pytest.fixture
 def fit() -> Fit:
-    """Train with a quiet trainer, which is returned."""
+    """A function that trains a module and returns its trainer."""
 
     def fit(
         module: RecurrentModule,
-        data: RandomMapping,
+        task: Task,
         max_steps: int,
         *callbacks: Callback,
         checkpoint: Path | None = None,
         **options: Any,
     ) -> Trainer:
         trainer = quiet_trainer(max_steps=max_steps, callbacks=list(callbacks), **options)
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+        trainer.fit(module, datamodule=TaskDataModule(task), ckpt_path=checkpoint)
         return trainer
 
     return fit

@@ -8,10 +8,11 @@ from torch.nn import functional as F
 from torch.optim import SGD
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule
 from tests.training.conftest import Fit
 
-WORTHLESS = {
+BASELINE = {
     "loss": math.log(2),
     "accuracy": 0.5,
     "stored_bits": 0.0,
@@ -31,10 +32,10 @@ def module_for(rate: float, factor: float, steps_per_call: int) -> RecurrentModu
     )
 
 
-def first_step_beyond(bound: float, rate: float, max_steps: int) -> int | None:
+def first_divergent_step(bound: float, rate: float, max_steps: int) -> int | None:
     """The first step, from 1, of a plain loop whose loss is above the bound or not finite."""
     network = RecurrentNetwork("rnn", 1, 8, 6, 1, seed=0)
-    inputs, labels = RandomMapping(samples=40, input_size=8).draw()
+    inputs, labels = RandomMapping(samples=40, input_size=8).draw_samples()
     optimizer = SGD(network.parameters(), lr=rate)
     for step in range(1, max_steps + 1):
         logits = network(inputs.unsqueeze(1), steps=5)[0][:, -1, 0]
@@ -49,35 +50,37 @@ def first_step_beyond(bound: float, rate: float, max_steps: int) -> int | None:
 
 @pytest.mark.parametrize("steps_per_call", [1, 4])
 @pytest.mark.parametrize(("rate", "factor"), [(1e3, 1e3), (30.0, 20.0), (10.0, 5.0), (1e30, 1e3), (1e38, math.inf)])
-def test_run_ends_at_the_first_loss_beyond_the_bound(fit: Fit, rate: float, factor: float, steps_per_call: int) -> None:
-    expected = first_step_beyond(factor * math.log(2), rate, max_steps=100)
+def test_a_run_ends_at_the_first_loss_above_the_bound(
+    fit: Fit, rate: float, factor: float, steps_per_call: int
+) -> None:
+    expected = first_divergent_step(factor * math.log(2), rate, max_steps=100)
     assert expected is not None
     assert 1 < expected < 60
     module = module_for(rate, factor, steps_per_call)
     trainer = fit(module, RandomMapping(samples=40, input_size=8), 100)
     assert module.diverged_at == expected
     assert trainer.global_step == math.ceil(expected / steps_per_call) * steps_per_call
-    assert module.latest == pytest.approx(WORTHLESS)
+    assert module.final_metrics == pytest.approx(BASELINE)
 
 
-def test_later_divergences_are_told_apart_from_the_first_step() -> None:
-    steps = [first_step_beyond(factor * math.log(2), rate, 100) for rate, factor in ((1e3, 1e3), (30.0, 20.0))]
+def test_the_cases_diverge_at_different_steps() -> None:
+    steps = [first_divergent_step(factor * math.log(2), rate, 100) for rate, factor in ((1e3, 1e3), (30.0, 20.0))]
     assert len(set(steps)) == 2
 
 
-def test_loss_up_to_the_bound_is_no_divergence(fit: Fit) -> None:
-    assert first_step_beyond(1e3 * math.log(2), 30.0, 100) is None
+def test_a_loss_below_the_bound_is_not_a_divergence(fit: Fit) -> None:
+    assert first_divergent_step(1e3 * math.log(2), 30.0, 100) is None
     module = module_for(30.0, 1e3, 7)
     trainer = fit(module, RandomMapping(samples=40, input_size=8), 100)
     assert module.diverged_at is None
     assert trainer.global_step == 100
-    assert module.latest["loss"] > math.log(2)
+    assert module.final_metrics["loss"] > math.log(2)
 
 
-def test_run_whose_last_step_breaks_the_network_has_a_constant_predictors_figures(fit: Fit) -> None:
+def test_a_run_whose_last_step_diverges_gets_the_baseline_metrics(fit: Fit) -> None:
     bound = 1e3 * math.log(2)
-    assert (first_step_beyond(bound, 1e38, 1), first_step_beyond(bound, 1e38, 2)) == (None, 2)
+    assert (first_divergent_step(bound, 1e38, 1), first_divergent_step(bound, 1e38, 2)) == (None, 2)
     module = module_for(1e38, 1e3, 1)
     fit(module, RandomMapping(samples=40, input_size=8), 1)
     assert module.diverged_at is not None
-    assert module.latest == pytest.approx(WORTHLESS)
+    assert module.final_metrics == pytest.approx(BASELINE)

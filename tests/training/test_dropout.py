@@ -9,7 +9,8 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 from torch.optim import SGD
 
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule
 from tests.training.conftest import Fit
 
 
@@ -40,14 +41,14 @@ def curve(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_two_runs_with_one_seed_are_equal_whatever_the_global_generator_holds(fit: Fit, kind: dict[str, float]) -> None:
+def test_runs_with_one_seed_are_equal_for_any_state_of_the_global_generator(fit: Fit, kind: dict[str, float]) -> None:
     first, _ = curve(fit, kind, rate=0.1)
     torch.manual_seed(1234)
     assert curve(fit, kind, rate=0.1)[0] == first
 
 
 @pytest.mark.parametrize("kind", [*KINDS, {}])
-def test_training_leaves_the_global_generator_alone(fit: Fit, kind: dict[str, float]) -> None:
+def test_training_does_not_use_the_global_generator(fit: Fit, kind: dict[str, float]) -> None:
     torch.manual_seed(1234)
     before = torch.random.get_rng_state()
     curve(fit, kind, rate=0.1)
@@ -55,15 +56,15 @@ def test_training_leaves_the_global_generator_alone(fit: Fit, kind: dict[str, fl
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_noise_is_drawn_anew_at_every_step(fit: Fit, kind: dict[str, float]) -> None:
-    losses, _ = curve(fit, kind, rate=0.0)  # the weights stand still, so only the noise can change the loss
+def test_every_step_has_its_own_dropout_mask(fit: Fit, kind: dict[str, float]) -> None:
+    losses, _ = curve(fit, kind, rate=0.0)  # the weights are constant, so only the masks can change the loss
     assert len(set(losses)) == 30
-    still, _ = curve(fit, {}, rate=0.0)
-    assert len(set(still)) == 1
+    constant, _ = curve(fit, {}, rate=0.0)
+    assert len(set(constant)) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_noise_depends_on_the_networks_seed(fit: Fit, kind: dict[str, float]) -> None:
+def test_dropout_masks_depend_on_the_seed_of_the_network(fit: Fit, kind: dict[str, float]) -> None:
     first, start = curve(fit, kind, rate=0.0, seed=0)
     other, same_start = curve(fit, kind, rate=0.0, seed=1, start=start)
     assert all(torch.equal(same_start[name], start[name]) for name in start)
@@ -71,12 +72,12 @@ def test_noise_depends_on_the_networks_seed(fit: Fit, kind: dict[str, float]) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_dropped_when_the_network_is_measured(fit: Fit, kind: dict[str, float]) -> None:
-    figures = []
+def test_evaluation_has_no_dropout(fit: Fit, kind: dict[str, float]) -> None:
+    metrics = []
     for options in (kind, {}):
         module = RecurrentModule(
             depth=2, hidden_size=6, input_size=8, optimizer=partial(SGD, lr=0.0), steps_per_call=1, **options
         )
         fit(module, RandomMapping(samples=40, input_size=8), 1)
-        figures.append(module.latest)
-    assert figures[0] == figures[1]
+        metrics.append(module.final_metrics)
+    assert metrics[0] == metrics[1]

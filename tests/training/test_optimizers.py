@@ -1,4 +1,4 @@
-"""OptimizerChoice makes the optimizers of torch.optim, with one number for what they remember by."""
+"""OptimizerChoice creates optimizers of torch.optim with one momentum-like hyperparameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from rnn_capacity.population.optimizers import KINDS, kind_of
+from rnn_capacity.population.optimizers import POPULATION_OPTIMIZERS, population_optimizer
 from rnn_capacity.training import OptimizerChoice
 from tests.program import Runner
 
@@ -21,16 +21,16 @@ CONSTANTS = [
     ("adam", torch.optim.Adam, {"betas": (0.75, 0.999)}),
 ]
 LOGIT = math.log(3)
-"""Of 3/4."""
+"""The logit of 3/4."""
 
 
 @pytest.mark.parametrize(("kind", "expected", "constants"), CONSTANTS)
-def test_it_is_an_optimizer_of_torch_with_the_momentum_in_its_place(
+def test_the_optimizer_is_one_of_torch_with_the_right_constants(
     kind: Any, expected: Callable[..., torch.optim.Optimizer], constants: dict[str, Any]
 ) -> None:
     optimizer = OptimizerChoice([nn.Parameter(torch.zeros(3))], kind=kind, lr=0.02, momentum_logit=LOGIT)
     assert type(optimizer) is expected
-    assert kind_of(optimizer) is KINDS[expected]
+    assert population_optimizer(optimizer) is POPULATION_OPTIMIZERS[expected]
     assert optimizer.defaults["lr"] == 0.02
     defaults = expected([nn.Parameter(torch.zeros(3))]).defaults
     for name, value in optimizer.defaults.items():
@@ -39,7 +39,7 @@ def test_it_is_an_optimizer_of_torch_with_the_momentum_in_its_place(
 
 
 @pytest.mark.parametrize(("kind", "expected", "constants"), CONSTANTS)
-def test_it_steps_as_the_optimizer_that_it_stands_for(
+def test_the_optimizer_makes_the_steps_of_torch(
     kind: Any, expected: Callable[..., torch.optim.Optimizer], constants: dict[str, Any]
 ) -> None:
     one, other = (nn.Parameter(torch.arange(3, dtype=torch.float64)) for _ in range(2))
@@ -55,20 +55,20 @@ def test_it_steps_as_the_optimizer_that_it_stands_for(
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("arguments", "message"),
     [
-        ({"kind": "sgdm"}, "optimizer.kind: 'sgdm' given, sgd, momentum, rmsprop, adam allowed"),
-        ({"lr": 0.0}, "optimizer.lr: 0 given, a positive number needed"),
-        ({"lr": math.nan}, "optimizer.lr: nan given, a positive number needed"),
-        ({"momentum_logit": math.inf}, "optimizer.momentum_logit: inf given, a finite number needed"),
+        ({"kind": "sgdm"}, "kind must be one of sgd, momentum, rmsprop, adam; got 'sgdm'"),
+        ({"lr": 0.0}, "lr must be a positive number, got 0"),
+        ({"lr": math.nan}, "lr must be a positive number, got nan"),
+        ({"momentum_logit": math.inf}, "momentum_logit must be a finite number, got inf"),
     ],
 )
-def test_what_it_does_not_take_is_refused(given: dict[str, Any], message: str) -> None:
+def test_arguments_out_of_range_are_rejected(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        OptimizerChoice([nn.Parameter(torch.zeros(3))], **given)
+        OptimizerChoice([nn.Parameter(torch.zeros(3))], **arguments)
 
 
-def test_a_run_trains_with_it_by_its_short_name(runner: Runner, toy: Any) -> None:
+def test_a_run_finds_it_by_its_short_name(runner: Runner, toy: Any) -> None:
     options = ["--model.optimizer=OptimizerChoice", "--model.optimizer.kind=rmsprop", "--model.optimizer.lr=0.01"]
     chosen = runner("fit", *toy(), *options, f"--model.optimizer.momentum_logit={math.log(99)}")
     plain = runner("fit", *toy(), "--model.optimizer=torch.optim.RMSprop", "--model.optimizer.lr=0.01")

@@ -1,4 +1,4 @@
-"""The trainer's run against the same run written out in PyTorch."""
+"""The trainer's run compared with a plain PyTorch loop."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch.nn.utils import parameters_to_vector
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
-from rnn_capacity.training import TotalDecay
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule, TotalDecay
 from tests.training.conftest import Fit
 
 STEPS = 60
@@ -48,8 +48,8 @@ EXTRAS = {
 
 
 def plain_loop(network: nn.Module, task: RandomMapping, factory: Factory, extras: Extras) -> int:
-    """Train in place; how many of the steps were clipped."""
-    inputs, labels = task.draw()
+    """Train in place; return the number of steps that were clipped."""
+    inputs, labels = task.draw_samples()
     sequence = torch.zeros(task.samples, task.steps, task.input_size, dtype=torch.float64)
     sequence[:, 0] = inputs
     weights = list(network.parameters())
@@ -77,7 +77,7 @@ def plain_loop(network: nn.Module, task: RandomMapping, factory: Factory, extras
 
 @pytest.mark.parametrize("extras", EXTRAS.values(), ids=EXTRAS)
 @pytest.mark.parametrize("factory", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_trainer_makes_the_steps_of_a_plain_loop(fit: Fit, factory: Factory, extras: Extras) -> None:
+def test_the_trainer_makes_the_steps_of_a_plain_loop(fit: Fit, factory: Factory, extras: Extras) -> None:
     module = RecurrentModule(
         hidden_size=5,
         input_size=8,

@@ -10,8 +10,8 @@ from pytorch_lightning import Callback, Trainer
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
-from rnn_capacity.training import TotalDecay
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule, TotalDecay
 from tests.training.conftest import Fit
 
 
@@ -26,7 +26,7 @@ class Rates(Callback):
 
 
 @pytest.mark.parametrize("decay", [1.0, 0.1, 1e-3])
-def test_rate_decays_by_the_total_factor_over_the_run(fit: Fit, decay: float) -> None:
+def test_the_rate_decays_by_the_total_factor_over_the_run(fit: Fit, decay: float) -> None:
     rates = Rates()
     module = RecurrentModule(
         hidden_size=3,
@@ -40,7 +40,7 @@ def test_rate_decays_by_the_total_factor_over_the_run(fit: Fit, decay: float) ->
     assert rates.seen[-1] == pytest.approx(0.02 * decay, rel=1e-12)
 
 
-def test_schedule_of_torch_spans_the_run_in_optimizer_steps_rather_than_calls(fit: Fit) -> None:
+def test_a_schedule_counts_optimizer_steps_not_calls(fit: Fit) -> None:
     rates = Rates()
     module = RecurrentModule(
         hidden_size=3, input_size=8, steps_per_call=8, optimizer=partial(Adam, lr=0.02), schedule=CosineAnnealingLR
@@ -61,6 +61,6 @@ def test_every_parameter_group_decays_from_its_own_rate() -> None:
 
 
 @pytest.mark.parametrize("decay", [0.0, -0.5, 1.5, math.nan])
-def test_factors_outside_zero_to_one_are_refused(decay: float) -> None:
-    with pytest.raises(ValueError, match=r"decay: .* given, a factor in \(0, 1\] needed"):
+def test_factors_outside_zero_to_one_are_rejected(decay: float) -> None:
+    with pytest.raises(ValueError, match=r"decay must be in \(0, 1\], got"):
         TotalDecay(SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), total_steps=10, decay=decay)

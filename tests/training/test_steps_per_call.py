@@ -8,8 +8,8 @@ import torch
 from pytorch_lightning import Callback, Trainer
 from torch.optim import Adam
 
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
-from rnn_capacity.training import TotalDecay
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule, TotalDecay
 from tests.training.conftest import Fit
 
 
@@ -51,13 +51,13 @@ def test_global_step_counts_optimizer_steps(fit: Fit, steps_per_call: int) -> No
     assert module.steps_trained == 60
 
 
-def test_weights_and_figures_do_not_depend_on_steps_per_call(fit: Fit) -> None:
+def test_weights_and_metrics_do_not_depend_on_steps_per_call(fit: Fit) -> None:
     one, one_counts = train(fit, 1)
     for steps_per_call in (9, 50, 400):
         several, counts = train(fit, steps_per_call)
         for weight, expected in zip(several.parameters(), one.parameters(), strict=True):
             assert torch.equal(weight, expected)
-        assert several.latest == one.latest
+        assert several.final_metrics == one.final_metrics
         ends = counts.steps
         means = [
             sum(one_counts.losses[start:end]) / (end - start) for start, end in zip([0, *ends], ends, strict=False)
@@ -65,11 +65,11 @@ def test_weights_and_figures_do_not_depend_on_steps_per_call(fit: Fit) -> None:
         assert counts.losses == pytest.approx(means, rel=1e-5)
 
 
-def test_a_small_network_learns_its_mapping_by_heart(fit: Fit) -> None:
+def test_a_small_network_memorises_its_mapping(fit: Fit) -> None:
     module = RecurrentModule(hidden_size=8, input_size=8, optimizer=partial(Adam, lr=0.03))
     fit(module, RandomMapping(samples=40, input_size=8), 200)
-    assert module.latest["accuracy"] == 1.0
-    assert module.latest["stored_bits"] == 40.0
-    assert module.latest["bits_per_parameter"] == 40 / sum(weight.numel() for weight in module.parameters())
-    assert module.latest["loss"] < 0.05
-    assert module.latest["likelihood_bits"] == pytest.approx(40.0, abs=0.1)
+    assert module.final_metrics["accuracy"] == 1.0
+    assert module.final_metrics["stored_bits"] == 40.0
+    assert module.final_metrics["bits_per_parameter"] == 40 / sum(weight.numel() for weight in module.parameters())
+    assert module.final_metrics["loss"] < 0.05
+    assert module.final_metrics["likelihood_bits"] == pytest.approx(40.0, abs=0.1)

@@ -44,7 +44,7 @@ def test_two_processes_train_like_one(ranks: list[Results], scenario: str) -> No
 
 
 @pytest.mark.parametrize("scenario", TRAINED)
-def test_two_processes_measure_the_same_and_what_one_measures(ranks: list[Results], scenario: str) -> None:
+def test_two_processes_evaluate_to_the_metrics_of_one(ranks: list[Results], scenario: str) -> None:
     alone = train(scenario, devices=1)
     assert alone["fitted"]["stored_bits"] > 5
     for stage in ("fitted", "tested"):
@@ -53,12 +53,12 @@ def test_two_processes_measure_the_same_and_what_one_measures(ranks: list[Result
         assert first == pytest.approx(alone[stage], rel=1e-6)
 
 
-def test_two_processes_hold_identical_weights(ranks: list[Results]) -> None:
+def test_two_processes_have_identical_weights(ranks: list[Results]) -> None:
     for scenario in TRAINED:
         assert torch.equal(*(results[scenario]["weights"] for results in ranks))
 
 
-def test_two_processes_notice_a_divergence_at_the_same_step_as_one(ranks: list[Results]) -> None:
+def test_two_processes_diverge_at_the_step_of_one(ranks: list[Results]) -> None:
     alone = train("divergence", devices=1)
     assert alone["diverged_at"] is not None
     assert 1 < alone["steps"] < 60

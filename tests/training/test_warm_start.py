@@ -11,16 +11,16 @@ from torch.optim import SGD, Adam
 
 from rnn_capacity.cells import CELLS
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
-from rnn_capacity.tasks.language import Language, RecurrentModule
-from rnn_capacity.training import TotalDecay
+from rnn_capacity.tasks import Language, RandomMapping
+from rnn_capacity.training import RecurrentModule, TaskDataModule, TotalDecay
 from rnn_capacity.training.warm_start import load_weights
 from tests.training.conftest import Fit, quiet_trainer
 
 UNITS = 4
 
 
-def text_of(symbols: str, folder: Path) -> Language:
+def language(symbols: str, folder: Path) -> Language:
+    """A language task that reads a text of these symbols."""
     path = folder / f"{len(list(folder.iterdir()))}.txt"
     path.write_text(symbols * (200 // len(symbols)), encoding="utf-8")
     return Language(path=str(path), steps=5, warmup=1, batch_size=4, prompt=symbols[0])
@@ -36,7 +36,7 @@ def trained_on(symbols: str, cell: str, folder: Path, **options: Any) -> tuple[d
     """The weights of a short run on a text of these symbols, and its checkpoint."""
     module = language_module(cell, symbols, **options)
     trainer = quiet_trainer(max_steps=4, limit_val_batches=0)
-    trainer.fit(module, datamodule=text_of(symbols, folder))
+    trainer.fit(module, datamodule=TaskDataModule(language(symbols, folder)))
     path = str(folder / f"{cell}.ckpt")
     trainer.save_checkpoint(path)
     return weights(module.network), path
@@ -51,7 +51,7 @@ def input_name(cell: str) -> str:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_same_alphabet_carries_everything_over(cell: str, tmp_path: Path) -> None:
+def test_all_weights_carry_over_to_the_same_alphabet(cell: str, tmp_path: Path) -> None:
     saved, path = trained_on("abcd", cell, tmp_path)
     own = language_module(cell, "abcd", seed=2).network
     assert not torch.equal(own.readout.weight, saved["readout.weight"])
@@ -62,7 +62,7 @@ def test_the_same_alphabet_carries_everything_over(cell: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("cell", "alphabet"), [*((cell, "cdxyb") for cell in CELLS), ("gru", "dc"), ("gru", "wxyz")])
-def test_another_alphabet_carries_the_shared_symbols_over(cell: str, alphabet: str, tmp_path: Path) -> None:
+def test_weights_of_shared_symbols_carry_over_to_another_alphabet(cell: str, alphabet: str, tmp_path: Path) -> None:
     saved, path = trained_on("abcd", cell, tmp_path)
     own = language_module(cell, alphabet, seed=2).network
     fresh = weights(own)
@@ -87,7 +87,7 @@ def mapping_checkpoint(fit: Fit, cell: str, path: Path, **options: Any) -> tuple
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_language_model_takes_the_layers_of_a_random_mapping(fit: Fit, cell: str, tmp_path: Path) -> None:
+def test_only_the_layers_carry_over_from_a_random_mapping_to_a_language(fit: Fit, cell: str, tmp_path: Path) -> None:
     saved, path = mapping_checkpoint(fit, cell, tmp_path / "mapping.ckpt")
     own = language_module(cell, "abcde").network  # as many symbols as the mapping has inputs
     fresh = weights(own)
@@ -98,7 +98,7 @@ def test_a_language_model_takes_the_layers_of_a_random_mapping(fit: Fit, cell: s
 
 
 @pytest.mark.parametrize("size", [5, 6])
-def test_between_tasks_without_alphabets_the_ends_carry_over_if_their_sizes_agree(
+def test_input_and_readout_carry_over_between_tasks_without_alphabets_of_equal_size(
     fit: Fit, size: int, tmp_path: Path
 ) -> None:
     saved, path = mapping_checkpoint(fit, "gru", tmp_path / "mapping.ckpt")
@@ -114,40 +114,44 @@ def test_between_tasks_without_alphabets_the_ends_carry_over_if_their_sizes_agre
     ("cell", "options"),
     [("lstm", {}), ("rnn", {}), ("gru", {"depth": 3}), ("gru", {"hidden_size": 5}), ("gru", {"layer_norm": True})],
 )
-def test_layers_of_another_kind_are_refused(fit: Fit, cell: str, options: dict[str, Any], tmp_path: Path) -> None:
+def test_checkpoints_of_other_layers_are_rejected(fit: Fit, cell: str, options: dict[str, Any], tmp_path: Path) -> None:
     _, path = mapping_checkpoint(fit, "gru", tmp_path / "mapping.ckpt")
     own = language_module(cell, "abc", **options).network
     fresh = weights(own)
-    with pytest.raises(ValueError, match=r"^init_from: .*mapping\.ckpt' given, of another"):
+    with pytest.raises(ValueError, match=r"^init_from must be a checkpoint of the same .*, got .*mapping\.ckpt'"):
         load_weights(own, path, "abc")
     assert all(torch.equal(weight, fresh[name]) for name, weight in weights(own).items())
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a checkpoint"])
-def test_a_file_that_is_no_checkpoint_is_refused(content: bytes | None, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_rejected(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "broken.ckpt"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"^init_from: .*broken\.ckpt' given, not a readable checkpoint"):
+    with pytest.raises(
+        ValueError, match=r"^init_from must be a readable checkpoint of this program, got .*broken\.ckpt'"
+    ):
         load_weights(language_module("gru", "abc").network, str(path), "abc")
     torch.save({"weights": 1}, path)
-    with pytest.raises(ValueError, match=r"^init_from: .*broken\.ckpt' given, not a readable checkpoint"):
+    with pytest.raises(
+        ValueError, match=r"^init_from must be a readable checkpoint of this program, got .*broken\.ckpt'"
+    ):
         load_weights(language_module("gru", "abc").network, str(path), "abc")
 
 
-def test_training_begins_from_the_weights_of_the_checkpoint(tmp_path: Path) -> None:
+def test_training_starts_from_the_weights_of_the_checkpoint(tmp_path: Path) -> None:
     saved, path = trained_on("abcd", "gru", tmp_path)
     still = language_module("gru", "abcd", seed=2, init_from=path, optimizer=partial(SGD, lr=0.0))
-    quiet_trainer(max_steps=2, limit_val_batches=0).fit(still, datamodule=text_of("abcd", tmp_path))
+    quiet_trainer(max_steps=2, limit_val_batches=0).fit(still, datamodule=TaskDataModule(language("abcd", tmp_path)))
     assert all(torch.equal(weight, saved[name]) for name, weight in weights(still.network).items())
 
 
 @pytest.mark.parametrize(("cell", "frozen"), [*((cell, [0]) for cell in CELLS), ("gru", [1]), ("gru", [0, 1])])
-def test_exactly_the_frozen_layers_keep_their_weights(cell: str, frozen: list[int], tmp_path: Path) -> None:
+def test_only_frozen_layers_keep_their_weights(cell: str, frozen: list[int], tmp_path: Path) -> None:
     saved, path = trained_on("abcd", cell, tmp_path, layer_norm=True)
     options = {"seed": 2, "init_from": path, "freeze": frozen, "l2": 0.1, "layer_norm": True}
     module = language_module(cell, "abcd", **options)
-    quiet_trainer(max_steps=4, limit_val_batches=0).fit(module, datamodule=text_of("abcd", tmp_path))
+    quiet_trainer(max_steps=4, limit_val_batches=0).fit(module, datamodule=TaskDataModule(language("abcd", tmp_path)))
     found = weights(module.network)
     kept = {name for name in found if torch.equal(found[name], saved[name])}
     expected = {
@@ -156,19 +160,19 @@ def test_exactly_the_frozen_layers_keep_their_weights(cell: str, frozen: list[in
     assert kept == expected
 
 
-def test_a_layer_that_is_not_there_cannot_be_frozen() -> None:
+def test_freezing_a_layer_out_of_range_is_rejected() -> None:
     for layer in (2, -1):
-        with pytest.raises(ValueError, match=rf"^freeze: layer {layer} given, 0 to 1 allowed"):
+        with pytest.raises(ValueError, match=rf"^freeze must contain layers from 0 to 1, got {layer}"):
             language_module("gru", "abc", freeze=[layer])
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("schedule", [None, TotalDecay])
-def test_layer_rates_scale_each_groups_learning_rate_under_any_schedule(cell: str, schedule: Any) -> None:
+def test_layer_rates_scale_the_learning_rate_of_each_group_under_any_schedule(cell: str, schedule: Any) -> None:
     module = language_module(
         cell, "abc", layer_rates=[0.1, 3.0], optimizer=partial(SGD, lr=0.2), schedule=schedule, layer_norm=True
     )
-    (optimizer,), schedules = module.build_optimizer(10)
+    optimizer, scheduler = module.build_optimizer(10)
     names = {id(parameter): name for name, parameter in module.network.named_parameters()}
     groups = [{names[id(parameter)] for parameter in group["params"]} for group in optimizer.param_groups]
     assert sorted(name for group in groups for name in group) == sorted(names.values())
@@ -183,18 +187,18 @@ def test_layer_rates_scale_each_groups_learning_rate_under_any_schedule(cell: st
         rates = [group["lr"] for group in optimizer.param_groups]
         assert rates == pytest.approx([0.1 * decayed, 3 * decayed, decayed], rel=1e-9)
         optimizer.step()
-        for one in schedules:
-            one.step()
+        if scheduler is not None:
+            scheduler.step()
 
 
-def test_a_step_of_gradient_descent_moves_each_layer_by_its_rate(tmp_path: Path) -> None:
+def test_a_step_of_gradient_descent_moves_each_layer_in_proportion_to_its_rate(tmp_path: Path) -> None:
     moves = []
-    data = text_of("abcd", tmp_path)
+    task = language("abcd", tmp_path)
     for rates in ([1.0, 1.0], [0.25, 2.0], [0.0, 1.0]):
         module = language_module("gru", "abcd", layer_rates=rates, optimizer=partial(SGD, lr=0.1))
         before = weights(module.network)
         trainer = quiet_trainer(max_steps=1, limit_val_batches=0, precision="64-true")
-        trainer.fit(module, datamodule=data)
+        trainer.fit(module, datamodule=TaskDataModule(task))
         moves.append({name: weight - before[name].double() for name, weight in weights(module.network).items()})
     whole = moves[0]
     for rates, moved in zip(([0.25, 2.0], [0.0, 1.0]), moves[1:], strict=True):
@@ -205,6 +209,6 @@ def test_a_step_of_gradient_descent_moves_each_layer_by_its_rate(tmp_path: Path)
 
 
 @pytest.mark.parametrize("rates", [[1.0], [1.0, 1.0, 1.0], [1.0, -0.5], []])
-def test_layer_rates_are_one_a_layer_and_not_negative(rates: list[float]) -> None:
-    with pytest.raises(ValueError, match=r"^layer_rates: .* given, 2 factors"):
+def test_layer_rates_of_another_number_or_sign_are_rejected(rates: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"^layer_rates must be 2 factors of at least 0, one per layer, got"):
         language_module("gru", "abc", layer_rates=rates).build_optimizer(10)

@@ -12,8 +12,8 @@ from pytorch_lightning import Callback, Trainer
 from torch.nn.utils import parameters_to_vector
 from torch.optim import SGD, Adam
 
-from rnn_capacity.tasks import RandomMapping, RecurrentModule
-from rnn_capacity.training import TotalDecay
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule, TaskDataModule, TotalDecay
 
 SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "odd full batch": (
@@ -40,8 +40,9 @@ class Curve(Callback):
 
 def train(scenario: str, devices: int) -> dict[str, Any]:
     options, sizes = SCENARIOS[scenario]
-    data = RandomMapping(input_size=8, **sizes)
-    module = RecurrentModule(hidden_size=6, input_size=8, output_size=data.output_size, steps_per_call=3, **options)
+    task = RandomMapping(input_size=8, **sizes)
+    data = TaskDataModule(task)
+    module = RecurrentModule(hidden_size=6, input_size=8, output_size=task.output_size, steps_per_call=3, **options)
     curve = Curve()
     trainer = Trainer(
         accelerator="cpu",
@@ -63,7 +64,7 @@ def train(scenario: str, devices: int) -> dict[str, Any]:
         "steps": module.steps_trained,
         "diverged_at": module.diverged_at,
         "weights": parameters_to_vector(module.parameters()).detach(),
-        "fitted": dict(module.latest),
+        "fitted": dict(module.final_metrics),
         "tested": trainer.test(module, datamodule=data, verbose=False)[0],
     }
 

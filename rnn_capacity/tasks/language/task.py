@@ -202,7 +202,8 @@ class Language(Task):
 
     def _check_text(self) -> None:
         if not self.text.unigram_entropy > 0:
-            raise ValueError("path must be a text whose training part has at least two symbols, got one symbol alone")
+            argument = "corpus" if self.path is None else "path"
+            raise ValueError(f"{argument} must have at least two symbols in its training part, got one")
         length = len(self.text.train)
         needed = 1 + (self.steps if self.order == "pointers" else self.steps * self.batch_size)
         if length < needed:

@@ -11,18 +11,19 @@ from torch.nn import functional as F
 from torch.optim import SGD
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks.language import Language, RecurrentModule
-from tests.tasks.language.texts import letters, numbered, source
+from rnn_capacity.tasks.language import Language
+from rnn_capacity.training import RecurrentModule, TaskDataModule
+from tests.tasks.language.texts import language, letters, numbered, source
 from tests.training.conftest import quiet_trainer
 
 
 @pytest.mark.parametrize("warmup", [0, 3, 4])
-def test_windows_stay_inside_the_training_part_and_reach_its_ends(warmup: int) -> None:
-    task = Language(numbered(train=9), steps=5, warmup=warmup, batch_size=16)
+def test_windows_cover_the_training_part_and_stay_inside_it(warmup: int) -> None:
+    task = language(numbered(train=9), steps=5, warmup=warmup, batch_size=16)
     firsts, lasts = set(), set()
     for step in range(10):
         batch = source(task).batch(step)
-        assert batch.fresh
+        assert batch.starts_fresh
         assert batch.inputs.shape == (16, 5, 1)
         assert batch.targets.shape == (16, 5 - warmup)
         read = batch.inputs[..., 0]
@@ -34,16 +35,16 @@ def test_windows_stay_inside_the_training_part_and_reach_its_ends(warmup: int) -
     assert lasts == {5, 6, 7, 8}
 
 
-def test_a_window_at_a_pointer_is_equally_likely_anywhere() -> None:
-    task = Language(numbered(train=25), steps=5, warmup=0, batch_size=500)
+def test_every_position_of_a_window_is_equally_likely() -> None:
+    task = language(numbered(train=25), steps=5, warmup=0, batch_size=500)
     starts = torch.cat([source(task).batch(step).inputs[:, 0, 0] for step in range(20)])
     counts = torch.bincount(starts, minlength=20).double()
     assert len(counts) == 20
     assert float(((counts - 500) ** 2 / 500).sum()) < 19 + 4 * (2 * 19) ** 0.5
 
 
-def test_a_batch_of_windows_depends_on_seed_and_step_alone() -> None:
-    task = Language(numbered(train=300), steps=5, warmup=1, batch_size=8, seed=6)
+def test_a_batch_of_windows_depends_on_seed_and_step_only() -> None:
+    task = language(numbered(train=300), steps=5, warmup=1, batch_size=8, seed=6)
     forwards = [source(task).batch(step) for step in range(6)]
     torch.manual_seed(9)
     one = source(task)
@@ -52,14 +53,14 @@ def test_a_batch_of_windows_depends_on_seed_and_step_alone() -> None:
         assert torch.equal(batch.inputs, again.inputs)
         assert torch.equal(batch.targets, again.targets)
     starts = {tuple(batch.inputs[:, 0, 0].tolist()) for batch in forwards}
-    other = Language(numbered(train=300), steps=5, warmup=1, batch_size=8, seed=7)
+    other = language(numbered(train=300), steps=5, warmup=1, batch_size=8, seed=7)
     assert len(starts | {tuple(source(other).batch(step).inputs[:, 0, 0].tolist()) for step in range(6)}) == 12
 
 
 @pytest.mark.parametrize("order", ["pointers", "streams"])
 @pytest.mark.parametrize("world_size", [2, 3])
-def test_shares_of_the_ranks_make_up_the_batch(order: Any, world_size: int) -> None:
-    task = Language(numbered(train=150), steps=5, warmup=2, batch_size=7, order=order)
+def test_the_ranks_divide_the_batch(order: Any, world_size: int) -> None:
+    task = language(numbered(train=150), steps=5, warmup=2, batch_size=7, order=order)
     whole = source(task)
     ranks = [source(task, rank, world_size) for rank in range(world_size)]
     for step in range(9):
@@ -69,23 +70,23 @@ def test_shares_of_the_ranks_make_up_the_batch(order: Any, world_size: int) -> N
             held = chain(*(getattr(share, kind).flatten(1).tolist() for share in shares))
             assert sorted(held) == sorted(getattr(batch, kind).flatten(1).tolist())
         assert {share.size for share in shares} == {batch.size} == {7}
-        assert {share.fresh for share in shares} == {batch.fresh}
+        assert {share.starts_fresh for share in shares} == {batch.starts_fresh}
         assert {len(share.inputs) for share in shares} <= {7 // world_size, 7 // world_size + 1}
 
 
 @pytest.mark.parametrize(("train", "batch_size", "steps"), [(16, 3, 5), (101, 4, 5), (100, 1, 9), (61, 6, 3)])
-def test_streams_are_contiguous_and_read_each_character_once_a_pass(train: int, batch_size: int, steps: int) -> None:
-    task = Language(numbered(train), steps=steps, warmup=0, batch_size=batch_size, order="streams")
+def test_streams_are_contiguous_and_read_each_character_once_per_epoch(train: int, batch_size: int, steps: int) -> None:
+    task = language(numbered(train), steps=steps, warmup=0, batch_size=batch_size, order="streams")
     assert task.carries_state
     pieces = (train - 1) // (batch_size * steps)
     ranks = [source(task, rank, 2) for rank in range(2)]
     read = []
     for data in ranks:
         batches = [data.batch(step) for step in range(2 * pieces + 1)]
-        assert [batch.fresh for batch in batches] == [step % pieces == 0 for step in range(2 * pieces + 1)]
-        for before, batch in pairwise(batches):
-            if not batch.fresh:
-                assert torch.equal(batch.inputs[:, 0, 0], before.targets[:, -1])
+        assert [batch.starts_fresh for batch in batches] == [step % pieces == 0 for step in range(2 * pieces + 1)]
+        for previous, batch in pairwise(batches):
+            if not batch.starts_fresh:
+                assert torch.equal(batch.inputs[:, 0, 0], previous.targets[:, -1])
         for batch, again in zip(batches, batches[pieces:], strict=False):
             assert torch.equal(batch.inputs, again.inputs)
         for batch in batches:
@@ -96,7 +97,7 @@ def test_streams_are_contiguous_and_read_each_character_once_a_pass(train: int, 
 
 
 class Losses(Callback):
-    """Keeps each call's mean loss."""
+    """Records the mean loss of each call."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
@@ -107,8 +108,8 @@ class Losses(Callback):
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "intersection"])
 @pytest.mark.parametrize("steps_per_call", [1, 3])
-def test_carried_state_is_that_of_the_whole_stream_read_at_once(cell: str, steps_per_call: int) -> None:
-    data = Language(
+def test_the_carried_state_is_that_of_a_stream_read_at_once(cell: str, steps_per_call: int) -> None:
+    task = Language(
         characters=5, length=151, concentration=1.0, steps=6, warmup=0, batch_size=4, order="streams", prompt="a"
     )
     module = RecurrentModule(
@@ -116,9 +117,9 @@ def test_carried_state_is_that_of_the_whole_stream_read_at_once(cell: str, steps
     )
     curve = Losses()
     trainer = quiet_trainer(max_steps=6, precision="64-true", callbacks=[curve], limit_val_batches=0)
-    trainer.fit(module, datamodule=data)
-    text = data.corpus.train.long()
-    assert (len(text) - 1) // 4 == 30  # five pieces a pass: the sixth starts again
+    trainer.fit(module, datamodule=TaskDataModule(task))
+    text = task.text.train.long()
+    assert (len(text) - 1) // 4 == 30  # five pieces an epoch: the sixth starts again
     streams = torch.stack([text[start : start + 31] for start in range(0, 120, 30)])
     with torch.no_grad():
         logits = module.double().network(F.one_hot(streams[:, :-1], 5).double())[0]
@@ -129,42 +130,43 @@ def test_carried_state_is_that_of_the_whole_stream_read_at_once(cell: str, steps
     assert len(set(expected.tolist())) > 1
 
 
-def test_only_the_steps_after_the_warmup_are_scored() -> None:
-    task = Language(letters(200), steps=6, warmup=4, batch_size=3)
+def test_only_steps_after_the_warmup_are_scored() -> None:
+    task = language(letters(200), steps=6, warmup=4, batch_size=3)
     network = RecurrentNetwork("gru", 2, 5, 4, 5, seed=1).double()
     batch = source(task).batch(0)
     logits, _ = task.predict(network, batch)
     whole = network(F.one_hot(batch.inputs[..., 0], 5).double())[0]
     torch.testing.assert_close(logits, whole[:, 4:], rtol=1e-12, atol=1e-13)
-    chances = whole.softmax(2).detach()
+    probabilities = whole.softmax(2).detach()
     by_hand = [
-        -sum(float(chances[row, 4 + step, batch.targets[row, step]].log()) for step in range(2)) / 2 for row in range(3)
+        -sum(float(probabilities[row, 4 + step, batch.targets[row, step]].log()) for step in range(2)) / 2
+        for row in range(3)
     ]
     assert task.loss_per_sample(logits, batch).tolist() == pytest.approx(by_hand, rel=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("fields", "named"),
+    ("options", "message"),
     [
-        ({"steps": 0, "warmup": 0}, "steps: 0"),
-        ({"batch_size": 0}, "batch_size: 0"),
-        ({"seed": -1}, "seed: -1"),
-        ({"warmup": 5}, "warmup: 5"),
-        ({"warmup": -1}, "warmup: -1"),
-        ({"steps": 40}, "steps: 40"),
-        ({"steps": 10, "order": "streams"}, "steps: 10"),
+        ({"steps": 0, "warmup": 0}, "steps must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"warmup": 5}, r"warmup must be in \[0, steps - 1 = 4\], got 5"),
+        ({"warmup": -1}, r"warmup must be in \[0, steps - 1 = 4\], got -1"),
+        ({"steps": 40}, "steps must leave room in a training part of 40 characters, got steps 40"),
+        ({"steps": 10, "order": "streams"}, "steps must leave room .*, got steps 10 and batch_size 4, which need 41"),
     ],
 )
-def test_windows_that_cannot_be_are_refused(fields: dict[str, Any], named: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{named} given"):
-        Language(numbered(train=40), **{"steps": 5, "warmup": 1, "batch_size": 4, **fields})
+def test_windows_out_of_range_are_rejected(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{message}"):
+        language(numbered(train=40), **{"steps": 5, "warmup": 1, "batch_size": 4, **options})
 
 
 @pytest.mark.parametrize("order", ["pointers", "streams"])
-def test_the_shortest_training_part_that_the_message_asks_for_is_enough(order: Any) -> None:
+def test_the_training_length_that_the_message_names_is_enough(order: Any) -> None:
     sizes: dict[str, Any] = {"steps": 5, "warmup": 0, "batch_size": 4, "order": order}
     needed = 6 if order == "pointers" else 21
-    with pytest.raises(ValueError, match=f"{needed} needed for {order}"):
-        Language(numbered(train=needed - 1), **sizes)
-    batch = source(Language(numbered(train=needed), **sizes)).batch(0)
+    with pytest.raises(ValueError, match=f"need {needed} characters for order {order}"):
+        language(numbered(train=needed - 1), **sizes)
+    batch = source(language(numbered(train=needed), **sizes)).batch(0)
     assert int(batch.targets.max()) == needed - 1

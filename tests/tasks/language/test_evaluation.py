@@ -11,20 +11,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks.language import Corpus, Language, RecurrentModule
-from rnn_capacity.training import Split
-from tests.tasks.language.texts import letters, numbered, source
+from rnn_capacity.tasks.language import Corpus, Language
+from rnn_capacity.training import RecurrentModule, Split, TaskDataModule
+from tests.tasks.language.texts import language, letters, numbered, source
 from tests.training.conftest import quiet_trainer
 
 
 def task_of(corpus: Corpus) -> Language:
-    return Language(corpus, steps=4, warmup=1, batch_size=2)
+    return language(corpus, steps=4, warmup=1, batch_size=2)
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 @pytest.mark.parametrize("length", [1, 2, 97, 127, 128, 129, 1009, 12_800, 12_907])
 @pytest.mark.parametrize("split", ["val", "test"])
-def test_each_character_of_a_split_is_predicted_once_from_the_one_before(
+def test_each_character_of_a_split_is_predicted_once_from_the_previous_one(
     split: Split, length: int, world_size: int
 ) -> None:
     sizes = {"val": 3, "test": 3, split: length}
@@ -40,14 +40,14 @@ def test_each_character_of_a_split_is_predicted_once_from_the_one_before(
 
 @pytest.mark.parametrize("world_size", [1, 3])
 @pytest.mark.parametrize("length", [97, 129, 1009, 26_001])
-def test_streams_of_a_split_go_on_from_piece_to_piece(length: int, world_size: int) -> None:
+def test_streams_of_a_split_continue_from_batch_to_batch(length: int, world_size: int) -> None:
     task = task_of(numbered(7, length))
     for rank in range(world_size):
         batches = list(source(task, rank, world_size).evaluation_batches("val"))
-        assert [batch.fresh for batch in batches] == [True, *[False] * (len(batches) - 1)]
+        assert [batch.starts_fresh for batch in batches] == [True, *[False] * (len(batches) - 1)]
         assert max(batch.inputs.shape[1] for batch in batches) <= 100
-        for before, batch in pairwise(batches):
-            assert torch.equal(batch.inputs[:, 0, 0], before.targets[: len(batch.inputs), -1])
+        for previous, batch in pairwise(batches):
+            assert torch.equal(batch.inputs[:, 0, 0], previous.targets[: len(batch.inputs), -1])
 
 
 def streams_of(begin: int, end: int) -> list[list[int]]:
@@ -71,7 +71,7 @@ def nats_by_hand(network: RecurrentNetwork, text: Tensor, begin: int, end: int) 
 @pytest.mark.parametrize("length", [97, 128, 1009])
 @pytest.mark.parametrize("world_size", [1, 3])
 @torch.no_grad()
-def test_bits_per_character_are_those_of_the_streams_run_whole(cell: str, length: int, world_size: int) -> None:
+def test_bits_per_character_are_those_of_whole_streams(cell: str, length: int, world_size: int) -> None:
     corpus = letters(10 * length)
     task = task_of(corpus)
     network = RecurrentNetwork(cell, 2, 5, 4, 5, seed=2).double()
@@ -79,7 +79,7 @@ def test_bits_per_character_are_those_of_the_streams_run_whole(cell: str, length
     for rank in range(world_size):
         state = None
         for batch in source(task, rank, world_size).evaluation_batches("val"):
-            logits, state = task.predict(network, batch, None if batch.fresh else state)
+            logits, state = task.predict(network, batch, None if batch.starts_fresh else state)
             task.update_metric(metric, logits, batch)
     begin, end = corpus.part("val")
     assert int(metric.characters) == end - begin == length  # type: ignore[arg-type]  # a metric's state
@@ -87,9 +87,9 @@ def test_bits_per_character_are_those_of_the_streams_run_whole(cell: str, length
     assert metric.compute()["bits_per_character"] == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_trainer_measures_both_splits_and_the_loss_is_the_same_figure() -> None:
+def test_a_trainer_evaluates_both_splits_and_the_loss_agrees() -> None:
     # 2 or 3 characters a stream, and 101 or 102: pieces of unequal length, which the mean must weigh
-    data = Language(
+    task = Language(
         characters=4,
         language_order=1,
         concentration=1.0,
@@ -99,19 +99,19 @@ def test_a_trainer_measures_both_splits_and_the_loss_is_the_same_figure() -> Non
         prompt="a",
     )
     module = RecurrentModule("gru", 1, 3, input_size=4, output_size=4, seed=5)
-    figures = quiet_trainer(precision="64-true").test(module, datamodule=data, verbose=False)[0]
-    text = data.corpus.indices.long()
+    metrics = quiet_trainer(precision="64-true").test(module, datamodule=TaskDataModule(task), verbose=False)[0]
+    text = task.text.indices.long()
     for split in ("val", "test"):
-        begin, end = data.corpus.part(split)
+        begin, end = task.text.part(split)
         with torch.no_grad():
             nats = nats_by_hand(module.network.double(), text, begin, end) / (end - begin)
-        assert figures[f"{split}/loss"] == pytest.approx(nats, rel=1e-5)
-        assert figures[f"{split}/bits_per_character"] == pytest.approx(nats / math.log(2), rel=1e-6)
-        excess = figures[f"{split}/bits_per_character"] - figures[f"{split}/entropy_rate"]
-        assert figures[f"{split}/excess_bits_per_character"] == pytest.approx(excess, rel=1e-5)
+        assert metrics[f"{split}/loss"] == pytest.approx(nats, rel=1e-5)
+        assert metrics[f"{split}/bits_per_character"] == pytest.approx(nats / math.log(2), rel=1e-6)
+        excess = metrics[f"{split}/bits_per_character"] - metrics[f"{split}/entropy_rate"]
+        assert metrics[f"{split}/excess_bits_per_character"] == pytest.approx(excess, rel=1e-5)
 
 
-def test_worthless_figures_are_those_of_the_letter_frequencies() -> None:
+def test_the_baseline_metrics_are_those_of_the_character_frequencies() -> None:
     corpus = letters(1000)
     task = task_of(corpus)
     metric = task.make_metric(RecurrentNetwork("rnn", 1, 5, 3, 5))

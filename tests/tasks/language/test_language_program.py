@@ -9,7 +9,7 @@ import pytest
 from rnn_capacity.cli import main
 from tests.program import CONFIGS, Runner
 
-FIGURES = ("loss", "bits_per_character", "val_bits_per_character")
+METRICS = ("loss", "bits_per_character", "val_bits_per_character")
 
 TOY = [
     "--config",
@@ -29,7 +29,7 @@ TOY = [
 ]
 
 
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+def error_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main(list(arguments))
@@ -50,7 +50,7 @@ def last(summary: dict[str, Any]) -> str:
     return str(summary["run"] / "checkpoints" / "last.ckpt")
 
 
-def test_a_run_learns_and_its_checkpoint_measures_the_same(runner: Runner) -> None:
+def test_a_run_learns_and_its_checkpoint_evaluates_to_the_same_metrics(runner: Runner) -> None:
     trained = runner("fit", *TOY)
     assert trained["task"] == "language"
     assert trained["feasible"]
@@ -62,23 +62,23 @@ def test_a_run_learns_and_its_checkpoint_measures_the_same(runner: Runner) -> No
     assert trained["loss"] / 0.6931471805599453 == pytest.approx(trained["bits_per_character"], rel=1e-5)
     assert abs(trained["val_bits_per_character"] - trained["bits_per_character"]) < 0.3
     measured = runner("test", "--ckpt_path", last(trained))
-    for key in (*FIGURES, "entropy_rate", "steps", "parameters"):
+    for key in (*METRICS, "entropy_rate", "steps", "parameters"):
         assert measured[key] == trained[key]
 
 
 @pytest.mark.parametrize("order", ["streams", "pointers"])
-def test_a_resumed_run_ends_where_the_whole_run_ends(order: str, runner: Runner) -> None:
-    # 24 pieces a pass: the interruption at 40 is within the second
+def test_a_resumed_run_ends_like_an_uninterrupted_run(order: str, runner: Runner) -> None:
+    # 24 pieces an epoch: the interruption at 40 is within the second
     options = [*TOY, f"--data.order={order}", "--model.cell=lstm"]
     whole = runner("fit", *options)
     halves = runner("fit", *options, "--trainer.callbacks+=tests.interruption.StopAfter", "--trainer.callbacks.step=40")
     assert halves["steps"] == 40
     resumed = runner("fit", *options, "--ckpt_path", last(halves))
-    assert {key: resumed[key] for key in FIGURES} == {key: whole[key] for key in FIGURES}
-    assert {key: halves[key] for key in FIGURES} != {key: whole[key] for key in FIGURES}
+    assert {key: resumed[key] for key in METRICS} == {key: whole[key] for key in METRICS}
+    assert {key: halves[key] for key in METRICS} != {key: whole[key] for key in METRICS}
 
 
-def test_predict_goes_on_from_the_prompt_by_its_seed(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predict_continues_the_prompt_by_its_seed(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
     path = last(runner("fit", *TOY))
     options = ["--ckpt_path", path, "--data.prompt=zy", "--data.sample_length=50", "--data.temperature=2"]
     texts = [predicted(runner, capsys, *options, f"--data.sample_seed={seed}") for seed in (3, 3, 4)]
@@ -87,18 +87,22 @@ def test_predict_goes_on_from_the_prompt_by_its_seed(runner: Runner, capsys: pyt
         assert text.startswith("zy")
         assert len(text) == 52
         assert set(text) <= set("tuvwxyz ")
-    assert "prompt: '!' given" in refusal(capsys, "predict", "--ckpt_path", path, "--data.prompt=!")
+    assert "prompt must have characters of the alphabet only, got '!'" in error_line(
+        capsys, "predict", "--ckpt_path", path, "--data.prompt=!"
+    )
 
 
 def test_predict_needs_a_checkpoint_and_a_language(
     runner: Runner, capsys: pytest.CaptureFixture[str], toy: Callable[..., list[str]]
 ) -> None:
-    assert refusal(capsys, "predict", *TOY) == "ckpt_path: none given, predict needs a trained network"
+    assert error_line(capsys, "predict", *TOY) == "ckpt_path: none given, predict needs a trained network"
     path = last(runner("fit", *toy()))
-    assert "RandomMapping given" in refusal(capsys, "predict", "--ckpt_path", path)
+    assert "data must be a task that generates text (Language), got RandomMapping" in error_line(
+        capsys, "predict", "--ckpt_path", path
+    )
 
 
-def test_a_file_of_ones_own_is_read(runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_text_file_is_read(runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "verse.txt"
     path.write_text("übers Meer, ☃ und zurück.\n" * 80, encoding="utf-8")
     trained = runner("fit", *TOY, f"--data.path={path}", "--data.prompt=ü")
@@ -110,72 +114,85 @@ def test_a_file_of_ones_own_is_read(runner: Runner, capsys: pytest.CaptureFixtur
     assert set(text) <= set("übers Meer, ☃ und zurück.\n")
 
 
-def test_a_text_that_is_not_there_is_one_line_and_no_run(
+def test_a_missing_text_is_rejected_in_one_line_before_the_run(
     runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    for path, says in ((tmp_path / "missing.txt", "No such file"), (tmp_path, "cannot be read")):
-        line = refusal(capsys, "fit", *TOY, f"--data.path={path}", *runner.quiet())
-        assert line.startswith("path: ")
-        assert says in line
-    line = refusal(capsys, "fit", *TOY, "--data.corpus=text8", f"--data.cache_dir={tmp_path}", *runner.quiet())
-    assert "data.download true" in line
+    for path, reason in ((tmp_path / "missing.txt", "No such file"), (tmp_path, "Is a directory")):
+        line = error_line(capsys, "fit", *TOY, f"--data.path={path}", *runner.quiet())
+        assert line.startswith("path must be a readable file, got ")
+        assert reason in line
+    line = error_line(capsys, "fit", *TOY, "--data.corpus=text8", f"--data.cache_dir={tmp_path}", *runner.quiet())
+    assert line.startswith("download must be true to fetch text8")
     assert not runner.runs()
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "says"),
+    ("content", "options", "message"),
     [
-        (b"", [], "path: '{path}' given, which is empty"),
-        (b"abc", [], "path: 3 characters given, too few for three parts"),
-        (b"ab\xff" * 50, [], "path: '{path}' given, which is not UTF-8 ("),
-        (b"a" * 100, [], "corpus: a training part of one symbol alone given, at least two needed"),
-        (b"ab" * 50 + b"c", [], "path: 'c' given, the training part has no such character (see data.unknown)"),
-        (b"ab" * 50, ["--data.steps=80"], "steps: 80 given with batch_size 16, a training part of 80 characters has"),
-        (b"ab" * 50, ["--data.order=streams"], "steps: 12 given with batch_size 16, a training part of 80 characters"),
-        (b"ab" * 50, ["--data.warmup=12"], "warmup: 12 given, 0 to steps - 1 = 11 allowed"),
+        (b"", [], "path must be a file that is not empty, got '{path}'"),
+        (b"abc", [], "path must have enough characters for three parts, got 3"),
+        (b"ab\xff" * 50, [], "path must be a UTF-8 file, got '{path}' ("),
+        (b"a" * 100, [], "path must have at least two symbols in its training part, got one"),
+        (
+            b"ab" * 50 + b"c",
+            [],
+            "path must have characters of the alphabet only, got 'c': the training part has no such character",
+        ),
+        (
+            b"ab" * 50,
+            ["--data.steps=80"],
+            "steps must leave room in a training part of 80 characters, got steps 80 and batch_size 16",
+        ),
+        (
+            b"ab" * 50,
+            ["--data.order=streams"],
+            "steps must leave room in a training part of 80 characters, got steps 12 and batch_size 16",
+        ),
+        (b"ab" * 50, ["--data.warmup=12"], "warmup must be in [0, steps - 1 = 11], got 12"),
     ],
 )
-def test_a_text_that_cannot_be_learnt_is_one_line_and_no_run(
-    content: bytes, options: list[str], says: str, runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
+def test_an_unsuitable_text_is_rejected_in_one_line_before_the_run(
+    content: bytes, options: list[str], message: str, runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "text.txt"
     path.write_bytes(content)
-    line = refusal(capsys, "fit", *TOY, f"--data.path={path}", *options, *runner.quiet())
-    assert line.startswith(says.format(path=path))
+    line = error_line(capsys, "fit", *TOY, f"--data.path={path}", *options, *runner.quiet())
+    assert line.startswith(message.format(path=path))
     assert not runner.runs()
 
 
-def test_a_language_whose_entropy_rate_cannot_be_had_is_one_line_and_no_run(
+def test_a_language_without_an_entropy_rate_is_rejected_in_one_line_before_the_run(
     runner: Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = refusal(capsys, "fit", *TOY, "--data.concentration=0.05", "--data.characters=5", *runner.quiet())
-    assert line.startswith("concentration: 0.05 given, ")
+    line = error_line(capsys, "fit", *TOY, "--data.concentration=0.05", "--data.characters=5", *runner.quiet())
+    assert line.startswith("concentration must be larger")
+    assert line.endswith("got 0.05 and 0")
     assert not runner.runs()
 
 
 @pytest.mark.parametrize("command", ["test", "predict"])
-def test_a_text_with_another_alphabet_of_the_same_size_is_refused(
+def test_a_text_with_another_alphabet_of_the_same_size_is_rejected(
     command: str, runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for name, symbols in (("one", "abcd"), ("other", "wxyz")):
         (tmp_path / name).write_text(symbols * 300)
     trained = runner("fit", *TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a")
     options = ["--ckpt_path", last(trained), f"--data.path={tmp_path / 'other'}", "--data.prompt=w"]
-    assert "'abcd'" in refusal(capsys, command, *options, *runner.quiet())
+    assert "'abcd'" in error_line(capsys, command, *options, *runner.quiet())
 
 
-def test_a_run_on_another_text_is_no_resumed_run_but_begins_from_its_weights(
+def test_another_text_cannot_resume_a_run_but_can_start_from_its_weights(
     runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for name, symbols in (("one", "abcd"), ("other", "cdef")):
         (tmp_path / name).write_text(symbols * 300)
     trained = runner("fit", *TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a")
     other = [*TOY, f"--data.path={tmp_path / 'other'}", "--data.prompt=c"]
-    line = refusal(capsys, "fit", *other, "--ckpt_path", last(trained), *runner.quiet())
+    line = error_line(capsys, "fit", *other, "--ckpt_path", last(trained), *runner.quiet())
     assert line.startswith(f"data.path: '{tmp_path / 'other'}' given, {last(trained)} was trained with")
     (tmp_path / "one").write_text("wxyz" * 300)
     same = [*TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a"]
-    line = refusal(capsys, "fit", *same, "--ckpt_path", last(trained), *runner.quiet())
+    line = error_line(capsys, "fit", *same, "--ckpt_path", last(trained), *runner.quiet())
     assert line.startswith(f"data.alphabet: 'wxyz' given, {last(trained)} was trained with 'abcd'")
     tuned = runner("fit", *other, "--model.init_from", last(trained), "--trainer.max_steps=20")
     assert tuned["steps"] == 20

@@ -32,7 +32,7 @@ def stationary(language: MarkovLanguage) -> tuple[list[tuple[int, ...]], NDArray
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_entropy_rate_is_that_of_the_dense_transition_matrix(language: MarkovLanguage) -> None:
+def test_the_entropy_rate_is_that_of_the_dense_transition_matrix(language: MarkovLanguage) -> None:
     contexts, shares = stationary(language)
     expected = -sum(
         share * chance * math.log2(chance)
@@ -71,7 +71,7 @@ def exact_entropy_rate(language: MarkovLanguage) -> float:
 
 @pytest.mark.parametrize("concentration", [1.0, 0.1, 0.01, 0.005])
 @pytest.mark.parametrize(("characters", "order"), [(2, 1), (5, 1), (3, 2), (2, 3), (9, 1)])
-def test_entropy_rate_is_exact_or_refused_where_a_text_does_not_show_it(
+def test_the_entropy_rate_is_exact_or_rejected_where_it_depends_on_the_start(
     characters: int, order: int, concentration: float
 ) -> None:
     refused = {}
@@ -85,15 +85,15 @@ def test_entropy_rate_is_exact_or_refused_where_a_text_does_not_show_it(
             assert rate == pytest.approx(exact_entropy_rate(language), rel=1e-9)
     assert len(refused) <= (0 if concentration == 1 else 4)
     for language, message in refused.items():
-        assert message.startswith(f"concentration: {concentration:g} given")
-        assert f"language_seed {language.seed}" in message
+        assert message.startswith("concentration must be larger, or language_seed another")
+        assert message.endswith(f"got {concentration:g} and {language.seed}")
         lazy = sorted(abs(1 + np.linalg.eigvals(transitions(language))) / 2)
         assert lazy[-2] > 1 - 1e-3  # what is left of the start, by which it shrinks at each character
 
 
 @pytest.mark.parametrize("order", [2, 3])
 @pytest.mark.parametrize("concentration", [1.0, 0.1, 0.02])
-def test_entropy_rate_of_a_large_language_is_that_of_shares_that_stay_as_they_are(
+def test_the_entropy_rate_of_a_large_language_is_that_of_its_stationary_distribution(
     order: int, concentration: float
 ) -> None:
     language = MarkovLanguage(9, order, concentration, seed=1)
@@ -104,7 +104,7 @@ def test_entropy_rate_of_a_large_language_is_that_of_shares_that_stay_as_they_ar
     assert language.entropy_rate == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_language_that_goes_in_circles_has_the_rate_of_its_rare_departures() -> None:
+def test_the_entropy_rate_of_a_nearly_periodic_language_is_found() -> None:
     rare = 1e-9
     language = MarkovLanguage(3, 1)
     circle = np.full((3, 3), rare) + (1 - 3 * rare) * np.eye(3)[[1, 2, 0]]
@@ -114,11 +114,11 @@ def test_a_language_that_goes_in_circles_has_the_rate_of_its_rare_departures() -
     assert language.entropy_rate == pytest.approx(expected, rel=1e-8)
 
 
-def test_two_languages_in_one_have_no_rate() -> None:
+def test_a_language_of_two_separate_parts_has_no_entropy_rate() -> None:
     language = MarkovLanguage(4, 1, 0.5, seed=3)
     language.__dict__["successors"] = np.kron(np.eye(2), np.array([[0.9, 0.1], [0.5, 0.5]])) + 1e-300
     with pytest.raises(
-        ValueError, match=r"^concentration: 0\.5 given, the language of language_seed 3 does not forget"
+        ValueError, match=r"^concentration must be larger, or language_seed another, .* got 0\.5 and 3$"
     ):
         _ = language.entropy_rate
 
@@ -132,7 +132,7 @@ def test_successors_are_distributions(language: MarkovLanguage) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES[2:])
-def test_a_long_text_has_the_stationary_shares_and_the_entropy_rate(language: MarkovLanguage) -> None:
+def test_a_long_text_has_the_stationary_distribution_and_the_entropy_rate(language: MarkovLanguage) -> None:
     length, order = 60_000, language.order
     text = language.text(length).tolist()
     runs = Counter(tuple(text[place : place + order + 1]) for place in range(length - order))
@@ -156,7 +156,7 @@ def test_each_context_has_its_own_successors_in_the_text() -> None:
             assert [count / sum(seen) for count in seen] == pytest.approx(language.successors[row], abs=0.06)
 
 
-def test_text_is_a_pure_function_of_the_seed_and_a_longer_one_goes_on_from_it() -> None:
+def test_the_text_depends_on_the_seed_only_and_is_the_beginning_of_a_longer_one() -> None:
     text = MarkovLanguage(seed=4).text(300)
     np.random.seed(5)  # noqa: NPY002 (the global generator must not matter)
     assert (MarkovLanguage(seed=4).text(300) == text).all()
@@ -165,29 +165,29 @@ def test_text_is_a_pure_function_of_the_seed_and_a_longer_one_goes_on_from_it() 
 
 
 @pytest.mark.parametrize("characters", [2, 26, 27])
-def test_the_corpus_has_the_languages_letters_and_entropy_rate(characters: int) -> None:
-    data = Language(characters=characters, language_order=1, concentration=0.5, length=3000, language_seed=2)
+def test_the_text_has_the_alphabet_and_the_entropy_rate_of_the_language(characters: int) -> None:
+    task = Language(characters=characters, language_order=1, concentration=0.5, length=3000, language_seed=2)
     language = MarkovLanguage(characters, 1, 0.5, 2)
-    assert data.corpus.alphabet == language.alphabet
+    assert task.text.alphabet == language.alphabet
     assert len(set(language.alphabet)) == len(language.alphabet) == characters
     assert set(language.alphabet) <= set("abcdefghijklmnopqrstuvwxyz ")
-    assert data.corpus.indices.tolist() == language.text(3000).tolist()
-    assert data.corpus.entropy_rate == language.entropy_rate
-    assert data.input_size == data.output_size == characters
+    assert task.text.indices.tolist() == language.text(3000).tolist()
+    assert task.text.entropy_rate == language.entropy_rate
+    assert task.input_size == task.output_size == characters
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "message"),
     [
-        ({"characters": 1}, "characters: 1"),
-        ({"characters": 28}, "characters: 28"),
-        ({"order": 0}, "order: 0"),
-        ({"order": 4}, "order: 4"),
-        ({"concentration": 0.0}, "concentration: 0"),
-        ({"concentration": float("nan")}, "concentration: nan"),
-        ({"concentration": float("inf")}, "concentration: inf"),
+        ({"characters": 1}, r"characters must be in \[2, 27\], got 1"),
+        ({"characters": 28}, r"characters must be in \[2, 27\], got 28"),
+        ({"order": 0}, r"language_order must be in \[1, 3\], got 0"),
+        ({"order": 4}, r"language_order must be in \[1, 3\], got 4"),
+        ({"concentration": 0.0}, "concentration must be a positive number, got 0"),
+        ({"concentration": float("nan")}, "concentration must be a positive number, got nan"),
+        ({"concentration": float("inf")}, "concentration must be a positive number, got inf"),
     ],
 )
-def test_a_language_that_cannot_be_is_refused(arguments: dict[str, int | float], named: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{named} given"):
+def test_arguments_out_of_range_are_rejected(arguments: dict[str, int | float], message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{message}"):
         MarkovLanguage(**arguments)  # type: ignore[arg-type]  # wrong on purpose
