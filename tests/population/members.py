@@ -1,4 +1,4 @@
-"""Members unlike each other, and what each is alone."""
+"""Members with different hyperparameters, and their training by `fit`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from torch.optim import SGD, Adam, AdamW, RMSprop
 from rnn_capacity import tasks
 from rnn_capacity.models import Initialization
 from rnn_capacity.population import Member, train
-from rnn_capacity.training import TotalDecay
+from rnn_capacity.population.plan import MemberPlan, plan_member
+from rnn_capacity.training import RecurrentModule, TaskDataModule, TotalDecay
 
 OPTIMIZERS: dict[str, partial[Any]] = {
     "sgd": partial(SGD, lr=1e-3),
@@ -29,69 +30,73 @@ OPTIMIZERS: dict[str, partial[Any]] = {
 }
 
 
-def member(place: int, steps: int, cell: str = "rnn", kind: str = "adam", **given: Any) -> Member:
-    """A member unlike its neighbours in everything that members of one chunk may differ in."""
-    data = given.pop("data", None) or tasks.RandomMapping(samples=20 + 2 * place, input_size=6, steps=3)
-    options: dict[str, Any] = {
+def member(index: int, steps: int, cell: str = "rnn", kind: str = "adam", **options: Any) -> Member:
+    """A member that differs from its neighbours in everything that members of one chunk may differ in."""
+    task = options.pop("task", None) or tasks.RandomMapping(samples=20 + 2 * index, input_size=6, steps=3)
+    defaults: dict[str, Any] = {
         "depth": 2 if cell == "intersection" else 1,
         "hidden_size": 4,
-        "b_fg": 0.5 * place,
+        "b_fg": 0.5 * index,
         "initialization": Initialization(
-            recurrent=None if cell == "irnn" else "orthogonal" if place % 3 == 1 else "normal",
-            input_scale=0.5 + 0.1 * place,
+            recurrent=None if cell == "irnn" else "orthogonal" if index % 3 == 1 else "normal",
+            input_scale=0.5 + 0.1 * index,
             bias="normal",
             bias_scale=0.0 if cell == "irnn" else 0.3,
         ),
-        "optimizer": optimizer(kind, place) if kind in OPTIMIZERS else given.pop("optimizer"),
-        "schedule": partial(TotalDecay, decay=0.1 * (1 + place)),
-        "clip_norm": 0.02 if place % 2 else None,
-        "clip_value": 0.01 if place % 3 == 2 else None,
-        "l2": 1e-3 * place,
-        "seed": place,
+        "optimizer": optimizer(kind, index) if kind in OPTIMIZERS else options.pop("optimizer"),
+        "schedule": partial(TotalDecay, decay=0.1 * (1 + index)),
+        "clip_norm": 0.02 if index % 2 else None,
+        "clip_value": 0.01 if index % 3 == 2 else None,
+        "l2": 1e-3 * index,
+        "seed": index,
     }
-    module_class = getattr(tasks, type(data).__name__.replace("Data", "Module"))
-    sizes = {"input_size": data.input_size, "output_size": data.output_size}
-    return Member(module_class(cell, **sizes, **{**options, **given}).double(), data, steps)
+    sizes = {"input_size": task.input_size, "output_size": task.output_size}
+    return Member(RecurrentModule(cell, **sizes, **{**defaults, **options}).double(), task, steps)
 
 
-def optimizer(kind: str, place: int) -> Callable[..., Any]:
-    """An optimizer of a kind whose every constant is this member's own."""
+def plans_of(members: list[Member]) -> list[MemberPlan]:
+    """How each member is trained."""
+    return [plan_member(index, one, {}) for index, one in enumerate(members)]
+
+
+def optimizer(kind: str, index: int) -> Callable[..., Any]:
+    """An optimizer of a kind whose constants differ from those of all other members."""
     given = OPTIMIZERS[kind]
-    less = 1 - 0.05 * place
+    less = 1 - 0.05 * index
     own = {name: value * less for name, value in given.keywords.items() if name in ("momentum", "weight_decay")}
     if "betas" in given.keywords:
         own["betas"] = tuple(beta * less for beta in given.keywords["betas"])
     if given.func is RMSprop:
-        own["alpha"] = 0.99 - 0.001 * place
-    return partial(given, lr=1e-3 / (1 + place), **own)
+        own["alpha"] = 0.99 - 0.001 * index
+    return partial(given, lr=1e-3 / (1 + index), **own)
 
 
 def weights(one: Member) -> Tensor:
-    """All parameters, in a row."""
+    """All parameters in one vector."""
     return parameters_to_vector(one.module.network.parameters()).detach()
 
 
 def alone(one: Member) -> tuple[Tensor, dict[str, Any]]:
-    """A member's weights and figures, trained by `fit`."""
+    """Train a member by `fit`; return its weights and metrics."""
     quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(max_steps=one.max_steps, accelerator="cpu", enable_checkpointing=False, **quiet)
-    trainer.fit(one.module, datamodule=one.data)
-    trainer.test(one.module, datamodule=one.data, verbose=False)
+    data = TaskDataModule(one.task)
+    trainer.fit(one.module, datamodule=data)
+    trainer.test(one.module, datamodule=data, verbose=False)
     module = one.module
     return weights(one), {
-        **module.measured[one.task.final_splits[-1]],
+        **module.metrics[one.task.final_splits[-1]],
         "feasible": module.diverged_at is None,
         "diverged_at": module.diverged_at,
     }
 
 
 def compare(make: Callable[[int], Member], members: int, tolerance: float) -> None:
-    """Train members together, and each alone; weights and figures are to be the same."""
-    together = [make(place) for place in range(members)]
+    """Check that members trained together get the weights and metrics of each trained alone."""
+    together = [make(index) for index in range(members)]
     results = train(together)
-    for place, (one, result) in enumerate(zip(together, results, strict=True)):
-        wanted, figures = alone(make(place))
-        torch.testing.assert_close(weights(one), wanted, rtol=tolerance, atol=tolerance)
-        for name, value in figures.items():
-            expected = value if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)
-            assert result[name] == expected, name
+    for index, (one, result) in enumerate(zip(together, results, strict=True)):
+        expected, metrics = alone(make(index))
+        torch.testing.assert_close(weights(one), expected, rtol=tolerance, atol=tolerance)
+        for name, value in metrics.items():
+            assert result[name] == (value if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)), name

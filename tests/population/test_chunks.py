@@ -1,4 +1,4 @@
-"""Which members make their steps together, and that it does not matter to any of them."""
+"""Which members make their steps together, and that the result of each does not depend on the others."""
 
 from __future__ import annotations
 
@@ -6,37 +6,39 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from rnn_capacity.population.memory import chunk_bytes, keep_freed_memory
 from torch import Tensor
 
 from rnn_capacity import tasks
-from rnn_capacity.population import Member, memory, train
+from rnn_capacity.population import Member, memory_limits, train
 from rnn_capacity.population import plan as planning
-from rnn_capacity.population.plan import chunks, kept_bytes, plan
-from tests.population.members import member, weights
+from rnn_capacity.population.memory_limits import chunk_bytes, keep_freed_memory
+from rnn_capacity.population.plan import make_chunks, member_bytes
+from tests.population.members import member, plans_of, weights
 
 CPU = torch.device("cpu")
 
 
-def places(members: list[Member]) -> list[list[int]]:
-    found = chunks([plan(place, one) for place, one in enumerate(members)], CPU)
-    return [[one.place for one in chunk] for chunk in found]
+def chunk_indices(members: list[Member]) -> list[list[int]]:
+    """Indices of the members of each chunk."""
+    return [[plan.index for plan in chunk] for chunk in make_chunks(plans_of(members), CPU)]
 
 
-def trained(make: Callable[[int], Member], whom: list[int], place: int = 0) -> Tensor:
-    """The weights of one of several members that train together."""
-    members = [make(which) for which in whom]
+def trained(make: Callable[[int], Member], indices: list[int], index: int = 0) -> Tensor:
+    """Train several members together; return the weights of one."""
+    members = [make(which) for which in indices]
     train(members)
-    return weights(members[place])
+    return weights(members[index])
 
 
 @pytest.mark.parametrize(
     ("cell", "steps", "tolerance"), [("gru", 1, 1e-12), ("intersection", 1, 1e-12), ("gru", 200, 1e-9)]
 )
-def test_the_company_does_not_matter(cell: str, steps: int, tolerance: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    def make(place: int) -> Member:
-        data = tasks.RandomMapping(samples=40 + place, input_size=6, steps=3)
-        return member(place, steps, cell, data=data)
+def test_the_result_of_a_member_does_not_depend_on_the_others(
+    cell: str, steps: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(index: int) -> Member:
+        task = tasks.RandomMapping(samples=40 + index, input_size=6, steps=3)
+        return member(index, steps, cell, task=task)
 
     seven = list(range(7))
     found = {
@@ -46,9 +48,9 @@ def test_the_company_does_not_matter(cell: str, steps: int, tolerance: float, mo
         "at the end": trained(make, [*range(3), *range(4, 7), 3], 6),
         "beside itself": trained(make, [3, 3, 3], 1),
     }
-    pair = 2 * max(kept_bytes(plan(place, make(place))) for place in seven)
+    pair = 2 * max(map(member_bytes, plans_of([make(index) for index in seven])))
     monkeypatch.setattr(planning, "chunk_bytes", lambda device: pair)
-    assert [len(chunk) for chunk in places([make(place) for place in seven])] == [2, 2, 2, 1]
+    assert [len(chunk) for chunk in chunk_indices([make(index) for index in seven])] == [2, 2, 2, 1]
     found["in pairs"] = trained(make, seven, 3)
     torch.testing.assert_close(found, dict.fromkeys(found, found["alone"]), rtol=tolerance, atol=tolerance)
 
@@ -56,19 +58,21 @@ def test_the_company_does_not_matter(cell: str, steps: int, tolerance: float, mo
 @pytest.mark.parametrize(
     ("spare", "expected"), [(0, [[10], [98, 100, 105], [990, 1000]]), (2 * 10**5, [[10, 98, 100, 105], [990, 1000]])]
 )
-def test_samples_are_bucketed(spare: int, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_members_with_similar_numbers_of_samples_share_a_chunk(
+    spare: int, expected: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(planning, "SPARE_BYTES", spare)
     counts = (1000, 100, 10, 105, 990, 98)
     members = [
-        member(place, 1, data=tasks.RandomMapping(samples=count, input_size=12)) for place, count in enumerate(counts)
+        member(index, 1, task=tasks.RandomMapping(samples=count, input_size=12)) for index, count in enumerate(counts)
     ]
-    found = [[counts[place] for place in chunk] for chunk in places(members)]
+    found = [[counts[index] for index in chunk] for chunk in chunk_indices(members)]
     assert found == expected
 
 
-def test_what_members_of_a_chunk_must_share() -> None:
-    like = [member(place, 10 + place) for place in range(2)]
-    assert len(places(like)) == 1
+def test_members_of_different_layout_optimizer_or_task_do_not_share_a_chunk() -> None:
+    like = [member(index, 10 + index) for index in range(2)]
+    assert len(chunk_indices(like)) == 1
     others = [
         member(0, 10, "gru"),
         member(0, 10, kind="sgd"),
@@ -76,30 +80,31 @@ def test_what_members_of_a_chunk_must_share() -> None:
         member(0, 10, depth=2),
         member(0, 10, nonlinearity="relu"),
         member(0, 10, layer_norm=True),
-        member(0, 10, data=tasks.RandomMapping(samples=20, input_size=6, steps=4)),
-        member(0, 10, data=tasks.RandomMapping(samples=20, input_size=6, steps=3, loss_from=2)),
+        member(0, 10, task=tasks.RandomMapping(samples=20, input_size=6, steps=4)),
+        member(0, 10, task=tasks.RandomMapping(samples=20, input_size=6, steps=3, loss_from=2)),
     ]
     for other in others:
-        assert sorted(map(len, places([*like, other]))) == [1, 2]
+        assert sorted(map(len, chunk_indices([*like, other]))) == [1, 2]
     single = member(0, 10)
     single.module.float()
-    assert sorted(map(len, places([*like, single]))) == [1, 2]
+    assert sorted(map(len, chunk_indices([*like, single]))) == [1, 2]
 
 
-def test_a_chunk_fits_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_fits_the_memory_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     members = [member(0, 1) for _ in range(7)]
-    one = kept_bytes(plan(0, members[0]))
-    for room, sizes in ((7 * one, [7]), (7 * one - 1, [6, 1]), (3 * one, [3, 3, 1]), (one, [1] * 7), (1, [1] * 7)):
-        monkeypatch.setattr(memory, "CPU_BYTES", room)
-        assert [len(chunk) for chunk in places(members)] == sizes
+    one = member_bytes(plans_of(members)[0])
+    for limit, sizes in ((7 * one, [7]), (7 * one - 1, [6, 1]), (3 * one, [3, 3, 1]), (one, [1] * 7), (1, [1] * 7)):
+        monkeypatch.setattr(memory_limits, "CPU_BYTES", limit)
+        assert [len(chunk) for chunk in chunk_indices(members)] == sizes
 
 
-def test_memory_grows_with_what_is_kept() -> None:
-    def bytes_of(**given: int) -> int:
-        data = tasks.RandomMapping(
-            samples=given.pop("samples", 40), input_size=9, steps=given.pop("steps", 3), batch_size=20
+def test_the_memory_of_a_member_counts_activations_and_weights() -> None:
+    def bytes_of(**options: int) -> int:
+        task = tasks.RandomMapping(
+            samples=options.pop("samples", 40), input_size=9, steps=options.pop("steps", 3), batch_size=20
         )
-        return kept_bytes(plan(0, member(0, 1, "lstm", data=data, **given)))
+        (plan,) = plans_of([member(0, 1, "lstm", task=task, **options)])
+        return member_bytes(plan)
 
     parameters = 4 * 4 * (4 + 9 + 1) + 2 * 4 + 5  # gates, initial states, readout
     always = 8 * (5 * parameters + 1)  # weights, gradients twice, two means; the rate of the one step
@@ -111,26 +116,26 @@ def test_memory_grows_with_what_is_kept() -> None:
     assert bytes_of(depth=2) > bytes_of()
 
 
-def test_the_allocator_may_be_told_twice() -> None:
-    assert chunk_bytes(CPU) == memory.CPU_BYTES
+def test_the_allocator_can_be_configured_twice() -> None:
+    assert chunk_bytes(CPU) == memory_limits.CPU_BYTES
     for _ in range(2):
         keep_freed_memory.cache_clear()
         keep_freed_memory()
         assert torch.ones(2**20).sum() == 2**20
 
 
-def test_where_there_is_no_such_allocator_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_allocator_is_not_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: object) -> object:
         raise OSError("no such library")
 
-    monkeypatch.setattr(memory.ctypes, "CDLL", missing)
+    monkeypatch.setattr(memory_limits.ctypes, "CDLL", missing)
     keep_freed_memory.cache_clear()
     keep_freed_memory()
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    monkeypatch.setattr(memory_limits.ctypes, "CDLL", lambda name: object())
     keep_freed_memory.cache_clear()
     keep_freed_memory()
-    monkeypatch.setattr(memory.sys, "platform", "darwin")
-    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: pytest.fail("asked for"))
+    monkeypatch.setattr(memory_limits.sys, "platform", "darwin")
+    monkeypatch.setattr(memory_limits.ctypes, "CDLL", lambda name: pytest.fail("asked for"))
     keep_freed_memory.cache_clear()
     keep_freed_memory()
     keep_freed_memory.cache_clear()

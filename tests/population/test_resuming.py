@@ -1,4 +1,4 @@
-"""A population that was interrupted goes on from its checkpoint to the same results."""
+"""An interrupted population resumes from its checkpoint to the same results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.population.members import member, weights
 pytestmark = pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning")  # the interrupted run's
 
 CALLS = 7
-"""Of the members below: two chunks, of 5 calls and of 2."""
+"""Calls of the population below: 5 of its first chunk and 2 of its second."""
 
 
 class Interruption(RuntimeError):
@@ -30,17 +30,17 @@ class Interrupt(Callback):
     def __init__(self, call: int) -> None:
         self.call = call
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *given: Any) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         if trainer.global_step == self.call:
             raise Interruption
 
 
 def make() -> list[Member]:
-    data = [tasks.RandomMapping(samples=30 + place, input_size=6, steps=3, batch_size=16) for place in range(4)]
+    own = [tasks.RandomMapping(samples=30 + index, input_size=6, steps=3, batch_size=16) for index in range(4)]
     lengths = ((60, "rnn"), (120, "rnn"), (100, "gru"), (170, "rnn"))
     return [
-        member(place, steps, cell, "momentum" if cell == "gru" else "adam", data=data[place])
-        for place, (steps, cell) in enumerate(lengths)
+        member(index, steps, cell, "momentum" if cell == "gru" else "adam", task=own[index])
+        for index, (steps, cell) in enumerate(lengths)
     ]
 
 
@@ -57,7 +57,7 @@ def uninterrupted() -> tuple[list[Result], list[torch.Tensor]]:
 
 
 @pytest.mark.parametrize("call", range(1, CALLS))
-def test_an_interrupted_population_goes_on_to_the_same_results(
+def test_an_interrupted_population_resumes_to_the_same_results(
     call: int, tmp_path: Path, uninterrupted: tuple[list[Result], list[torch.Tensor]]
 ) -> None:
     before: dict[int, Result] = {}
@@ -78,11 +78,11 @@ def test_an_interrupted_population_goes_on_to_the_same_results(
     assert before.keys() | after.keys() == set(range(4))
     assert not before.keys() & after.keys()  # none is trained again
     assert len(steps) == CALLS - call
-    for place in after:
-        assert torch.equal(weights(again[place]), parameters[place])
+    for index in after:
+        assert torch.equal(weights(again[index]), parameters[index])
 
 
-def test_a_population_that_is_done_makes_no_more_steps(
+def test_a_finished_population_makes_no_more_steps(
     tmp_path: Path, uninterrupted: tuple[list[Result], list[torch.Tensor]]
 ) -> None:
     train(make(), trainer(tmp_path))
@@ -92,23 +92,25 @@ def test_a_population_that_is_done_makes_no_more_steps(
     assert results == uninterrupted[0]
 
 
-def test_a_checkpoint_of_another_population_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_population_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(Interruption):
         train(make(), trainer(tmp_path, Interrupt(1)))
     path = str(tmp_path / "last.ckpt")
-    with pytest.raises(ValueError, match="ckpt_path: a checkpoint of 4 members given, of 3 needed"):
+    with pytest.raises(ValueError, match="ckpt_path must be a checkpoint of 3 members, got one of 4"):
         train(make()[:3], trainer(tmp_path), ckpt_path=path)
     others = {
-        "another cell": member(3, 170, "gru", data=make()[3].data),
-        "other steps": member(3, 171, data=make()[3].data),
-        "other data": member(3, 170, data=tasks.RandomMapping(samples=30, input_size=6, steps=3, batch_size=16)),
-        "another seed": member(3, 170, data=make()[3].data, seed=30),
-        "another optimizer": member(3, 170, kind="sgd", data=make()[3].data),
+        "another cell": member(3, 170, "gru", task=make()[3].task),
+        "other steps": member(3, 171, task=make()[3].task),
+        "another task": member(3, 170, task=tasks.RandomMapping(samples=30, input_size=6, steps=3, batch_size=16)),
+        "another seed": member(3, 170, task=make()[3].task, seed=30),
+        "another optimizer": member(3, 170, kind="sgd", task=make()[3].task),
     }
     for other in others.values():
-        with pytest.raises(ValueError, match="ckpt_path: a checkpoint given whose member 3 is another"):
+        with pytest.raises(
+            ValueError, match="ckpt_path must be a checkpoint of the same members, got another member 3"
+        ):
             train([*make()[:3], other], trainer(tmp_path), ckpt_path=path)
     shuffled = make()
     shuffled[:2] = shuffled[1::-1]
-    with pytest.raises(ValueError, match="ckpt_path: a checkpoint given whose member 0 is another"):
+    with pytest.raises(ValueError, match="ckpt_path must be a checkpoint of the same members, got another member 0"):
         train(shuffled, trainer(tmp_path), ckpt_path=path)

@@ -1,4 +1,4 @@
-"""At rates at which rounding grows, a member is no further from its solo run than that from one a rounding away."""
+"""At learning rates that amplify rounding, a member deviates from `fit` no more than a rounding-perturbed `fit`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RATES: dict[str, Callable[..., Any]] = {
 
 
 def drift(make: Callable[[int], Member], perturbations: int) -> tuple[float, float]:
-    """How far, at most, solo runs end up that start a rounding apart, and how far a member of a population does."""
+    """Largest deviations from `fit`: of runs from initial weights with other rounding, and of a member."""
     wanted, _ = alone(make(0))
     apart = []
     for seed in range(perturbations):
@@ -43,22 +43,22 @@ def drift(make: Callable[[int], Member], perturbations: int) -> tuple[float, flo
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 @pytest.mark.parametrize("kind", RATES)
-def test_high_rates(kind: str, cell: str) -> None:
-    def make(place: int) -> Member:
-        given = {"clip_norm": None, "clip_value": None, "schedule": None}
-        return member(place, STEPS, cell, "high", optimizer=RATES[kind], **given)
+def test_high_rates_amplify_rounding_no_more_than_in_fit(kind: str, cell: str) -> None:
+    def make(index: int) -> Member:
+        options = {"clip_norm": None, "clip_value": None, "schedule": None}
+        return member(index, STEPS, cell, "high", optimizer=RATES[kind], **options)
 
     apart, found = drift(make, 3)
     size = float(weights(make(0)).abs().max())
     factor = 10 if apart > 1e5 * EPS else 2  # where rounding grows that much, only the order of magnitude tells
-    assert found <= factor * apart + STEPS * EPS * max(1.0, size)  # a solo run is moved once, a member at every step
+    assert found <= factor * apart + STEPS * EPS * max(1.0, size)  # the run is perturbed once, a member at every step
 
 
-def test_where_the_sign_of_the_gradient_decides() -> None:
+def test_a_short_memory_of_rmsprop_amplifies_rounding_no_more_than_in_fit() -> None:
     """A second moment of so short a memory multiplies rounding by thousands: the orders of magnitude are compared."""
 
-    def make(place: int) -> Member:
-        return member(place, STEPS, "rnn", "short memory", optimizer=partial(RMSprop, lr=1e-3, alpha=0.9))
+    def make(index: int) -> Member:
+        return member(index, STEPS, "rnn", "short memory", optimizer=partial(RMSprop, lr=1e-3, alpha=0.9))
 
     apart, found = drift(make, 4)
     assert apart > 1e6 * EPS

@@ -1,4 +1,4 @@
-"""Members of every task, and members that see their input for other times."""
+"""Members of every task, and members that are shown their input for different numbers of steps."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 from rnn_capacity import tasks
 from rnn_capacity.population import Member
-from rnn_capacity.population.plan import chunks, plan
-from tests.population.members import compare, member
+from rnn_capacity.population.plan import make_chunks
+from tests.population.members import compare, member, plans_of
 
 TASKS: dict[str, Callable[[], Any]] = {
     "minibatches": lambda: tasks.RandomMapping(samples=40, input_size=6, steps=3, batch_size=16),
@@ -44,26 +44,26 @@ SHOWN: dict[str, Callable[[str, int], Any]] = {
 
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
 @pytest.mark.parametrize("task", TASKS)
-def test_every_task(task: str, cell: str) -> None:
-    compare(lambda place: member(place, 25, cell, data=TASKS[task](), depth=2), 3, 1e-9)
+def test_members_of_every_task_match_fit(task: str, cell: str) -> None:
+    compare(lambda index: member(index, 25, cell, task=TASKS[task](), depth=2), 3, 1e-9)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("cell", ["lstm", "intersection", "tests.population.own_cells.OneNetworkCell"])
 @pytest.mark.parametrize("task", SHOWN)
-def test_inputs_at_the_first_step_and_at_every_step_run_together(task: str, cell: str, steps: int) -> None:
-    def make(place: int) -> Member:
-        data = SHOWN[task](("first", "every", "every", "first")[place], steps)
-        return member(place, 20, cell, data=data, depth=2, b_fg=0.0 if "own" in cell else 0.5 * place)
+def test_members_with_inputs_at_the_first_and_at_every_step_train_together(task: str, cell: str, steps: int) -> None:
+    def make(index: int) -> Member:
+        shown = SHOWN[task](("first", "every", "every", "first")[index], steps)
+        return member(index, 20, cell, task=shown, depth=2, b_fg=0.0 if "own" in cell else 0.5 * index)
 
-    assert len(chunks([plan(place, make(place)) for place in range(4)], torch.device("cpu"))) == 1
+    assert len(make_chunks(plans_of([make(index) for index in range(4)]), torch.device("cpu"))) == 1
     compare(make, 4, 1e-9)
 
 
-def test_it_matters_at_how_many_steps_the_input_is_shown() -> None:
+def test_showing_the_input_at_every_step_changes_the_outputs() -> None:
     found = []
     for show in ("first", "every"):
-        one = member(0, 1, data=SHOWN["random mapping"](show, 3))
+        one = member(0, 1, task=SHOWN["random mapping"](show, 3))
         batch = one.task.batch_source(torch.device("cpu"), torch.float64).batch(0)
         found.append(one.task.predict(one.module.network, batch)[0])
     assert not torch.allclose(found[0], found[1], atol=1e-3)

@@ -1,9 +1,10 @@
-"""The rate of every step is the one that the real scheduler sets."""
+"""The computed learning rates are those that the scheduler sets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -20,11 +21,10 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from rnn_capacity.population import Member, rates
-from rnn_capacity.population.plan import plan
+from rnn_capacity.population import Member
 from rnn_capacity.training import TotalDecay
-from rnn_capacity.training.learning_rates import learning_rates
-from tests.population.members import compare, member
+from rnn_capacity.training.learning_rates import COSINE_FACTORS, MAX_COSINE_FACTORS, learning_rates
+from tests.population.members import compare, member, plans_of
 
 STEPS = 120
 
@@ -54,29 +54,29 @@ SCHEDULES: dict[str, Callable[..., Any] | None] = {
 
 
 @pytest.fixture(autouse=True)
-def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "FACTORS", {})
+def no_remembered_schedules() -> None:
+    COSINE_FACTORS.clear()
 
 
-def made(schedule: Callable[..., Any] | None, rate: float, steps: int) -> tuple[Any, list[Any]]:
+def build(schedule: Callable[..., Any] | None, rate: float, steps: int) -> tuple[Any, Any]:
     optimizer = SGD([nn.Parameter(torch.zeros(1))], lr=rate)
-    return optimizer, [] if schedule is None else [schedule(optimizer, steps)]
+    return optimizer, None if schedule is None else schedule(optimizer, steps)
 
 
-def real(schedule: Callable[..., Any] | None, rate: float, steps: int) -> Tensor:
-    """What an optimizer's group says at every step."""
-    optimizer, schedules = made(schedule, rate, steps)
+def scheduler_rates(schedule: Callable[..., Any] | None, rate: float, steps: int) -> Tensor:
+    """Step a scheduler and record the learning rates."""
+    optimizer, scheduler = build(schedule, rate, steps)
     seen = []
     for _ in range(steps):
         seen.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        for one in schedules:
-            one.step()
+        if scheduler is not None:
+            scheduler.step()
     return torch.tensor(seen, dtype=torch.float64)
 
 
-def found(schedule: Callable[..., Any] | None, rate: float, steps: int) -> Tensor:
-    result = learning_rates(*made(schedule, rate, steps), steps)
+def computed_rates(schedule: Callable[..., Any] | None, rate: float, steps: int) -> Tensor:
+    result = learning_rates(*build(schedule, rate, steps), steps)
     assert result is not None
     return result
 
@@ -84,14 +84,14 @@ def found(schedule: Callable[..., Any] | None, rate: float, steps: int) -> Tenso
 @pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # torch's own SequentialLR
 @pytest.mark.parametrize("rate", [0.3, 1e-3])
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_every_rate_is_the_schedulers(name: str, rate: float) -> None:
-    wanted = real(SCHEDULES[name], rate, STEPS)
-    torch.testing.assert_close(found(SCHEDULES[name], rate, STEPS), wanted, rtol=1e-15, atol=1e-15 * rate)
+def test_every_rate_is_that_of_the_scheduler(name: str, rate: float) -> None:
+    wanted = scheduler_rates(SCHEDULES[name], rate, STEPS)
+    torch.testing.assert_close(computed_rates(SCHEDULES[name], rate, STEPS), wanted, rtol=1e-15, atol=1e-15 * rate)
     if name not in ("none", "no decay"):
         assert len(wanted.unique()) > 2
 
 
-def test_what_is_known_of_a_cosine_is_of_its_own_length_and_rate() -> None:
+def test_a_remembered_cosine_has_its_own_length_and_rate() -> None:
     lengths, scales = (STEPS, STEPS // 2, 3 * STEPS), (1.0, 0.1, 7e-5)
     for length in lengths:
         for rate in scales:
@@ -100,39 +100,42 @@ def test_what_is_known_of_a_cosine_is_of_its_own_length_and_rate() -> None:
                 def schedule(optimizer: Any, steps: int, length: int = length) -> CosineAnnealingLR:
                     return CosineAnnealingLR(optimizer, length)
 
-                wanted = real(schedule, rate, steps)
+                wanted = scheduler_rates(schedule, rate, steps)
                 for _ in range(2):
-                    torch.testing.assert_close(found(schedule, rate, steps), wanted, rtol=1e-14, atol=1e-15 * rate)
-    assert len(rates.FACTORS) == len(lengths) * 2
+                    torch.testing.assert_close(
+                        computed_rates(schedule, rate, steps), wanted, rtol=1e-14, atol=1e-15 * rate
+                    )
+    assert len(COSINE_FACTORS) == len(lengths) * 2
 
 
 def test_a_cosine_is_stepped_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = found(CosineAnnealingLR, 0.1, STEPS)
-    monkeypatch.setattr(rates, "stepped", lambda *given: pytest.fail("stepped again"))
-    torch.testing.assert_close(found(CosineAnnealingLR, 0.2, STEPS), 2 * first, rtol=1e-15, atol=0)
+    first = computed_rates(CosineAnnealingLR, 0.1, STEPS)
+    module = import_module("rnn_capacity.training.learning_rates")  # the package exports a function of this name
+    monkeypatch.setattr(module, "step_through", lambda *_: pytest.fail("stepped again"))
+    torch.testing.assert_close(computed_rates(CosineAnnealingLR, 0.2, STEPS), 2 * first, rtol=1e-15, atol=0)
 
 
 def test_a_rate_of_zero_stays_zero() -> None:
     for schedule in (CosineAnnealingLR, partial(TotalDecay, decay=0.1), None):
-        assert not found(schedule, 0.0, STEPS).any()
+        assert not computed_rates(schedule, 0.0, STEPS).any()
 
 
 @pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # torch's own SequentialLR
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_members_follow_their_schedules(name: str) -> None:
-    compare(lambda place: member(place, 30, schedule=SCHEDULES[name]), 2, 1e-9)
+    compare(lambda index: member(index, 30, schedule=SCHEDULES[name]), 2, 1e-9)
 
 
 @pytest.mark.parametrize("kind", [partial(SGD, momentum=0.9), Adam])
-def test_a_schedule_that_changes_the_momentum_too_is_left_to_fit(kind: Callable[..., Any]) -> None:
-    def make(place: int) -> Member:
-        return member(place, 30, kind="cycled", optimizer=partial(kind, lr=1e-3), schedule=one_cycle)
+def test_a_schedule_that_also_changes_the_momentum_is_left_to_fit(kind: Callable[..., Any]) -> None:
+    def make(index: int) -> Member:
+        return member(index, 30, kind="cycled", optimizer=partial(kind, lr=1e-3), schedule=one_cycle)
 
-    assert plan(0, make(0)).kind is None
+    assert plans_of([make(0)])[0].optimizer is None
     compare(make, 2, 1e-12)
 
 
-def test_few_schedules_are_remembered() -> None:
-    for steps in range(1, rates.MOST + 10):
-        found(CosineAnnealingLR, 0.1, steps)
-    assert len(rates.FACTORS) == rates.MOST
+def test_the_number_of_remembered_schedules_is_bounded() -> None:
+    for steps in range(1, MAX_COSINE_FACTORS + 10):
+        computed_rates(CosineAnnealingLR, 0.1, steps)
+    assert len(COSINE_FACTORS) == MAX_COSINE_FACTORS
