@@ -8,6 +8,7 @@ import sys
 import warnings
 from difflib import get_close_matches
 from importlib import import_module
+from inspect import isabstract
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def one_line(message: str, parser: ArgumentParser, bases: dict[str, type[object]
 
 def allowed(text: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
     """What could stand in place of an unknown option, argument or class; empty if none is named."""
-    if "are required" in text and "model" in text:
-        return "; give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
+    if "are required" in text:
+        example = "give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
+        return f"; {example}, or --data with one of {', '.join(class_names(bases['data']))}"
     if unknown := re.match(r"Subcommand '(\S+)' does not accept option '([^.']+)", text):
         commands = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
         return "; " + closest(unknown[2], options_of(commands[unknown[1]]))
@@ -66,9 +68,17 @@ def allowed(text: str, parser: ArgumentParser, bases: dict[str, type[object]]) -
         name = (unknown["name"] or unknown["key"]).lstrip("-").split("=")[0]
         return "; " + closest(name, arguments_of(classes[-1]) if classes else options_of(parser))
     for key, base in bases.items():
-        if re.match(rf"{key}: (Expected a dot import path|Import path does not|Unexpected import path)", text):
-            return f"; {key} is one of {', '.join(sorted(kind.__name__ for kind in base.__subclasses__()))}"
+        if re.match(
+            rf"{key}: (Expected a dot|Import path does not|Unexpected import|Expected an instantiatable)", text
+        ):
+            return f"; {key} is one of {', '.join(class_names(base))}"
     return ""
+
+
+def class_names(base: type[object]) -> list[str]:
+    """List the names of a class and its subclasses, without abstract classes."""
+    names = [name for kind in base.__subclasses__() for name in class_names(kind)]
+    return sorted(names if isabstract(base) else [base.__name__, *names])
 
 
 def arguments_of(class_path: str) -> list[str]:

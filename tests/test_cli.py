@@ -14,13 +14,16 @@ import rnn_capacity.tasks
 from rnn_capacity import __version__
 from rnn_capacity.cells import CELLS
 from rnn_capacity.cli import main
+from rnn_capacity.training import RecurrentModule
 from tests.program import CONFIGS, Runner
 
 Toy = Callable[..., list[str]]
 
+TASKS = "Arithmetic, ContinuousFunction, Language, Memory, Parentheses, RandomMapping"
 
-def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a refused command line gets."""
+
+def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a bad command line; return the one line that it prints."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -37,9 +40,10 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--model.cell=foo"], ["cell: 'foo' given", *CELLS]),
         (["--model.cell=no_such_package.Cell"], ["cell: 'no_such_package.Cell'", *CELLS]),
         (["--model.cell=torch.nn.LSTMCell"], ["cell: 'torch.nn.LSTMCell'", "rnn_capacity.cells.Cell"]),
-        (["--model=Foo"], ["model: ", "Foo", "RecurrentModule"]),
-        (["--model=torch.nn.Linear"], ["model: ", "RecurrentModule"]),
-        (["--data=Foo"], ["data: ", "Foo", "RandomMapping"]),
+        (["--model=Foo"], ["model: ", "Foo", "model is one of RecurrentModule"]),
+        (["--model=torch.nn.Linear"], ["model: ", "model is one of RecurrentModule"]),
+        (["--data=Foo"], ["data: ", "Foo", f"data is one of {TASKS}"]),
+        (["--data=FreshTask"], ["data: ", "abstract", f"data is one of {TASKS}"]),
         (["--model.foo=3"], ["'foo'", "max_parameters", "steps_per_call"]),
         (["--model.optimizer.foo=3"], ["'foo'", "weight_decay"]),
         (["--model.initialization.foo=3"], ["initialization.foo", "initialization.recurrent_scale"]),
@@ -49,25 +53,34 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--model.depth=0"], ["depth: 0 given", "at least 1"]),
         (["--model.depth=two"], ["depth", "two", "int"]),
         (["--model.max_parameters=3"], ["max_parameters: 3 given", "29"]),
-        (["--model.hidden_size=3"], ["hidden_size: 3 given", "max_parameters 150", "null"]),
-        (["--model.max_parameters=null"], ["hidden_size: None given", "max_parameters None"]),
-        (["--data.samples=300"], ["samples: 300 given", "samples_per_parameter"]),
-        (["--data.samples_per_parameter=1e6"], ["samples: ", "16777216"]),
-        (["--data.input_size=3"], ["samples: ", "8 distinct"]),
-        (["--data.loss_from=6"], ["loss_from: 6 given", "steps = 5"]),
+        (
+            ["--model.hidden_size=3"],
+            ["hidden_size or max_parameters must be given", "null", "hidden_size 3 and max_parameters 150"],
+        ),
+        (
+            ["--model.max_parameters=null"],
+            ["hidden_size or max_parameters must be given", "hidden_size None and max_parameters None"],
+        ),
+        (["--data.samples=300"], ["samples or samples_per_parameter must be given", "null", "samples 300"]),
+        (["--data.samples_per_parameter=1e6"], ["samples must be at most 2**input_size = 16777216 distinct patterns"]),
+        (["--data.input_size=3"], ["samples must be at most 2**input_size = 8 distinct patterns"]),
+        (["--data.loss_from=6"], ["loss_from must be in [1, steps = 5], got 6"]),
         (["--data.show=often"], ["show", "first", "every"]),
         (["--model.cell=intersection"], ["depth: 1 given", "at least 2", "paper"]),
         (["--model.cell=irnn", "--model.nonlinearity=tanh"], ["nonlinearity: 'tanh'", "relu"]),
         (["--model.nonlinearity=sigmoid"], ["nonlinearity", "tanh", "relu"]),
         (["--model.initialization.recurrent=identity"], ["recurrent: 'identity'", "orthogonal, normal"]),
-        (["--model.schedule=TotalDecay", "--model.schedule.decay=7"], ["decay: 7 given"]),
+        (["--model.schedule=TotalDecay", "--model.schedule.decay=7"], ["decay must be in (0, 1], got 7"]),
         (["--model.optimizer.lr=-1"], ["learning rate", "-1"]),
         (["--trainer.max_steps=-1"], ["trainer.max_steps: -1 given"]),
         (["--trainer.gradient_clip_val=1"], ["trainer.gradient_clip_val: 1", "model.clip_norm"]),
         (["--trainer.accumulate_grad_batches=4"], ["trainer.accumulate_grad_batches: 4", "data.batch_size"]),
         (["--trainer.val_check_interval=7"], ["trainer.val_check_interval: 7 given", "3 calls"]),
         (["--model.cell_options={'foo': 1}"], ["cell_options: ", "'foo'", "RNNCell"]),
-        (["--model.seed=100000000000000000000"], ["seed: 100000000000000000000 given"]),
+        (
+            ["--model.seed=100000000000000000000"],
+            ["seed must be at most 9223372036854775807, got 100000000000000000000"],
+        ),
         (["--ckpt_path=http://127.0.0.1/last.ckpt"], ["ckpt_path: ", "no such file"]),
         (["--trainer.accelerator=gpu"], ["trainer: ", "gpu"]),
         (["--ckpt_path=nowhere.ckpt"], ["ckpt_path: 'nowhere.ckpt'", "no such file"]),
@@ -75,41 +88,43 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].startswith("--") else None,
 )
-def test_bad_input_gets_one_line_and_leaves_nothing_behind(
+def test_bad_options_give_one_line_and_write_nothing(
     options: list[str], words: list[str], runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = refusal(["fit", *toy(), *runner.quiet(), *options], capsys)
+    line = error_line(["fit", *toy(), *runner.quiet(), *options], capsys)
     for word in words:
         assert word in line
     assert runner.runs() == []
 
 
 @pytest.mark.parametrize("text", ["a: [1", "just words", "- 1\n- 2", "\x00"])
-def test_a_config_that_is_no_mapping_is_refused(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_config_that_is_not_a_mapping_is_rejected(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "bad.yaml"
     config.write_text(text)
-    assert "config: " in refusal(["fit", "--config", str(config)], capsys)
+    assert "config: " in error_line(["fit", "--config", str(config)], capsys)
 
 
-def test_a_key_that_no_command_knows_is_refused(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_key_of_a_config_is_rejected(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "typo.yaml"
     config.write_text("modell:\n  cell: gru\n")
-    line = refusal(["fit", *toy(), "--config", str(config)], capsys)
+    line = error_line(["fit", *toy(), "--config", str(config)], capsys)
     assert "'modell.cell'" in line
     assert "did you mean model?" in line
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04broken"])
-def test_an_unreadable_checkpoint_is_refused(
+def test_an_unreadable_checkpoint_is_rejected(
     content: bytes, runner: Runner, toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "broken.ckpt"
     path.write_bytes(content)
-    line = refusal(["test", *toy(), *runner.quiet(), "--ckpt_path", str(path)], capsys)
+    line = error_line(["test", *toy(), *runner.quiet(), "--ckpt_path", str(path)], capsys)
     assert "ckpt_path: " in line
     assert str(path) in line
     torch.save({"state_dict": {}}, path)
-    assert "not a readable checkpoint" in refusal(["fit", *toy(), *runner.quiet(), "--ckpt_path", str(path)], capsys)
+    assert "not a readable checkpoint" in error_line(["fit", *toy(), *runner.quiet(), "--ckpt_path", str(path)], capsys)
     assert runner.runs() == []
 
 
@@ -122,36 +137,40 @@ def test_an_unreadable_checkpoint_is_refused(
         ("--trainer.max_steps=80", "trainer.max_steps"),
     ],
 )
-def test_resuming_under_other_hyperparameters_is_refused(
+def test_resuming_with_other_hyperparameters_is_rejected(
     option: str, name: str, runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = runner("fit", *toy())["run"] / "checkpoints" / "last.ckpt"
-    line = refusal(["fit", *toy(), *runner.quiet(), option, "--ckpt_path", str(checkpoint)], capsys)
+    line = error_line(["fit", *toy(), *runner.quiet(), option, "--ckpt_path", str(checkpoint)], capsys)
     assert f"{name}: " in line
     assert "was trained with" in line
 
 
 @pytest.mark.parametrize("command", ["validate", "test", "predict"])
-def test_measuring_needs_a_checkpoint_of_the_same_shape(
+def test_evaluation_needs_a_checkpoint_of_the_same_network(
     command: str, runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "ckpt_path: none given" in refusal([command, *toy(), *runner.quiet()], capsys)
+    assert "ckpt_path: none given" in error_line([command, *toy(), *runner.quiet()], capsys)
     checkpoint = runner("fit", *toy())["run"] / "checkpoints" / "last.ckpt"
-    line = refusal([command, *toy(), *runner.quiet(), "--model.cell=gru", "--ckpt_path", str(checkpoint)], capsys)
+    line = error_line([command, *toy(), *runner.quiet(), "--model.cell=gru", "--ckpt_path", str(checkpoint)], capsys)
     assert "model.cell: 'gru' given" in line
 
 
-def test_commands_are_listed_and_unknown_ones_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "fit, validate, test, predict" in refusal(["train"], capsys).replace("'", "")
-    assert "give --config" in refusal(["fit"], capsys)
-    assert "COMMAND" in refusal([], capsys)
+def test_unknown_commands_and_missing_options_are_rejected_with_the_choices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "fit, validate, test, predict" in error_line(["train"], capsys).replace("'", "")
+    for command in ("fit", "validate", "test", "predict"):
+        line = error_line([command], capsys)
+        assert "give --config" in line
+        assert f"--data with one of {TASKS}" in line
+    assert f"data is one of {TASKS}" in error_line(["fit", "--data.seed=3"], capsys)
+    assert "COMMAND" in error_line([], capsys)
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     assert stop.value.code == 0
     assert "measure a checkpoint" in capsys.readouterr().out
 
 
-def test_what_needs_no_torch_does_not_import_it() -> None:
+def test_help_version_and_missing_configs_do_not_import_torch() -> None:
     code = (
         "import sys; from rnn_capacity.cli import main\n"
         "try: main(sys.argv[1:])\n"
@@ -163,7 +182,7 @@ def test_what_needs_no_torch_does_not_import_it() -> None:
         assert done.stdout.splitlines()[-1] == "False False"
 
 
-def test_help_of_a_command_names_the_cells_and_imports_no_wandb(toy: Toy) -> None:
+def test_help_lists_the_cells_and_does_not_import_wandb(toy: Toy) -> None:
     code = (
         "import sys; from rnn_capacity.cli import main\n"
         "try: main(['fit', '--model.help', 'RecurrentModule'])\n"
@@ -174,18 +193,18 @@ def test_help_of_a_command_names_the_cells_and_imports_no_wandb(toy: Toy) -> Non
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out.strip() == f"rnn-capacity {__version__}"
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_a_config_holds_no_default_of_its_model_or_data(config: Path) -> None:
+def test_a_config_does_not_repeat_defaults(config: Path) -> None:
     content = yaml.safe_load(config.read_text())
-    for part in ("model", "data"):
-        kind = getattr(rnn_capacity.tasks, content[part]["class_path"])
+    task = getattr(rnn_capacity.tasks, content["data"]["class_path"])
+    for kind, options in ((RecurrentModule, content["model"]), (task, content["data"].get("init_args", {}))):
         defaults = inspect.signature(kind).parameters
-        for name, value in content[part].get("init_args", {}).items():
+        for name, value in options.items():
             if name not in ("cell", "depth"):  # every config names what it trains
                 assert value != defaults[name].default
