@@ -17,7 +17,7 @@ from tests.program import CONFIGS, Runner
 
 Toy = Callable[..., list[str]]
 
-MEASURED = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss")
+METRICS = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss")
 
 
 @pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
@@ -29,21 +29,21 @@ def test_every_shipped_config_runs(config: str, runner: Runner, toy: Toy) -> Non
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_runs_from_the_shipped_config_within_the_budget(cell: str, runner: Runner, toy: Toy) -> None:
+def test_every_cell_trains_within_the_budget_of_the_shipped_config(cell: str, runner: Runner, toy: Toy) -> None:
     summary = runner("fit", *toy(), "--model.cell", cell, "--model.depth=2")
     assert (summary["cell"], summary["depth"]) == (cell, 2)
     assert 0.5 * 150 < summary["parameters"] <= 150
     assert summary["samples"] == round(4.0 * summary["parameters"])
 
 
-def test_options_reach_network_and_data(runner: Runner, toy: Toy) -> None:
+def test_options_reach_network_and_task(runner: Runner, toy: Toy) -> None:
     summary = runner("fit", *toy(), "--model.max_parameters=400", "--data.samples_per_parameter=5", "--data.seed=7")
     assert 300 < summary["parameters"] <= 400
     assert summary["samples"] == 5 * summary["parameters"]
     assert summary["seeds"] == {"network": 0, "task": 7}
 
 
-def test_run_directory_holds_config_metrics_summary_and_checkpoints(runner: Runner, toy: Toy) -> None:
+def test_the_run_directory_has_config_metrics_summary_and_checkpoints(runner: Runner, toy: Toy) -> None:
     summary = runner("fit", *toy())
     run = summary["run"]
     assert {path.name for path in run.iterdir()} == {"config.yaml", "metrics.csv", "summary.json", "checkpoints"}
@@ -54,19 +54,19 @@ def test_run_directory_holds_config_metrics_summary_and_checkpoints(runner: Runn
     assert [float(row["step"]) for row in rows if row["val/accuracy"]] == [20, 40, 60]
     final = [row for row in rows if row["final/bits_per_parameter"]]
     assert len(final) == 1
-    for key in (*MEASURED, "parameters", "samples", "units"):
+    for key in (*METRICS, "parameters", "samples", "units"):
         assert float(final[0][f"final/{key}"]) == pytest.approx(summary[key], rel=1e-6)
     assert final[0]["final/feasible"] == "True"
     assert summary["versions"].keys() >= {"python", "torch", "pytorch-lightning", "rnn-capacity"}
 
 
-def test_the_config_of_a_run_runs_again_to_the_same_numbers(runner: Runner, toy: Toy) -> None:
+def test_the_config_of_a_run_reproduces_its_metrics(runner: Runner, toy: Toy) -> None:
     first = runner("fit", *toy(), "--model.cell", "gru", "--model.dropout=0.1", "--model.depth=2")
     again = runner("fit", "--config", first["run"] / "config.yaml")
-    assert {key: again[key] for key in MEASURED} == {key: first[key] for key in MEASURED}
+    assert {key: again[key] for key in METRICS} == {key: first[key] for key in METRICS}
 
 
-def test_print_config_gives_a_file_that_runs_to_the_same_numbers(
+def test_the_printed_config_reproduces_the_metrics(
     runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -76,35 +76,35 @@ def test_print_config_gives_a_file_that_runs_to_the_same_numbers(
     printed.write_text(capsys.readouterr().out)
     assert yaml.safe_load(printed.read_text())["model"]["init_args"]["cell"] == "ugrnn"
     given, written = runner("fit", *toy(), "--model.cell=ugrnn"), runner("fit", "--config", printed)
-    assert {key: written[key] for key in MEASURED} == {key: given[key] for key in MEASURED}
+    assert {key: written[key] for key in METRICS} == {key: given[key] for key in METRICS}
 
 
 @pytest.mark.parametrize("command", ["validate", "test"])
-def test_a_checkpoint_gives_the_final_figures_of_its_run(command: str, runner: Runner, toy: Toy) -> None:
+def test_a_checkpoint_evaluates_to_the_final_metrics_of_its_run(command: str, runner: Runner, toy: Toy) -> None:
     trained = runner("fit", *toy(), "--model.cell=lstm")
     measured = runner(command, "--ckpt_path", trained["run"] / "checkpoints" / "last.ckpt")
-    for key in (*MEASURED, "steps", "units", "parameters", "samples"):
+    for key in (*METRICS, "steps", "units", "parameters", "samples"):
         assert measured[key] == trained[key]
 
 
-def test_the_last_checkpoint_is_the_end_of_the_run_wherever_validation_was(runner: Runner, toy: Toy) -> None:
+def test_the_last_checkpoint_is_that_of_the_last_step(runner: Runner, toy: Toy) -> None:
     trained = runner("fit", *toy(), "--trainer.val_check_interval=2", "--model.schedule=null")
     checkpoint = trained["run"] / "checkpoints" / "last.ckpt"
     assert torch.load(checkpoint, weights_only=True)["global_step"] == 60
     measured = runner("test", "--ckpt_path", checkpoint)
-    assert {key: measured[key] for key in MEASURED} == {key: trained[key] for key in MEASURED}
+    assert {key: measured[key] for key in METRICS} == {key: trained[key] for key in METRICS}
 
 
-def test_a_resumed_run_ends_where_the_whole_run_ends(runner: Runner, toy: Toy) -> None:
+def test_a_resumed_run_ends_like_an_uninterrupted_run(runner: Runner, toy: Toy) -> None:
     options = [*toy(), "--data.batch_size=50", "--model.recurrent_dropout=0.2"]
     whole = runner("fit", *options)
     halves = runner("fit", *options, "--trainer.callbacks+=tests.interruption.StopAfter", "--trainer.callbacks.step=40")
     assert halves["steps"] == 40
     resumed = runner("fit", *options, "--ckpt_path", halves["run"] / "checkpoints" / "last.ckpt")
-    assert {key: resumed[key] for key in MEASURED} == {key: whole[key] for key in MEASURED}
+    assert {key: resumed[key] for key in METRICS} == {key: whole[key] for key in METRICS}
 
 
-def test_a_diverging_run_is_a_result(runner: Runner, toy: Toy) -> None:
+def test_a_diverged_run_has_a_result(runner: Runner, toy: Toy) -> None:
     summary = runner(
         "fit", *toy(), "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=1e9", "--model.cell=irnn"
     )
@@ -114,7 +114,7 @@ def test_a_diverging_run_is_a_result(runner: Runner, toy: Toy) -> None:
     assert summary["accuracy"] == 0.5
 
 
-def test_two_runs_of_one_second_have_a_directory_each(
+def test_runs_of_the_same_second_have_different_directories(
     runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("time.strftime", lambda _: "20170424-090000")
@@ -123,7 +123,7 @@ def test_two_runs_of_one_second_have_a_directory_each(
     assert len(runner.runs()) == 2
 
 
-def test_a_class_path_brings_a_cell_of_ones_own(runner: Runner, toy: Toy) -> None:
+def test_a_class_path_selects_a_cell_of_the_user(runner: Runner, toy: Toy) -> None:
     summary = runner("fit", *toy(), "--model.cell=tests.own_cell.MinimalGatedUnit")
     assert summary["cell"] == "tests.own_cell.MinimalGatedUnit"
     assert summary["feasible"]
@@ -146,7 +146,7 @@ def test_without_a_logger_nothing_is_written(toy: Toy, tmp_path: Path, monkeypat
     assert list(tmp_path.rglob("*.*")) == []
 
 
-def test_wandb_is_a_flag_away_and_the_run_directory_stays(
+def test_runs_with_wandb_also_have_a_run_directory(
     runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -157,9 +157,9 @@ def test_wandb_is_a_flag_away_and_the_run_directory_stays(
     assert len(list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))) == 2
 
 
-def test_the_module_is_the_same_program(toy: Toy, tmp_path: Path) -> None:
+def test_python_m_rnn_capacity_is_the_same_program(toy: Toy, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rnn_capacity", "fit", *toy(), f"--trainer.default_root_dir={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    for words in ("random mapping", "bits per parameter (accuracy)", "bits per parameter (likelihood)", "share right"):
+    for words in ("random mapping", "bits per parameter (accuracy)", "bits per parameter (likelihood)", "│ accuracy "):
         assert words in done.stdout
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Products in bfloat16; weights, state, loss and figures in float32."""
+"""Products in bfloat16; weights, state, loss and metrics in float32."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROUNDING = 2**-8
 
 
 @pytest.mark.parametrize("config", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-def test_every_shipped_config_trains_in_mixed_precision_as_in_float32(config: str, runner: Runner, toy: Toy) -> None:
+def test_every_shipped_config_trains_in_mixed_precision_like_in_float32(config: str, runner: Runner, toy: Toy) -> None:
     exact, mixed = runner("fit", *toy(config)), runner("fit", *toy(config), MIXED)
     assert mixed["feasible"]
-    figures = {key: value for key, value in mixed.items() if isinstance(value, float)}
-    assert len(figures) >= 4
-    assert all(map(math.isfinite, figures.values()))
+    metrics = {key: value for key, value in mixed.items() if isinstance(value, float)}
+    assert len(metrics) >= 4
+    assert all(map(math.isfinite, metrics.values()))
     assert mixed["loss"] != exact["loss"]
     assert mixed["loss"] == pytest.approx(exact["loss"], rel=ROUNDING)
 

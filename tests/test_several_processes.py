@@ -1,4 +1,4 @@
-"""Two processes and one, with the same batches: the same curve, the same figures on both, every file once."""
+"""Two processes train and evaluate like one, with the same batches, and write every file once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run_of(processes: int, options: list[str], runner: Runner) -> Path:
 
 
 def table(run: Path) -> list[dict[str, float]]:
-    """The figures of metrics.csv, row by row."""
+    """The metrics of metrics.csv, row by row."""
     with (run / "metrics.csv").open() as file:
         return [
             {name: float(value) for name, value in row.items() if value and name.startswith(("step", "train/", "val/"))}
@@ -51,21 +51,21 @@ def table(run: Path) -> list[dict[str, float]]:
         ]
 
 
-def figures_of(run: Path) -> dict[str, float]:
-    """The figures of summary.json."""
+def metrics_of(run: Path) -> dict[str, float]:
+    """The metrics of summary.json."""
     summary = json.loads((run / "summary.json").read_text())
     return {key: value for key, value in summary.items() if isinstance(value, float) and key != "seconds"}
 
 
-def assert_same(figures: dict[str, float], expected: dict[str, float]) -> None:
-    assert figures.keys() == expected.keys()
+def assert_same(metrics: dict[str, float], expected: dict[str, float]) -> None:
+    assert metrics.keys() == expected.keys()
     for name, value in expected.items():
         rounding = 1e-3 if "likelihood" in name else 1e-7  # a few bits, left of a float32 sum of hundreds
-        assert figures[name] == pytest.approx(value, rel=1e-6, abs=rounding), name
+        assert metrics[name] == pytest.approx(value, rel=1e-6, abs=rounding), name
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_train_and_measure_as_one_does_and_write_once(case: str, toy: Toy, tmp_path: Path) -> None:
+def test_two_processes_train_and_evaluate_like_one_and_write_once(case: str, toy: Toy, tmp_path: Path) -> None:
     config, more = CASES[case]
     told: dict[str, list[dict[str, Any]]] = {}
     runs: dict[str, Path] = {}
@@ -92,18 +92,18 @@ def test_two_processes_train_and_measure_as_one_does_and_write_once(case: str, t
         assert_same(row, row_alone)
 
     assert first["losses"] == second["losses"]
-    assert first["figures"] == second["figures"]
-    assert len(first["figures"]) == len(alone["figures"]) == 4
-    for figures, figures_alone in zip(first["figures"], alone["figures"], strict=True):
-        assert_same(figures, figures_alone)
+    assert first["metrics"] == second["metrics"]
+    assert len(first["metrics"]) == len(alone["metrics"]) == 4
+    for metrics, metrics_alone in zip(first["metrics"], alone["metrics"], strict=True):
+        assert_same(metrics, metrics_alone)
 
     files = {name: sorted(path.relative_to(run).as_posix() for path in run.rglob("*.*")) for name, run in runs.items()}
     assert files["together"] == files["alone"]
-    assert_same(figures_of(runs["together"]), figures_of(runs["alone"]))
+    assert_same(metrics_of(runs["together"]), metrics_of(runs["alone"]))
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
-def test_streams_go_on_in_another_number_of_processes(
+def test_streams_resume_in_another_number_of_processes(
     before: int, after: int, runner: Runner, toy: Toy, tmp_path: Path
 ) -> None:
     # seven streams: one process has four of them, the other three
@@ -114,12 +114,12 @@ def test_streams_go_on_in_another_number_of_processes(
     checkpoint = first / "checkpoints" / "last.ckpt"
     assert torch.load(checkpoint, weights_only=True)["global_step"] == 40
     second = run_of(after, [*options, f"--ckpt_path={checkpoint}"], Runner(tmp_path / "second"))
-    assert_same(figures_of(second), figures_of(whole["run"]))
+    assert_same(metrics_of(second), metrics_of(whole["run"]))
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("inputs", [torch.zeros(0, 3, 4), torch.zeros(0, 3, 1, dtype=torch.int64)])
-def test_a_process_without_a_sample_adds_nothing_to_the_gradient(cell: str, inputs: Tensor) -> None:
+def test_an_empty_batch_adds_nothing_to_the_gradient(cell: str, inputs: Tensor) -> None:
     network = RecurrentNetwork(cell, 2, 4, 5, 2)
     network(inputs, steps=6)[0].sum().backward()
     for name, parameter in network.named_parameters():

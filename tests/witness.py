@@ -1,4 +1,4 @@
-"""What each process of a run reads and measures."""
+"""Records what each process of a run reads and evaluates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(batch: Batch) -> list[tuple[float, ...]]:
 
 
 class Witness(Callback):
-    """Keeps what its process reads at the first steps and every figure that it measures, in `rank<its number>.pt`.
+    """Keeps what its process reads at the first steps and every metric that it computes, in `rank<its number>.pt`.
 
     Args:
         folder: Where that file goes.
@@ -30,19 +30,19 @@ class Witness(Callback):
         self.folder = Path(folder)
         self.read: list[list[tuple[float, ...]]] = []
         self.losses: list[Tensor] = []
-        self.figures: list[dict[str, float]] = []
+        self.metrics: list[dict[str, float]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        source = pl_module.bring_data()
+        source = pl_module.batch_source()
         self.read = [rows(source.batch(step)) for step in range(3)]
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         self.losses.append(trainer.callback_metrics["train/loss"])
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-        self.figures.append(dict(pl_module.latest))
+        self.metrics.append(dict(pl_module.final_metrics))
 
     def on_test_end(self, trainer: Trainer, pl_module: Any) -> None:
-        self.figures.append(dict(pl_module.latest))
-        told = {"read": self.read, "losses": self.losses, "figures": self.figures}
+        self.metrics.append(dict(pl_module.final_metrics))
+        told = {"read": self.read, "losses": self.losses, "metrics": self.metrics}
         torch.save(told, self.folder / f"rank{trainer.global_rank}.pt")

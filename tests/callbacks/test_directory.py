@@ -14,7 +14,7 @@ from tests.program import Runner
 
 Toy = Callable[..., list[str]]
 
-MEASURED = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss", "steps")
+METRICS = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss", "steps")
 INTERRUPTED = [
     "--trainer.callbacks=tests.wandb_callbacks.Signalled",
     "--trainer.callbacks.step=40",
@@ -23,7 +23,7 @@ INTERRUPTED = [
 
 
 def fit(runner: Runner, *options: str) -> int:
-    """Train; the exit code."""
+    """Train, and return the exit code."""
     try:
         main(["fit", *options, *runner.quiet()])
     except SystemExit as stop:
@@ -31,12 +31,12 @@ def fit(runner: Runner, *options: str) -> int:
     return 0
 
 
-def steps(run: Path, figure: str) -> list[int]:
+def steps(run: Path, metric: str) -> list[int]:
     with (run / "metrics.csv").open() as file:
-        return [int(row["step"]) for row in csv.DictReader(file) if row[figure]]
+        return [int(row["step"]) for row in csv.DictReader(file) if row[metric]]
 
 
-def test_a_named_run_goes_on_to_where_the_whole_run_ends(
+def test_a_named_run_resumes_to_the_end_of_an_uninterrupted_run(
     runner: Runner, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = [*toy(), "--data.batch_size=50", "--model.recurrent_dropout=0.2"]
@@ -49,23 +49,23 @@ def test_a_named_run_goes_on_to_where_the_whole_run_ends(
     torch.save({**checkpoint, "seconds": checkpoint["seconds"] + 1000}, run / "checkpoints" / "last.ckpt")
     assert fit(runner, *options, *INTERRUPTED, "--run=job-$JOB") == 0
     summary = json.loads((run / "summary.json").read_text())
-    assert {key: summary[key] for key in MEASURED} == {key: whole[key] for key in MEASURED}
+    assert {key: summary[key] for key in METRICS} == {key: whole[key] for key in METRICS}
     assert 1000 < summary["seconds"] < 1100
     assert steps(run, "train/loss") == steps(run, "val/accuracy") == [20, 40, 60]
     assert steps(run, "final/accuracy") == [60]
 
 
-def test_the_config_of_a_named_run_runs_again_in_a_directory_of_its_own(runner: Runner, toy: Toy) -> None:
+def test_the_config_of_a_named_run_starts_a_new_run(runner: Runner, toy: Toy) -> None:
     assert fit(runner, *toy(), "--run=first") == 0
     first = runner.root / "random_mapping" / "first"
     again = runner("fit", "--config", first / "config.yaml")
     summary = json.loads((first / "summary.json").read_text())
     assert again["run"] != first
-    assert {key: again[key] for key in MEASURED} == {key: summary[key] for key in MEASURED}
+    assert {key: again[key] for key in METRICS} == {key: summary[key] for key in METRICS}
     assert runner("validate", "--ckpt_path", first / "checkpoints" / "last.ckpt")["loss"] == summary["loss"]
 
 
-def test_what_cannot_go_on_is_refused_in_one_line(
+def test_runs_that_cannot_resume_are_rejected_in_one_line(
     runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOWHERE", raising=False)
@@ -91,7 +91,7 @@ def test_what_cannot_go_on_is_refused_in_one_line(
             assert word in line
 
 
-def test_a_run_that_has_no_checkpoint_yet_begins(tmp_path: Path) -> None:
+def test_a_run_without_a_checkpoint_starts_afresh(tmp_path: Path) -> None:
     assert checkpoint_of(tmp_path / "new") is None
     (tmp_path / "checkpoints").mkdir()
     assert checkpoint_of(tmp_path) is None
@@ -102,16 +102,16 @@ def test_a_run_that_has_no_checkpoint_yet_begins(tmp_path: Path) -> None:
         checkpoint_of(tmp_path)
 
 
-def test_names_are_filled_in_and_new_ones_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_in_names_are_expanded_and_new_names_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOB", "7")
     assert given_name("a-${JOB}-$JOB") == "a-7-7"
     assert len({new_name() for _ in range(100)}) == 100
 
 
-def test_a_logger_adds_to_the_metrics_that_are_there(tmp_path: Path) -> None:
-    for figures in ({"a": 1.0}, {"b": 2.0}, {"a": 3.0, "b": 4.0}):
+def test_a_logger_appends_to_existing_metrics(tmp_path: Path) -> None:
+    for metrics in ({"a": 1.0}, {"b": 2.0}, {"a": 3.0, "b": 4.0}):
         logger = RunLogger(str(tmp_path), "task", "name")
-        logger.log_metrics(figures, step=5)
+        logger.log_metrics(metrics, step=5)
         logger.save()
     with (tmp_path / "task" / "name" / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))

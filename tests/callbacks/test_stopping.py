@@ -18,11 +18,11 @@ from tests.program import Runner
 
 Toy = Callable[..., list[str]]
 
-MEASURED = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss", "steps")
+METRICS = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "loss", "steps")
 
 
 def signalled(step: int, name: str, **more: int) -> list[str]:
-    """The options that send a run a signal after so many steps."""
+    """The options that send a run a signal after a number of steps."""
     arguments = {"step": step, "name": name, **more}
     callback = "--trainer.callbacks=tests.wandb_callbacks.Signalled"
     return [callback, *(f"--trainer.callbacks.{key}={value}" for key, value in arguments.items())]
@@ -36,7 +36,7 @@ def saved(runner: Runner) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGTERM", 0), ("SIGUSR1", 75), ("SIGINT", 130)])
-def test_a_signal_ends_a_run_at_a_whole_call_with_a_checkpoint(
+def test_a_signal_stops_a_run_after_a_call_with_a_checkpoint(
     name: str, code: int, runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
@@ -51,7 +51,7 @@ def test_a_signal_ends_a_run_at_a_whole_call_with_a_checkpoint(
 
 @pytest.mark.parametrize(("other", "stronger", "code"), [("SIGTERM", "SIGUSR1", 75), ("SIGINT", "SIGTERM", 0)])
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_preemption_counts_above_a_stop_and_that_above_an_interrupt(
+def test_the_exit_code_of_several_signals_is_that_of_the_strongest(
     other: str, stronger: str, code: int, turned: bool, runner: Runner, toy: Toy
 ) -> None:
     first, second = (stronger, other) if turned else (other, stronger)
@@ -61,9 +61,7 @@ def test_a_preemption_counts_above_a_stop_and_that_above_an_interrupt(
     assert stop.value.code == code
 
 
-def test_an_agent_s_run_takes_an_interrupt_for_a_stop(
-    runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sigint_stops_a_run_of_an_agent(runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")  # W&B interrupts it once the server says so
     with pytest.raises(SystemExit) as stop:
         runner("fit", *toy(), *signalled(40, "SIGINT", times=2))
@@ -72,7 +70,7 @@ def test_an_agent_s_run_takes_an_interrupt_for_a_stop(
 
 
 @pytest.mark.parametrize("agent", [True, False])
-def test_on_slurm_an_agent_s_run_answers_preemption_itself(agent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_runs_of_an_agent_handle_preemption_on_slurm(agent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if agent:
         monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
     lightnings: list[int] = []
@@ -88,23 +86,23 @@ def test_on_slurm_an_agent_s_run_answers_preemption_itself(agent: bool, monkeypa
     assert (len(lightnings), stop.received) == ((0, 3) if agent else (1, 0))
 
 
-def test_a_second_interrupt_does_not_wait(runner: Runner, toy: Toy) -> None:
+def test_a_second_sigint_ends_a_run_at_once(runner: Runner, toy: Toy) -> None:
     with pytest.raises(SystemExit) as stop:
         runner("fit", *toy(), *signalled(20, "SIGINT", times=2))
     assert stop.value.code == 1  # Lightning's
 
 
 @pytest.mark.parametrize("name", ["SIGUSR1", "SIGINT"])
-def test_a_signal_in_the_last_call_leaves_the_run_its_final_figures(
+def test_a_signal_in_the_last_call_does_not_prevent_the_final_metrics(
     name: str, runner: Runner, toy: Toy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")  # otherwise SIGINT is a Ctrl-C
     whole = runner("fit", *toy())
     told = runner("fit", *toy(), *signalled(60, name))
-    assert {key: told[key] for key in MEASURED} == {key: whole[key] for key in MEASURED}
+    assert {key: told[key] for key in METRICS} == {key: whole[key] for key in METRICS}
 
 
-def test_one_process_is_told_both_stop_and_both_go_on(runner: Runner, toy: Toy, tmp_path: Path) -> None:
+def test_a_signal_to_one_process_stops_both_and_both_resume(runner: Runner, toy: Toy, tmp_path: Path) -> None:
     options = [*toy(), "--trainer.precision=64-true"]  # float32 would tell the order of a sum
     whole = runner("fit", *options)
     together = Runner(tmp_path / "together")
@@ -118,4 +116,4 @@ def test_one_process_is_told_both_stop_and_both_go_on(runner: Runner, toy: Toy, 
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     summary = json.loads((together.runs()[0] / "summary.json").read_text())
-    assert {key: summary[key] for key in MEASURED} == pytest.approx({key: whole[key] for key in MEASURED}, rel=1e-4)
+    assert {key: summary[key] for key in METRICS} == pytest.approx({key: whole[key] for key in METRICS}, rel=1e-4)
