@@ -28,7 +28,8 @@ def base(sweep: Path, cell: str) -> dict[str, Any]:
     command = yaml.safe_load(sweep.read_text())["command"]
     (config,) = {part for part in command if part.startswith("configs/")}
     content: dict[str, Any] = yaml.safe_load((CONFIGS.parent / config).read_text())
-    content["model"]["init_args"] |= {"cell": cell, "depth": 2}
+    options = {**content["model"], "cell": cell, "depth": 2}
+    content["model"] = {"class_path": "rnn_capacity.training.RecurrentModule", "init_args": options}
     content["trainer"] = {"max_steps": content["trainer"]["max_steps"], "precision": None}
     return content
 

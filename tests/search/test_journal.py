@@ -82,15 +82,17 @@ def test_every_trial_has_one_row_with_its_values(heard: Callable[..., Any], sear
         }
 
 
-def test_the_best_trials_figures_come_once_at_the_end(heard: Callable[..., Any], searching: Searching) -> None:
+def test_the_metrics_of_the_best_trial_are_logged_once_at_the_end(
+    heard: Callable[..., Any], searching: Searching
+) -> None:
     logger = heard()
     (found,) = searching.study().best(1)
     step, row = logger.rows[-1]
     assert step == 6
     assert [any(name.startswith("final/") for name in row) for _, row in logger.rows] == [False] * 6 + [True]
-    figures = {name: value for name, value in found.figures.items() if value is not None}
+    metrics = {name: value for name, value in found.figures.items() if value is not None}
     given = {name.removeprefix("final/"): value for name, value in row.items() if name.startswith("final/")}
-    assert given == {**figures, "trial": found.number, "trials": 6, "infeasible": 0.0}
+    assert given == {**metrics, "trial": found.number, "trials": 6, "infeasible": 0.0}
     assert row["best/lr"] == found.params[LR]
     assert logger.ended == "success"
 
@@ -172,7 +174,7 @@ def test_a_picture_shows_the_best_so_far(heard: Callable[..., Any], monkeypatch:
     assert [row["best/value"] for row in rows_of(logger)][-1] == least[-1]
 
 
-def test_without_a_feasible_trial_the_figures_are_the_constant_predictors(heard: Callable[..., Any]) -> None:
+def test_without_a_feasible_trial_the_final_metrics_are_the_baseline_metrics(heard: Callable[..., Any]) -> None:
     logger = heard("--trials=3", parameters=DIVERGING)
     rows = rows_of(logger)
     assert [(row["trial/value"], row["trial/feasible"]) for row in rows] == [(0.0, False)] * 3
@@ -244,7 +246,7 @@ def test_the_workers_rows_come_to_the_loggers_of_the_command(searching: Searchin
 
 
 @pytest.mark.parametrize(("name", "code", "pictures"), [("SIGTERM", 143, 1), ("SIGUSR1", 75, 0)])
-def test_a_search_that_is_stopped_has_no_final_figures(
+def test_a_stopped_search_has_no_final_metrics(
     name: str, code: int, pictures: int, heard: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     finish = Study.finish

@@ -68,7 +68,7 @@ def test_a_diverged_trial_is_a_result(searching: Searching, capsys: pytest.Captu
     assert "4 trials, 100.0% infeasible" in capsys.readouterr().out
 
 
-def test_a_diverged_trial_has_the_loss_of_the_constant_predictor(searching: Searching) -> None:
+def test_a_diverged_trial_has_the_baseline_loss(searching: Searching) -> None:
     metric = {"name": "final/loss", "goal": "minimize"}
     main(["search", *searching.options("--trials=2", parameters=DIVERGING, metric=metric)])
     assert searching.study().counts() == (2, 0, 0, 2)
@@ -102,7 +102,7 @@ def test_a_point_that_a_constructor_refuses_is_an_infeasible_result(
 
 
 @pytest.mark.parametrize(
-    ("metric", "figure", "goal"),
+    ("metric", "name", "goal"),
     [
         (None, "bits_per_parameter", "maximize"),
         ({"name": "final/loss", "goal": "minimize"}, "loss", "minimize"),
@@ -110,16 +110,16 @@ def test_a_point_that_a_constructor_refuses_is_an_infeasible_result(
     ],
 )
 def test_a_study_optimizes_what_the_sweep_says(
-    metric: dict[str, str] | None, figure: str, goal: str, searching: Searching
+    metric: dict[str, str] | None, name: str, goal: str, searching: Searching
 ) -> None:
     main(["search", *searching.options("--trials=3", metric=metric)])
     study = searching.study()
     assert study.goal == goal
-    found = [trial.figures[figure] for trial in study.trials()]
+    found = [trial.figures[name] for trial in study.trials()]
     assert study.best(1)[0].value == (max(found) if goal == "maximize" else min(found))
 
 
-def test_a_goal_against_the_figure_is_remarked(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_goal_against_the_direction_of_the_metric_is_reported(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
     main(["search", *searching.options("--trials=1", metric={"name": "final/bits_per_parameter"})])
     said = capsys.readouterr().err
     assert "metric.goal: minimize given for bits_per_parameter, which one would maximize" in said

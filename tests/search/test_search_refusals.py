@@ -66,7 +66,7 @@ def test_another_definition_is_refused(searching: Searching, capsys: pytest.Capt
         (["--study=$NOT_SET"], {}, ["study: '$NOT_SET' given", "no such variable"]),
         (["--trainer.gradient_clip_val=1"], {}, ["trainer.gradient_clip_val: 1"]),
         (["--trainer.precision=16-mixed"], {}, ["trainer.precision: '16-mixed' given", "64-true"]),
-        (["--trainer.max_steps=-1"], {}, ["max_steps: -1 given"]),
+        (["--trainer.max_steps=-1"], {}, ["max_steps must be at least 1, got -1"]),
         (["--ckpt_path=some.ckpt"], {}, ["ckpt_path: 'some.ckpt' given"]),
         (["--cells=rnn,foo"], {}, ["cell: 'foo' given", "rnn, irnn"]),
         (["--depths=one"], {}, ["depths: 'one' given", "1,2,4"]),
@@ -97,7 +97,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing_behind(
 
 def test_what_is_missing_is_named(searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     assert "sweep: none given" in refusal(["search", *toy(), *searching.again()], capsys)
-    assert "model: none given" in refusal(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
+    assert "data: none given" in refusal(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
     assert "there is no file" in refusal(["search", "--resume", *searching.again()], capsys)
     main(["search", *searching.options("--trials=1")])
     nameless = [option for option in searching.again() if not option.startswith("--study")]

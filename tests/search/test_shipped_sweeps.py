@@ -37,9 +37,9 @@ def test_a_shipped_sweep_runs_in_a_search(
     main(["search", *options])
     study = searching.study()
     assert study.counts().finished == 2
-    figure = content["metric"]["name"].replace("final/", "").replace("val/", "")  # random mapping's is the final one
+    metric = content["metric"]["name"].replace("final/", "").replace("val/", "")  # random mapping's is the final one
     assert study.goal == content["metric"]["goal"]
     for trial in study.trials():
         assert trial.figures["steps"] <= 20
         constant = study.definition["objective"]["constant"]
-        assert trial.value == (trial.figures if trial.feasible else constant)[figure]
+        assert trial.value == (trial.figures if trial.feasible else constant)[metric]
