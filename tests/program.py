@@ -6,9 +6,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+import rnn_capacity.tasks
 from rnn_capacity.cli import main
+from rnn_capacity.metrics import Direction
+from rnn_capacity.training import Task
 
 CONFIGS = Path(__file__).parent.parent / "configs"
+
+TASKS: dict[str, type[Task]] = {
+    kind.name: kind for kind in map(vars(rnn_capacity.tasks).__getitem__, rnn_capacity.tasks.__all__)
+}
+"""Every task by its name, which is also that of its config."""
+
+
+def direction(metric: str) -> Direction | None:
+    """The direction of a logged metric by its whole name, such as val/loss."""
+    directions: dict[str, Direction] = {"loss": "min"}
+    for task in TASKS.values():
+        directions |= task.metric_directions
+    return directions.get(metric.rpartition("/")[2].removeprefix("val_"))
 
 
 class Runner:

@@ -14,22 +14,12 @@ from typing import Any
 
 import pytest
 
-import rnn_capacity.tasks
-from rnn_capacity.metrics import optimum
-from rnn_capacity.training import Task
-from tests.program import Runner
+from tests.program import TASKS, Runner, direction
 from tests.wandb_backend import Run
 from tests.wandb_machine import PATIENCE, defined, go_offline, sync
 
 Toy = Callable[..., list[str]]
 Synced = Callable[[], dict[str, Run]]
-
-TASKS = sorted(
-    kind.name
-    for kind in vars(rnn_capacity.tasks).values()
-    if isinstance(kind, type) and issubclass(kind, Task) and kind is not Task
-)
-"""Each has a config of its name."""
 
 
 @pytest.fixture
@@ -50,7 +40,7 @@ def synced(tmp_path: Path) -> Synced:
     return lambda: sync(tmp_path)
 
 
-def test_every_task_logs_its_figures_with_their_axis_and_best_value(
+def test_every_task_logs_its_metrics_with_their_axis_and_best_value(
     fit: Callable[..., dict[str, Any]], synced: Synced
 ) -> None:
     summaries = {task: fit(task, task) for task in TASKS}
@@ -59,16 +49,16 @@ def test_every_task_logs_its_figures_with_their_axis_and_best_value(
     for task, summary in summaries.items():
         run = runs[task]
         assert (run.project, run.exit_codes) == ("toys", [0])
-        own = {key for key in summary if optimum(key) and not key.startswith("val_")}
-        measured = own | ({"entropy_rate"} & summary.keys())
+        own = {key for key in summary if direction(key) and not key.startswith("val_")}
+        expected = own | ({"entropy_rate"} & summary.keys())
         logged = {key for row in run.history for key in row}
-        assert {key for key in logged if key.startswith("val/")} == {f"val/{key}" for key in measured}
+        assert {key for key in logged if key.startswith("val/")} == {f"val/{key}" for key in expected}
         axes = defined(run)
-        for figure in {key for key in logged if key.split("/")[0] in ("train", "val", "test")}:
-            assert axes[figure] == "trainer/global_step"
-            values = [row[figure] for row in run.history if figure in row]
-            if best := optimum(figure):
-                assert run.summary[figure] == {best: {"max": max, "min": min}[best](values)}
+        for metric in {key for key in logged if key.split("/")[0] in ("train", "val", "test")}:
+            assert axes[metric] == "trainer/global_step"
+            values = [row[metric] for row in run.history if metric in row]
+            if best := direction(metric):
+                assert run.summary[metric] == {best: {"max": max, "min": min}[best](values)}
         assert axes["final/*"] == "trainer/global_step"
         final = [row for row in run.history if any(key.startswith("final/") for key in row)]
         assert [row["trainer/global_step"] for row in final] == [60]
@@ -80,7 +70,7 @@ def test_every_task_logs_its_figures_with_their_axis_and_best_value(
         assert run.artifacts == (["run_table"] if task == "language" else [])
 
 
-def test_runs_of_one_process_are_runs_of_their_own_with_their_pictures(
+def test_runs_of_one_process_are_separate_runs_with_their_media(
     fit: Callable[..., dict[str, Any]], synced: Synced
 ) -> None:
     fit("random_mapping", "learnt")
@@ -103,7 +93,7 @@ def test_runs_of_one_process_are_runs_of_their_own_with_their_pictures(
         assert sum(any(key.startswith("media/") for key in row) for row in run.history) == 1
 
 
-def test_a_diverged_language_model_writes_nothing(fit: Callable[..., dict[str, Any]], synced: Synced) -> None:
+def test_a_diverged_language_model_generates_no_texts(fit: Callable[..., dict[str, Any]], synced: Synced) -> None:
     summary = fit("language", "diverged", "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=1e30")
     assert not summary["feasible"]
     (run,) = synced().values()
@@ -112,7 +102,7 @@ def test_a_diverged_language_model_writes_nothing(fit: Callable[..., dict[str, A
     assert not any(key.startswith("media/") for key in run.summary)
 
 
-def test_checkpoints_are_artifacts_on_request_alone(fit: Callable[..., dict[str, Any]], synced: Synced) -> None:
+def test_checkpoints_are_artifacts_only_on_request(fit: Callable[..., dict[str, Any]], synced: Synced) -> None:
     fit("random_mapping", "not-asked")
     fit("random_mapping", "asked", "--trainer.logger.log_model=true")
     runs = synced()
@@ -120,7 +110,7 @@ def test_checkpoints_are_artifacts_on_request_alone(fit: Callable[..., dict[str,
     assert set(runs["asked"].artifacts) == {"model"}
 
 
-def test_a_run_that_fails_is_recorded_as_failed_and_the_next_is_not(
+def test_a_failed_run_is_recorded_as_failed_and_the_next_is_not(
     fit: Callable[..., dict[str, Any]], synced: Synced, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as stop:
@@ -134,7 +124,7 @@ def test_a_run_that_fails_is_recorded_as_failed_and_the_next_is_not(
     assert {name: run.exit_codes for name, run in runs.items()} == {"broken": [1], "whole": [0]}
 
 
-def test_wandb_is_imported_for_its_logger_alone(toy: Toy, tmp_path: Path) -> None:
+def test_wandb_is_imported_only_for_its_logger(toy: Toy, tmp_path: Path) -> None:
     code = "import sys; from rnn_capacity.cli import main; main(sys.argv[1:]); print('wandb' in sys.modules)"
     command = [sys.executable, "-c", code, "fit", *toy(), f"--trainer.default_root_dir={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)

@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from rnn_capacity.cli import main
-from rnn_capacity.metrics import optimum
 from rnn_capacity.search import Proposer, read_sweep
-from tests.program import CONFIGS
+from tests.program import CONFIGS, direction
 from tests.wandb_backend import Backend, sample
 from tests.wandb_machine import Machine
 
@@ -81,6 +80,6 @@ def test_a_shipped_sweep_is_read_and_what_is_drawn_of_it_has_the_keys_that_wandb
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_a_shipped_sweep_has_a_metric_that_is_logged_and_its_direction(path: Path) -> None:
     sweep = yaml.safe_load(path.read_text())
-    metric = sweep["metric"]  # a final figure is logged once; one that is logged on the way is what Hyperband reads
+    metric = sweep["metric"]  # a final metric is logged once; one that is logged on the way is what Hyperband reads
     assert metric["name"].split("/")[0] == ("val" if "early_terminate" in sweep else "final")
-    assert metric["goal"] == {"max": "maximize", "min": "minimize"}[optimum(metric["name"]) or ""]
+    assert metric["goal"] == {"max": "maximize", "min": "minimize"}[direction(metric["name"]) or ""]

@@ -119,7 +119,9 @@ def test_a_study_optimizes_what_the_sweep_says(
     assert study.best(1)[0].value == (max(found) if goal == "maximize" else min(found))
 
 
-def test_a_goal_against_the_direction_of_the_metric_is_reported(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_goal_against_the_metrics_direction_is_reported(
+    searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["search", *searching.options("--trials=1", metric={"name": "final/bits_per_parameter"})])
     said = capsys.readouterr().err
     assert "metric.goal: minimize given for bits_per_parameter, which one would maximize" in said
