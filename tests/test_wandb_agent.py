@@ -32,7 +32,7 @@ def nested(config: dict[str, Any], key: str) -> Any:
 
 
 def rows(run: Run, key: str) -> dict[int, Any]:
-    """The values of a figure in a run's history, by optimizer step; each step has one."""
+    """The values of a metric in a run's history, by optimizer step; each step has one."""
     found = [(row["trainer/global_step"], row[key]) for row in run.history if key in row]
     assert len(found) == len(dict(found))
     return dict(found)

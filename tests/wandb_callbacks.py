@@ -23,7 +23,7 @@ class Witness(Callback):
             "optimizer": type(trainer.optimizers[0]).__name__,
             "rates": [group["lr"] for group in trainer.optimizers[0].param_groups],
             "residual": stack.residual,
-            "clip_norm": pl_module.clip_norm,
+            "clip_norm": pl_module.rule.clip_norm,
             "schedules": schedules,
             "encoding": pl_module.task.encoding,
             "steps": trainer.max_steps,
