@@ -60,13 +60,13 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield machine
 
 
-def test_the_agent_ran_three_trials_and_asked_nothing_unknown(three: Machine) -> None:
+def test_the_agent_runs_three_trials_with_known_requests(three: Machine) -> None:
     assert list(three.backend.runs) == ["trial000", "trial001", "trial002"]
     assert {run.sweep for run in three.backend.runs.values()} == {SWEEP}
     assert three.backend.unknown == []
 
 
-def test_every_hyperparameter_is_what_the_run_trained_with(three: Machine) -> None:
+def test_a_run_trains_with_the_hyperparameters_of_its_trial(three: Machine) -> None:
     assert json.loads((three.folder / "0-of-trial000.json").read_text()) == {
         "cell": "MinimalGatedUnit",
         "depth": 2,
@@ -86,7 +86,7 @@ def test_every_hyperparameter_is_what_the_run_trained_with(three: Machine) -> No
             assert_matches(value, nested(run.config, key))
 
 
-def test_the_whole_config_and_the_sizes_arrive(three: Machine) -> None:
+def test_the_server_gets_the_whole_config_and_the_sizes(three: Machine) -> None:
     run = three.backend.runs["trial000"]
     directory = three.directory("trial000")
     summary = json.loads((directory / "summary.json").read_text())
@@ -108,7 +108,7 @@ def test_the_metric_is_logged_once_and_is_in_the_summary(three: Machine) -> None
     assert picture.startswith(b"\x89PNG")
 
 
-def test_an_infeasible_trial_is_finished_and_an_error_failed(three: Machine) -> None:
+def test_an_infeasible_trial_is_finished_and_an_error_is_failed(three: Machine) -> None:
     good, diverged, broken = three.backend.runs.values()
     assert (good.exit_codes, diverged.exit_codes, broken.exit_codes) == ([0], [0], [1])
     assert good.summary["final/feasible"] is True
@@ -204,7 +204,7 @@ def preempted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield machine
 
 
-def test_a_preempted_trial_goes_on_as_the_same_run(preempted: Machine) -> None:
+def test_a_preempted_trial_resumes_as_the_same_run(preempted: Machine) -> None:
     assert list(preempted.backend.runs) == ["trial000"]
     run = preempted.backend.runs["trial000"]
     assert (run.starts, run.exit_codes) == (2, [75, 0])
@@ -227,7 +227,7 @@ def test_hyperband_finds_a_row_with_its_metric_at_each_validation(preempted: Mac
     assert run.summary[sweep["metric"]["name"]] == {"max": max(measured.values())}
 
 
-def test_a_stop_in_the_browser_ends_a_run_that_no_agent_started(tmp_path: Path) -> None:
+def test_a_stop_in_the_browser_ends_a_run_without_an_agent(tmp_path: Path) -> None:
     options = ["--trainer.max_steps=10_000_000", "--trainer.val_check_interval=10", "--trainer.logger=WandbLogger"]
     config = ["--config", "configs/random_mapping.yaml", "--run=stopped"]
     with Backend() as backend, Machine(tmp_path, backend) as machine:

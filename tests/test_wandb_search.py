@@ -28,12 +28,12 @@ SHIPPED = CONFIGS / "sweeps" / "capacity_by_cell.yaml"
 
 
 def rows(run: Run, key: str) -> list[dict[str, Any]]:
-    """The rows of a run's history that hold a figure."""
+    """The rows of a run's history that have a value."""
     return [row for row in run.history if key in row]
 
 
 def assert_tells_of(run: Run, study: Study) -> None:
-    """A run has a row of each trial of a study, and the best one's figures once."""
+    """A run has a row of each trial of a study, and the metrics of the best one once."""
     trials = {trial.number: trial for trial in study.trials()}
     found = {row["trial/number"]: row for row in rows(run, "trial/value")}
     assert len(rows(run, "trial/value")) == len(found)
@@ -75,7 +75,7 @@ def search(searching: Searching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return search
 
 
-def test_searches_of_one_process_are_runs_of_their_own(
+def test_searches_of_one_process_are_separate_runs(
     search: Callable[..., None],
     searching: Searching,
     tmp_path: Path,
@@ -130,7 +130,7 @@ def test_searches_of_one_process_are_runs_of_their_own(
     assert len(rows(runs["SIGUSR1"], "final/bits_per_parameter")) == 1
 
 
-def test_wandb_is_imported_for_its_logger_alone(searching: Searching) -> None:
+def test_wandb_is_imported_only_for_its_logger(searching: Searching) -> None:
     code = "import sys; from rnn_capacity.cli import main; main(sys.argv[1:]); print('wandb' in sys.modules)"
     command = [sys.executable, "-c", code, "search", *searching.options("--trials=1")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
@@ -187,7 +187,9 @@ def test_a_trial_of_an_agent_is_a_whole_study(studies: Machine) -> None:
 
 
 @pytest.mark.parametrize(("trial", "cell", "depth"), [("trial000", "rnn", 1), ("trial001", "ugrnn", 2)])
-def test_its_networks_are_of_what_the_agent_was_given(trial: str, cell: str, depth: int, studies: Machine) -> None:
+def test_the_networks_of_a_study_have_the_hyperparameters_of_the_agent(
+    trial: str, cell: str, depth: int, studies: Machine
+) -> None:
     config = {key: entry["value"] for key, entry in studies.backend.runs[trial].config.items()}
     assert (config["model.init_args.cell"], config["model.init_args.depth"]) == (cell, depth)  # the agent's own words
     assert (config["cell"], config["depth"]) == (cell, depth)
@@ -199,7 +201,7 @@ def test_its_networks_are_of_what_the_agent_was_given(trial: str, cell: str, dep
     assert config["parameters"] <= 150
 
 
-def test_a_preempted_study_goes_on_and_one_that_the_sweep_stops_is_finished(studies: Machine) -> None:
+def test_a_preempted_study_resumes_and_a_stopped_one_is_finished(studies: Machine) -> None:
     run = studies.backend.runs["trial001"]
     assert (run.starts, run.exit_codes) == (2, [75, 0])
     # a line that W&B reads in two pieces it sends twice

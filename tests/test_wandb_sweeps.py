@@ -22,7 +22,7 @@ SWEEPS = sorted((CONFIGS / "sweeps").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_a_shipped_sweep_is_registered_as_it_is(path: Path, tmp_path: Path) -> None:
+def test_a_shipped_sweep_is_registered_unchanged(path: Path, tmp_path: Path) -> None:
     with Backend() as backend, Machine(tmp_path, backend) as machine:
         assert machine.finish("wandb", "sweep", path) == 0
     assert backend.unknown == []
@@ -34,7 +34,7 @@ def test_a_shipped_sweep_is_registered_as_it_is(path: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("trial", range(3))
-def test_the_program_takes_what_a_shipped_sweep_gives_it(
+def test_the_program_accepts_the_values_of_a_shipped_sweep(
     path: Path, trial: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(CONFIGS.parent)
@@ -70,7 +70,7 @@ def flat(values: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_a_shipped_sweep_is_read_and_what_is_drawn_of_it_has_the_keys_that_wandb_gives(path: Path) -> None:
+def test_values_drawn_from_a_shipped_sweep_have_the_keys_of_wandb(path: Path) -> None:
     sweep = read_sweep(path)
     (drawn,) = Proposer(sweep.space, sweep.method, "maximize", seed=0)(1, [], [])
     given = {name: sample(inner, 0) for name, inner in yaml.safe_load(path.read_text())["parameters"].items()}
@@ -78,7 +78,7 @@ def test_a_shipped_sweep_is_read_and_what_is_drawn_of_it_has_the_keys_that_wandb
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_a_shipped_sweep_has_a_metric_that_is_logged_and_its_direction(path: Path) -> None:
+def test_a_shipped_sweep_has_a_logged_metric_and_its_direction(path: Path) -> None:
     sweep = yaml.safe_load(path.read_text())
     metric = sweep["metric"]  # a final metric is logged once; one that is logged on the way is what Hyperband reads
     assert metric["name"].split("/")[0] == ("val" if "early_terminate" in sweep else "final")

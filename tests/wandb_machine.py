@@ -110,6 +110,6 @@ def sync(folder: Path) -> dict[str, Run]:
 
 
 def defined(run: Run) -> dict[str, str]:
-    """The step axis of each figure that has one."""
+    """The step axis of each metric that has one."""
     metrics = run.config["_wandb"]["value"]["m"]
     return {metric.get("1") or metric["2"]: metrics[int(metric["5"]) - 1]["1"] for metric in metrics if "5" in metric}

@@ -49,7 +49,7 @@ def test_every_shipped_sweep_fits_its_config_with_any_cell(sweep: Path, cell: st
     assert again.objective.goal == ("minimize" if read.metric is None else read.metric.goal)
 
 
-def test_names_are_as_short_as_tells_them_apart() -> None:
+def test_short_names_are_distinct() -> None:
     names = ["model.init_args.optimizer.init_args.lr", "model.init_args.seed", "data.init_args.seed", "trainer.lr.b"]
     assert list(short_names(names).values()) == ["lr", "model.seed", "data.seed", "b"]
     assert listed({"model.init_args.a": 0.123456, "data.init_args.b": "c"}) == "a 0.1235, b c"

@@ -122,7 +122,7 @@ def test_the_whole_definition_is_the_config(heard: Callable[..., Any], searching
         ),
     ],
 )
-def test_sizes_that_trials_differ_in_are_not_the_configs(
+def test_sizes_that_differ_between_trials_are_not_in_the_config(
     parameters: dict[str, Any], differ: set[str], searching: Searching
 ) -> None:
     asked = read_command_line(searching.options(parameters=parameters))
@@ -148,7 +148,7 @@ def test_the_table_has_all_trials_in_columns_of_one_kind(heard: Callable[..., An
         assert ("swept/clip_norm" in row) == (values["swept/clip_norm"][row["trial/number"]] is not None)
 
 
-def test_values_of_several_kinds_are_texts(heard: Callable[..., Any]) -> None:
+def test_values_of_several_types_are_logged_as_texts(heard: Callable[..., Any]) -> None:
     scale = "model.init_args.initialization.recurrent"
     logger = heard("--trials=4", parameters={CLIP: {"values": [1, 0.5]}, scale: {"values": [None, "orthogonal"]}})
     columns, rows = logger.tables["media/trials"]
@@ -157,7 +157,7 @@ def test_values_of_several_kinds_are_texts(heard: Callable[..., Any]) -> None:
         assert len(kinds) <= 1, columns[place]
 
 
-def test_a_picture_shows_the_best_so_far(heard: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_figure_shows_the_best_value_so_far(heard: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
 
     def draw(curves: Any) -> str:
@@ -184,9 +184,7 @@ def test_without_a_feasible_trial_the_final_metrics_are_the_baseline_metrics(hea
     assert logger.pictures == {}
 
 
-def test_a_command_logs_the_trials_that_it_ran_and_the_best_of_all(
-    heard: Callable[..., Any], searching: Searching
-) -> None:
+def test_a_command_logs_its_own_trials_and_the_best_of_all(heard: Callable[..., Any], searching: Searching) -> None:
     heard("--trials=4")
     before = searching.study().best(1)[0].value or 0.0
     logger = heard("--trials=6")
@@ -221,13 +219,13 @@ def test_a_grid_is_one_run_whose_rows_name_their_study(heard: Callable[..., Any]
     assert found[final["final/study"]] == max(found.values())
 
 
-def test_a_logger_without_tables_is_given_numbers_alone(heard: Callable[..., Any]) -> None:
+def test_a_logger_without_tables_gets_only_numbers(heard: Callable[..., Any]) -> None:
     logger = heard("--trials=3", logger=Heard, parameters=MIXED)
     assert len(rows_of(logger)) == 3
     assert all("swept/lr" in row and "swept/nonlinearity" not in row for row in rows_of(logger))
 
 
-def test_the_workers_rows_come_to_the_loggers_of_the_command(searching: Searching, tmp_path: Path) -> None:
+def test_loggers_of_the_command_get_the_rows_of_its_workers(searching: Searching, tmp_path: Path) -> None:
     logger = ["--trainer.logger=CSVLogger", f"--trainer.logger.save_dir={tmp_path}", "--trainer.logger.name=logged"]
     options = searching.options("--population=2", "--trainer.devices=2", *logger, parameters=MIXED)
     search = Started(options, tmp_path / "said.txt", "fork")
@@ -270,12 +268,12 @@ def test_no_logger_is_the_default(config: bool | None) -> None:
     assert loggers_of(config) == []
 
 
-def test_several_loggers_are_taken() -> None:
+def test_several_loggers_can_be_given() -> None:
     paths = [f"tests.search.heard.{name}" for name in ("Heard", "Shown")]
     assert [type(one).__name__ for one in loggers_of([{"class_path": path} for path in paths])] == ["Heard", "Shown"]
 
 
-def test_a_log_file_is_told_of_the_steps_now_and_then(
+def test_steps_are_printed_at_intervals_to_a_log_file(
     searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = searching.options("--trials=2", "--trainer.enable_progress_bar=true", "--model.steps_per_call=50")

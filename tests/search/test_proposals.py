@@ -85,7 +85,7 @@ def best_of(method: str, seed: int) -> float:
     return max(trial.value for trial in finished if trial.value is not None)
 
 
-def test_the_gaussian_process_is_ahead_of_random_draws() -> None:
+def test_the_gaussian_process_finds_better_values_than_random_draws() -> None:
     seeds = range(2)
     bayes = [best_of("bayes", seed) for seed in seeds]
     draws = [best_of("random", seed) for seed in seeds]
@@ -94,7 +94,7 @@ def test_the_gaussian_process_is_ahead_of_random_draws() -> None:
     assert np.median(bayes) > np.median(draws) / 3
 
 
-def test_to_minimize_is_to_maximize_the_negative(known: list[StoredTrial]) -> None:
+def test_minimizing_is_maximizing_the_negative(known: list[StoredTrial]) -> None:
     negative = [replace(trial, value=-(trial.value or 0.0)) for trial in known]
     (most,) = proposer_of(SPACE, goal="maximize")(1, known, [])
     (least,) = proposer_of(SPACE, goal="minimize")(1, negative, [])
@@ -143,7 +143,7 @@ def test_two_workers_do_not_propose_the_same_points(method: str, known: list[Sto
 
 
 @pytest.mark.parametrize("method", ["random", "bayes", "grid"])
-def test_a_seed_makes_the_proposals_a_function_of_the_trials(method: str, known: list[StoredTrial]) -> None:
+def test_proposals_depend_on_the_seed_and_the_trials_only(method: str, known: list[StoredTrial]) -> None:
     space = GRID if method == "grid" else SPACE
     one, same, other = (proposer_of(space, method, seed=seed)(2, known, []) for seed in (1, 1, 2))
     assert one == same
@@ -194,7 +194,7 @@ def test_a_trial_without_a_value_counts_as_the_worst(known: list[StoredTrial]) -
     assert proposer_of(SPACE)(2, holes, []) == proposer_of(SPACE)(2, [*known[:20], *level], [])
 
 
-def test_trials_of_another_space_are_left_aside(known: list[StoredTrial]) -> None:
+def test_trials_of_another_space_are_ignored(known: list[StoredTrial]) -> None:
     foreign = [
         StoredTrial(50, 50, {"z": 1.0}, {}, "finished", 9.0, True),
         StoredTrial(51, 51, {**known[0].params, "x": 4.0}, known[0].distributions, "finished", 9.0, True),
@@ -223,7 +223,7 @@ def test_the_gaussian_process_is_fitted_to_the_best_and_the_latest(monkeypatch: 
         assert fitted == [points[place].params for place in (*sorted([*best, *latest]), 2, 3, 4)]
 
 
-def test_an_ask_is_as_dear_with_thousands_of_trials_as_with_hundreds() -> None:
+def test_the_time_of_a_proposal_does_not_grow_with_the_number_of_trials() -> None:
     proposer = proposer_of(SPACE)
     finished = trials_of(proposer_of(SPACE, "random", seed=5)(3000, [], []), bowl)
     proposer(1, finished[:64], [])  # imports
@@ -235,7 +235,7 @@ def test_an_ask_is_as_dear_with_thousands_of_trials_as_with_hundreds() -> None:
     assert time.process_time() - start < 3 * bounded + 1
 
 
-def test_optuna_says_nothing(known: list[StoredTrial], capfd: pytest.CaptureFixture[str]) -> None:
+def test_optuna_prints_nothing(known: list[StoredTrial], capfd: pytest.CaptureFixture[str]) -> None:
     verbosity = optuna.logging.get_verbosity()
     flat = [StoredTrial(t.number, t.trial_id, t.params, t.distributions, "finished", 1.0, True) for t in known]
     with warnings.catch_warnings():
@@ -253,7 +253,7 @@ def test_optuna_is_not_imported_before_it_is_needed() -> None:
 
 
 @pytest.mark.parametrize("goal", ["maximize", "minimize"])
-def test_what_matters_is_important(goal: str) -> None:
+def test_parameters_that_change_the_value_are_important(goal: str) -> None:
     sign = 1 if goal == "maximize" else -1
     points = proposer_of(SPACE, "random", seed=5)(300, [], [])
     finished = trials_of(points, lambda params: sign * (-5 * abs(params["x"] - 0.3) + 0.1 * bowl(params)))
@@ -272,7 +272,7 @@ def test_importances_need_trials_that_differ(known: list[StoredTrial]) -> None:
     assert set(importances(flat, space_of(SPACE), "maximize").values()) == {0.0}
 
 
-def test_what_a_proposer_does_not_take_is_refused() -> None:
+def test_arguments_out_of_range_are_rejected() -> None:
     with pytest.raises(ValueError, match="method: 'tpe' given, random, grid or bayes allowed"):
         proposer_of(SPACE, "tpe")
     with pytest.raises(ValueError, match="goal: 'max' given, minimize or maximize allowed"):

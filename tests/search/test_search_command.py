@@ -36,7 +36,7 @@ def test_a_search_stores_every_trial_and_shows_the_best(
     assert config["data"]["init_args"]["samples_per_parameter"] == best.params[SAMPLES]
 
 
-def test_a_finished_search_is_added_to_from_its_storage_alone(searching: Searching) -> None:
+def test_a_finished_search_gets_more_trials_from_its_storage(searching: Searching) -> None:
     main(["search", *searching.options("--trials=3")])
     first = searching.study().trials()
     main(["search", *searching.options("--trials=5")])
@@ -48,7 +48,7 @@ def test_a_finished_search_is_added_to_from_its_storage_alone(searching: Searchi
     assert len({json.dumps(trial.params) for trial in study.trials()}) == 6
 
 
-def test_a_study_goes_on_to_the_most_trials_that_it_was_to_have(searching: Searching) -> None:
+def test_a_study_resumes_to_its_largest_number_of_trials(searching: Searching) -> None:
     resumed = [option for option in searching.again() if not option.startswith("--trials")]
     main(["search", *searching.options("--trials=1")])
     main(["search", "--resume", *searching.again("--trials=2")])
@@ -59,7 +59,7 @@ def test_a_study_goes_on_to_the_most_trials_that_it_was_to_have(searching: Searc
     assert searching.study().counts().finished == 3
 
 
-def test_a_diverged_trial_is_a_result(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_diverged_trial_has_a_result(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
     main(["search", *searching.options("--trials=4", parameters=DIVERGING)])
     study = searching.study()
     assert study.counts() == (4, 0, 0, 4)
@@ -75,7 +75,7 @@ def test_a_diverged_trial_has_the_baseline_loss(searching: Searching) -> None:
     assert [trial.value for trial in searching.study().trials()] == pytest.approx([math.log(2)] * 2)
 
 
-def test_enough_trials_show_what_matters(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_enough_trials_show_the_importances(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
     more = ["--trials=24", "--population=24", "--trainer.max_steps=20"]
     main(["search", *searching.options(*more)])
     table = [line.split("│") for line in capsys.readouterr().out.splitlines() if "│" in line or "┃" in line]
@@ -84,7 +84,7 @@ def test_enough_trials_show_what_matters(searching: Searching, capsys: pytest.Ca
     assert sum(found) == pytest.approx(1.0, abs=0.02)
 
 
-def test_a_point_that_a_constructor_refuses_is_an_infeasible_result(
+def test_a_trial_that_a_constructor_rejects_is_infeasible(
     searching: Searching, capsys: pytest.CaptureFixture[str]
 ) -> None:
     budget = "model.init_args.max_parameters"
@@ -109,7 +109,7 @@ def test_a_point_that_a_constructor_refuses_is_an_infeasible_result(
         ({"name": "final/accuracy", "goal": "maximize"}, "accuracy", "maximize"),
     ],
 )
-def test_a_study_optimizes_what_the_sweep_says(
+def test_a_study_optimizes_the_metric_of_the_sweep(
     metric: dict[str, str] | None, name: str, goal: str, searching: Searching
 ) -> None:
     main(["search", *searching.options("--trials=3", metric=metric)])
@@ -127,7 +127,7 @@ def test_a_goal_against_the_metrics_direction_is_reported(
     assert "metric.goal: minimize given for bits_per_parameter, which one would maximize" in said
 
 
-def test_no_trial_is_begun_after_one_has_the_target(searching: Searching) -> None:
+def test_no_trial_starts_after_one_has_reached_the_target(searching: Searching) -> None:
     metric = {"name": "final/accuracy", "goal": "maximize", "target": 0.5}
     main(["search", *searching.options("--population=2", metric=metric)])
     assert searching.study().counts() == (2, 0, 0, 0)
@@ -166,7 +166,7 @@ def test_a_grid_search_ends_with_its_grid(searching: Searching) -> None:
     assert searching.study().counts().finished == 4
 
 
-def test_a_grid_of_studies_goes_on_anywhere(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_grid_of_studies_can_be_resumed(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
     grid = ["--cells=rnn,intersection", "--depths=1,2", "--sizes=150"]
     names = ["toy/rnn-d1-p150", "toy/rnn-d2-p150", "toy/intersection-d2-p150"]
     parameters = {**PARAMETERS, "model.init_args.b_fg": {"min": 0.0, "max": 3.0}}
@@ -204,7 +204,7 @@ def test_storage_and_name_have_defaults(
     assert "fit --config runs/studies/random_mapping-gru-d1-p150/best.yaml" in said.out
 
 
-def test_help_tells_of_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["search", "--help"])
     assert stop.value.code == 0

@@ -27,7 +27,7 @@ SEED = "model.init_args.seed"
 SEEDS = {"method": "grid", "parameters": {SEED: {"values": [0, 1, 2, 3]}}}
 
 
-def test_a_network_that_ends_worker_after_worker_is_given_up(
+def test_a_trial_that_ends_several_workers_is_given_up(
     searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     together: list[int] = []
@@ -57,7 +57,7 @@ def test_a_network_that_ends_worker_after_worker_is_given_up(
     assert "failed: 3 workers ended: RuntimeError: out of memory (seed 2)" in capsys.readouterr().err
 
 
-def test_a_logger_that_fails_is_no_fault_of_the_networks(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_logger_does_not_fail_the_trials(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise OSError("no connection")
 
@@ -69,9 +69,7 @@ def test_a_logger_that_fails_is_no_fault_of_the_networks(searching: Searching, m
     assert {trial.failures for trial in searching.study().trials()} == {()}
 
 
-def test_a_signal_while_trials_are_claimed_ends_before_they_train(
-    searching: Searching, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_during_a_claim_stops_before_training(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = Search.claim
 
     def claims(self: Search, count: int) -> list[StoredTrial]:
@@ -90,7 +88,7 @@ def test_a_signal_while_trials_are_claimed_ends_before_they_train(
     assert {trial.failures for trial in searching.study().trials()} == {()}
 
 
-def test_a_full_disk_costs_the_config_of_the_best_alone(
+def test_a_full_disk_loses_only_the_config_of_the_best_trial(
     searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: object) -> None:
@@ -104,7 +102,7 @@ def test_a_full_disk_costs_the_config_of_the_best_alone(
     assert "retrain" not in said.out
 
 
-def test_a_finished_study_is_not_claimed_from(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_finished_study_has_no_trials_to_claim(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     main(["search", *searching.options("--trials=1")])
 
     def claim(*_: object) -> None:
@@ -114,7 +112,7 @@ def test_a_finished_study_is_not_claimed_from(searching: Searching, monkeypatch:
     main(["search", *searching.options("--trials=1")])
 
 
-def test_workers_that_begin_a_study_at_once_may_ask_for_different_numbers_of_trials(
+def test_workers_that_start_a_study_together_may_ask_for_different_numbers_of_trials(
     searching: Searching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(opening, "known_names", lambda storage: [])  # as each of them sees it
@@ -134,7 +132,7 @@ def searches(**totals: int) -> list[Any]:
     ]
 
 
-def test_the_command_that_goes_on_is_the_one_that_began() -> None:
+def test_the_printed_command_resumes_the_study() -> None:
     given = ["--storage=postgresql://me:secret@host/base", "--study=toy", "--population=5", "--trainer.devices=2"]
     asked = read_command_line([*given, "--trainer.accelerator=cpu", "--trainer.default_root_dir=here"])
     line = again(asked, searches(a=7, b=7))
@@ -168,9 +166,7 @@ def test_the_command_that_goes_on_is_the_one_that_began() -> None:
 
 
 @pytest.mark.parametrize("devices", [1, 2])
-def test_each_process_that_a_cluster_starts_is_a_search_of_its_own(
-    devices: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_process_of_a_cluster_runs_its_own_search(devices: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("NTASKS", "4"), ("JOB_NAME", "capacity"), ("PROCID", "1"), ("LOCALID", "1"), ("NODEID", "0")):
         monkeypatch.setenv(f"SLURM_{name}", value)
     assert devices_of("cpu", devices) == [torch.device("cpu")] * devices

@@ -17,8 +17,8 @@ from tests.search.searching import LR, Searching
 Toy = Callable[..., list[str]]
 
 
-def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
-    """The one line that a refused command line gets."""
+def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
+    """Run a bad command line; return the one line that it prints."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main(arguments)
@@ -28,7 +28,7 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int 
     return line
 
 
-def test_another_definition_is_refused(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_with_another_definition_is_rejected(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
     main(["search", *searching.options("--trials=1")])
     for option, words in (
         ("--model.depth=2", ["'toy'", "config.model.init_args.depth", "give another name"]),
@@ -36,7 +36,7 @@ def test_another_definition_is_refused(searching: Searching, capsys: pytest.Capt
         ("--seed=3", ["'toy'", "seed"]),
         ("--resume", ["model: given with --resume"]),
     ):
-        line = refusal(["search", *searching.options("--trials=2", option)], capsys)
+        line = error_line(["search", *searching.options("--trials=2", option)], capsys)
         for word in words:
             assert word in line
     assert searching.study().counts() == (1, 0, 0, 0)
@@ -82,78 +82,80 @@ def test_another_definition_is_refused(searching: Searching, capsys: pytest.Capt
     ],
     ids=str,
 )
-def test_bad_input_gets_one_line_and_leaves_nothing_behind(
+def test_bad_options_give_one_line_and_write_nothing(
     options: list[str],
     changed: dict[str, Any],
     words: list[str],
     searching: Searching,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    line = refusal(["search", *searching.options(*options, **changed)], capsys)
+    line = error_line(["search", *searching.options(*options, **changed)], capsys)
     for word in words:
         assert word in line
     assert [path.name for path in searching.root.iterdir()] == ["sweep.yaml"]
 
 
-def test_what_is_missing_is_named(searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "sweep: none given" in refusal(["search", *toy(), *searching.again()], capsys)
-    assert "data: none given" in refusal(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
-    assert "there is no file" in refusal(["search", "--resume", *searching.again()], capsys)
+def test_missing_options_are_named(searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "sweep: none given" in error_line(["search", *toy(), *searching.again()], capsys)
+    assert "data: none given" in error_line(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
+    assert "there is no file" in error_line(["search", "--resume", *searching.again()], capsys)
     main(["search", *searching.options("--trials=1")])
     nameless = [option for option in searching.again() if not option.startswith("--study")]
-    assert "study: none given with --resume" in refusal(["search", "--resume", *nameless], capsys)
-    assert "no 'other'" in refusal(["search", "--resume", *searching.again("--study=other")], capsys)
+    assert "study: none given with --resume" in error_line(["search", "--resume", *nameless], capsys)
+    assert "no 'other'" in error_line(["search", "--resume", *searching.again("--study=other")], capsys)
     assert study_names(searching.storage) == ["toy"]
 
 
-def test_a_study_of_another_program_is_left_alone(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_of_another_program_is_rejected_and_not_changed(
+    searching: Searching, capsys: pytest.CaptureFixture[str]
+) -> None:
     theirs = optuna.create_study(storage=searching.storage, study_name="theirs")
     theirs.set_user_attr("definition", "{}")
-    line = refusal(["search", "--resume", *searching.again("--study=theirs")], capsys)
+    line = error_line(["search", "--resume", *searching.again("--study=theirs")], capsys)
     assert "study: one given that rnn-capacity search did not begin" in line
     again = optuna.load_study(storage=searching.storage, study_name="theirs")
     assert again.user_attrs == {"definition": "{}"}
 
 
-def test_a_folder_that_cannot_be_made_is_named(
+def test_a_folder_that_cannot_be_created_is_named(
     searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sweep = searching.sweep()
     root = f"--trainer.default_root_dir={sweep}/runs"
-    line = refusal(["search", *toy(), f"--sweep={sweep}", "--trainer.accelerator=cpu", root], capsys)
+    line = error_line(["search", *toy(), f"--sweep={sweep}", "--trainer.accelerator=cpu", root], capsys)
     assert f"trainer.default_root_dir: '{sweep}/runs' given, not a writable folder" in line
 
 
-def test_two_cells_of_one_name_are_refused(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_cells_of_the_same_name_are_rejected(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
     twice = "--cells=rnn_capacity.cells.RNNCell,rnn_capacity.cells.rnn.RNNCell"
-    line = refusal(["search", *searching.options("--sizes=150", twice)], capsys)
+    line = error_line(["search", *searching.options("--sizes=150", twice)], capsys)
     assert "cells: rnn_capacity.cells.RNNCell" in line
     assert "of which two make the study toy/RNNCell-d1-p150" in line
     assert not searching.file.exists()
 
 
-def test_nothing_of_a_grid_is_made_if_one_of_its_studies_is_another(
+def test_a_grid_is_not_created_if_one_of_its_studies_differs(
     searching: Searching, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["search", *searching.options("--trials=1", "--study=toy/rnn-d1-p300", "--model.seed=1")])
-    line = refusal(["search", *searching.options("--trials=1", "--sizes=150,300")], capsys)
+    line = error_line(["search", *searching.options("--trials=1", "--sizes=150,300")], capsys)
     assert "'toy/rnn-d1-p300'" in line
     assert study_names(searching.storage) == ["toy/rnn-d1-p300"]
 
 
 @pytest.mark.parametrize("given", ["60", "a,b", "60,30", ""])
-def test_times_of_the_environment_that_make_no_sense_are_refused(
+def test_heartbeat_times_out_of_range_are_rejected(
     given: str, searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", given)
-    line = refusal(["search", *searching.options("--trials=1")], capsys)
+    line = error_line(["search", *searching.options("--trials=1")], capsys)
     assert f"RNN_CAPACITY_HEARTBEAT: {given!r} given, seconds" in line
 
 
 @pytest.mark.parametrize(
     "options", [["--sweep=nowhere.yaml"], ["--sweep", "nowhere.yaml"], ["--trials=many"], ["--population=0"]]
 )
-def test_what_needs_no_torch_is_refused_without_it(options: list[str]) -> None:
+def test_bad_search_options_are_rejected_without_importing_torch(options: list[str]) -> None:
     code = (
         "import sys; from rnn_capacity.cli import main\n"
         "try: main(['search', *sys.argv[1:]])\n"

@@ -17,21 +17,21 @@ from rnn_capacity.search.stopping import StopRequest
         (["SIGINT", "SIGTERM"], "SIGTERM"),
     ],
 )
-def test_of_several_signals_a_preemption_counts_and_an_interrupt_the_least(sent: list[str], counts: str) -> None:
+def test_the_strongest_of_several_signals_counts(sent: list[str], counts: str) -> None:
     with StopRequest() as stop:
         for name in sent:
             os.kill(os.getpid(), signal.Signals[name])
     assert stop.received == counts
 
 
-def test_the_first_signal_is_answered_at_once(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_first_signal_is_reported_at_once(capfd: pytest.CaptureFixture[str]) -> None:
     with StopRequest(says=True):
         for name in ("SIGTERM", "SIGUSR1"):
             os.kill(os.getpid(), signal.Signals[name])
         assert capfd.readouterr().err == "\nrnn-capacity: SIGTERM: ends after the steps under way\n"
 
 
-def test_an_agent_s_search_takes_an_interrupt_for_a_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigint_stops_a_search_of_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")  # W&B interrupts it once the server says so
     with StopRequest() as stop:
         for _ in range(2):

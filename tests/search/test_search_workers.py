@@ -61,7 +61,7 @@ def assert_given_back(searching: Searching, said: str) -> None:
     assert f"{counts.finished} of 30 trials are finished; go on: rnn-capacity search --resume" in said
 
 
-def test_a_search_that_is_told_to_stop_loses_nothing(
+def test_a_stopped_search_loses_no_trial(
     searching: Searching,
     meanwhile: Callable[[Callable[[], bool], Callable[[], object]], None],
     capsys: pytest.CaptureFixture[str],
@@ -88,7 +88,7 @@ def test_a_search_that_is_told_to_stop_loses_nothing(
     assert searching.study().counts().finished == total
 
 
-def test_networks_that_train_one_by_one_are_stopped_on_the_way(
+def test_networks_that_fit_trains_are_stopped_during_training(
     searching: Searching,
     meanwhile: Callable[[Callable[[], bool], Callable[[], object]], None],
     capsys: pytest.CaptureFixture[str],
@@ -102,7 +102,7 @@ def test_networks_that_train_one_by_one_are_stopped_on_the_way(
     assert finished(searching) == []
 
 
-def test_a_signal_that_lightning_notices_first_ends_a_search_alike(
+def test_a_signal_handled_by_lightning_stops_a_search_too(
     searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def train(*_: object, **__: object) -> None:
@@ -116,7 +116,7 @@ def test_a_signal_that_lightning_notices_first_ends_a_search_alike(
     assert_given_back(searching, capsys.readouterr().err)
 
 
-def test_two_workers_that_are_told_to_stop_lose_nothing(searching: Searching, start: Start) -> None:
+def test_two_stopped_workers_lose_no_trial(searching: Searching, start: Start) -> None:
     search = start(searching.options("--population=2", "--trials=30", *LONG, "--trainer.devices=2"))
     search.wait_until(searching.running_after(1, running=4))
     os.kill(search.pid, signal.SIGINT)
@@ -124,7 +124,7 @@ def test_two_workers_that_are_told_to_stop_lose_nothing(searching: Searching, st
     assert_given_back(searching, search.said())
 
 
-def test_a_second_ctrl_c_ends_at_once(searching: Searching, start: Start) -> None:
+def test_a_second_ctrl_c_ends_the_search_at_once(searching: Searching, start: Start) -> None:
     options = ["--population=2", "--trials=30", "--trainer.max_steps=20000", "--trainer.devices=2"]
     search = start(searching.options(*options))
     search.wait_until(searching.running_after(0, running=4))
@@ -155,7 +155,7 @@ def runs(process: int) -> bool:
         return False
 
 
-def test_workers_do_not_outlive_their_parent(searching: Searching, start: Start) -> None:
+def test_workers_end_with_their_parent(searching: Searching, start: Start) -> None:
     parent = start(searching.options("--population=2", "--trials=50", *LONG, "--trainer.devices=2"))
     parent.wait_until(searching.running_after(0, running=4))
     workers = parent.workers()
@@ -183,7 +183,7 @@ def test_workers_divide_the_trials(devices: int, searching: Searching, start: St
     assert len({json.dumps(trial.params) for trial in trials}) == 18
 
 
-def test_another_worker_takes_over_from_one_that_is_killed_amid_its_population(
+def test_another_worker_takes_over_the_trials_of_a_killed_one(
     url: str, searching: Searching, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", "1,2")
@@ -208,7 +208,7 @@ def test_another_worker_takes_over_from_one_that_is_killed_amid_its_population(
     assert sorted(numbers(trials))[-1] == 11 + len(again), "those of the killed one do not count"
 
 
-def test_one_of_two_workers_may_die(
+def test_a_search_finishes_after_the_death_of_one_of_two_workers(
     searching: Searching,
     meanwhile: Callable[[Callable[[], bool], Callable[[], object]], None],
     monkeypatch: pytest.MonkeyPatch,
@@ -227,7 +227,7 @@ def test_one_of_two_workers_may_die(
     assert len({json.dumps(trial.params) for trial in finished(searching)}) == 6
 
 
-def test_a_storage_that_fails_ends_the_search_with_one_line(
+def test_a_failing_storage_ends_the_search_with_one_line(
     searching: Searching, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["search", *searching.options("--trials=2")])

@@ -44,7 +44,7 @@ def values_of(given: dict[str, Any]) -> list[Any]:
         ({"distribution": "beta", "a": 2, "b": 5}, stats.beta(2, 5)),
     ],
 )
-def test_a_continuous_distribution_is_the_one_that_is_named(given: dict[str, Any], law: Any) -> None:
+def test_a_continuous_distribution_matches_its_name(given: dict[str, Any], law: Any) -> None:
     assert stats.kstest(values_of(given), law.cdf).pvalue > 0.001
 
 
@@ -66,14 +66,14 @@ def test_a_rounded_distribution_has_the_mass_around_each_multiple(given: dict[st
         assert np.mean(np.equal(values, multiple)) == pytest.approx(share, abs=5 * np.sqrt(0.25 / DRAWS))
 
 
-def test_a_rounded_number_is_one_where_q_is_one() -> None:
+def test_a_rounded_value_is_an_integer_where_q_is_one() -> None:
     values = values_of({"distribution": "q_beta", "q": 0.25})
     assert set(values) == {0.0, 0.25, 0.5, 0.75, 1.0}
     assert np.mean(np.equal(values, 0.5)) == pytest.approx(0.25, abs=0.04)
 
 
 @pytest.mark.parametrize("high", [3, 10**12])
-def test_integers_are_uniform_with_both_ends(high: int) -> None:
+def test_integers_are_uniform_including_both_ends(high: int) -> None:
     values = values_of({"min": -2, "max": high})
     assert all(isinstance(value, int) and -2 <= value <= high for value in values)
     if high == 3:
@@ -84,7 +84,7 @@ def test_integers_are_uniform_with_both_ends(high: int) -> None:
 
 
 @pytest.mark.parametrize("high", [3, 2**20])
-def test_the_ends_of_a_range_are_reached_and_not_passed(high: int) -> None:
+def test_values_reach_the_ends_of_a_range_but_not_beyond(high: int) -> None:
     parameter = Whole(-2, high)
     distribution = parameter.distribution()
     assert isinstance(distribution, optuna.distributions.FloatDistribution if high > 3 else object)
@@ -96,7 +96,7 @@ def test_the_ends_of_a_range_are_reached_and_not_passed(high: int) -> None:
     "values",
     [["a", 1, 2.5, None], [1, True, 1.5], [[1], {"b": None, "a": 2}, "[1]"], [0, False], [{"a": 1}, '{"a": 1}']],
 )
-def test_choices_come_back_as_they_were_and_are_stored_by_optuna(values: list[Any]) -> None:
+def test_choices_are_stored_by_optuna_without_loss(values: list[Any]) -> None:
     space = space_of({"x": {"values": values}})
     drawn = space.distributions()["x"].choices
     stored = optuna.distributions.json_to_distribution(
@@ -114,7 +114,7 @@ def test_probabilities_are_kept() -> None:
     assert Choice((1, 2), (0.3, 0.7)).value(1.0) == 2
 
 
-def test_constants_are_values_and_not_searched() -> None:
+def test_constants_are_not_searched() -> None:
     space = space_of({"a": {"value": {"b": [1]}}, "x": {"values": [1, 2]}})
     assert list(space.distributions()) == ["x"]
     assert space.values({"x": 2}) == {"a": {"b": [1]}, "x": 2}
@@ -212,7 +212,7 @@ def test_a_space_is_narrowed_to_a_cell(cell: type[Cell], gone: list[str], change
     assert all(cell.__name__ in line for line in lines)
 
 
-def test_a_choice_keeps_the_proportions_of_what_is_left_and_goes_with_its_last_value() -> None:
+def test_a_narrowed_choice_keeps_the_proportions_of_its_values() -> None:
     name = f"{INITIALIZATION}recurrent"
     given = {"values": ["orthogonal", "identity", "normal"], "probabilities": [0.1, 0.5, 0.4]}
     narrower, lines = narrow(space_of({name: given}), CELLS["rnn"])
@@ -224,7 +224,7 @@ def test_a_choice_keeps_the_proportions_of_what_is_left_and_goes_with_its_last_v
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_draw_of_the_paper_s_table_starts_every_cell_once_it_is_narrowed(cell: str) -> None:
+def test_every_draw_of_the_narrowed_table_of_the_paper_fits_every_cell(cell: str) -> None:
     space, _ = narrow(read_sweep(CONFIGS / "sweeps" / "capacity.yaml").space, CELLS[cell])
     proposer = Proposer(space, "random", "maximize", seed=0)
     for proposal in proposer(20, [], []):
@@ -245,7 +245,7 @@ def test_every_draw_of_the_paper_s_table_starts_every_cell_once_it_is_narrowed(c
         )
 
 
-def test_a_grid_may_go_through_more_integers_than_memory_holds() -> None:
+def test_a_grid_can_have_more_integers_than_fit_in_memory() -> None:
     given = {"distribution": "int_uniform", "min": 0, "max": 2**31}
     space = space_of({"x": given, "y": {"values": ["a", "b"]}}, "grid")
     assert space.grid_size == 2 * (2**31 + 1)

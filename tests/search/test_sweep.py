@@ -18,7 +18,7 @@ def sweep(parameters: Any = None, **keys: Any) -> dict[str, Any]:
     return {"method": "random", "parameters": {"x": LR} if parameters is None else parameters, **keys}
 
 
-def test_a_whole_file_is_read(tmp_path: Path) -> None:
+def test_a_complete_sweep_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "sweep.yaml"
     path.write_text(
         """
@@ -157,13 +157,13 @@ def test_a_target_is_reached_in_the_direction_of_the_goal(metric: dict[str, Any]
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(content: dict[str, Any], message: str) -> None:
+def test_errors_are_one_line(content: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         parse_sweep(content)
     assert "\n" not in str(error.value)
 
 
-def test_what_wandb_takes_is_taken() -> None:
+def test_sweeps_that_wandb_accepts_are_accepted() -> None:
     rule = {"type": "hyperband", "max_iter": 27.0, "s": 2, "eta": 1.5, "strict": False}
     metric = {"name": "a", "impute": "latest", "impute_while_running": "false"}
     unused = {"kind": "sweep", "controller": {"type": "local"}, "early_terminate": rule}
@@ -171,7 +171,7 @@ def test_what_wandb_takes_is_taken() -> None:
     assert read.ignored == ("early_terminate", "controller", "metric.impute", "metric.impute_while_running")
 
 
-def test_a_folder_is_no_sweep(tmp_path: Path) -> None:
+def test_a_folder_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"sweep: '{tmp_path}' given, which is a folder"):
         read_sweep(tmp_path)
 
@@ -180,7 +180,7 @@ def test_a_folder_is_no_sweep(tmp_path: Path) -> None:
     ("text", "message"),
     [(None, "no such file"), ("a: [", "which is not YAML"), ("- 1", "which holds no mapping")],
 )
-def test_a_file_that_holds_no_sweep_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+def test_a_file_without_a_sweep_is_rejected(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "sweep.yaml"
     if text is not None:
         path.write_text(text)
