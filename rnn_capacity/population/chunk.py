@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from operator import is_
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rnn_capacity.models import NetworkEnsemble
 from rnn_capacity.population.memory import keep_freed_memory
 from rnn_capacity.population.plan import Plan
 from rnn_capacity.training import Batch, Source, Task
@@ -25,10 +25,9 @@ class Chunk:
     Args:
         plans: The members.
         device: Where they are trained.
-        compiled: Compiles a function of tensors; None leaves the step as it is.
     """
 
-    def __init__(self, plans: list[Plan], device: torch.device, compiled: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, plans: list[Plan], device: torch.device) -> None:
         if device.type == "cpu":
             keep_freed_memory()
             # once samples are learnt their gradients fall below what processors handle in normal time
@@ -37,19 +36,18 @@ class Chunk:
         self.device = device
         self.done = 0
         first = plans[0]
-        if first.kind is None or first.together is None:
+        if first.kind is None:
             raise ValueError("plans: a member that only fit can train given")
         dtype = next(first.member.module.parameters()).dtype
         self.sources: dict[str, Source] = {}
         for one in plans:
             if one.data not in self.sources:
                 self.sources[one.data] = one.member.task.source(device, dtype)
-        network = first.together([one.member.module.network for one in plans]).to(device)
+        network: Any = NetworkEnsemble([one.member.module.network for one in plans]).to(device)
         self.values = torch.cat([part.detach().flatten(1) for part in network.parameters()], 1)
         self.optimizer = first.kind([one.settings for one in plans], self.values)
         self.network = network
         self.parameters = list(network.parameters())
-        self.losses = compiled(self._losses) if compiled else self._losses
         self._settle()
 
     def _settle(self) -> None:
@@ -100,7 +98,7 @@ class Chunk:
             rates: Learning rates, (K, 1).
         """
         batch, weights = self._batch(step)
-        losses = self.losses(batch, weights)
+        losses = self._losses(batch, weights)
         parts = torch.autograd.grad(losses.sum(), self.parameters, materialize_grads=True)
         gradients = torch.cat([part.flatten(1) for part in parts], 1)
         if self.l2 is not None:

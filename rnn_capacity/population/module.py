@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from rnn_capacity.population.chunk import Chunk
-from rnn_capacity.population.compiling import faster
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.plan import Plan, chunks, plan
 from rnn_capacity.training import Source, go_through
@@ -36,7 +35,6 @@ class Population(LightningModule):
 
     Args:
         members: The members.
-        compiled: Try `torch.compile` on each chunk's step, and keep it where it is faster.
         on_result: Called with a member's place and its figures as soon as it is done.
         on_call: Called with the number of steps that a chunk has made.
     """
@@ -45,7 +43,6 @@ class Population(LightningModule):
         self,
         members: Sequence[Member],
         *,
-        compiled: bool = False,
         on_result: Callable[[int, Figures], None] | None = None,
         on_call: Callable[[int], None] | None = None,
     ) -> None:
@@ -53,7 +50,6 @@ class Population(LightningModule):
         self.automatic_optimization = False
         self.clock = nn.Parameter(torch.zeros(()))  # Lightning counts the steps of an optimizer
         self.members = list(members)
-        self.compiled = compiled
         self.on_result = on_result
         self.on_call = on_call
         self.results: dict[int, Figures] = {}
@@ -77,8 +73,8 @@ class Population(LightningModule):
         if self.trainer.precision == "64-true":
             for member in self.members:
                 member.module.double()
-        ways: dict[str, Any] = {}
-        self.plans = [plan(place, member, ways) for place, member in enumerate(self.members)]
+        mappable: dict[str, bool] = {}
+        self.plans = [plan(place, member, mappable) for place, member in enumerate(self.members)]
 
     def on_train_start(self) -> None:
         """Sort the members into chunks, or take up where the checkpoint was."""
@@ -102,8 +98,7 @@ class Population(LightningModule):
         return Calls()
 
     def _start(self, members: list[Plan]) -> None:
-        faster_step = faster if self.compiled else None
-        self.chunk = Chunk(members, self.device, faster_step)
+        self.chunk = Chunk(members, self.device)
         self.sources = dict(self.chunk.sources)
 
     def on_train_batch_start(self, call: int, place: int) -> int | None:

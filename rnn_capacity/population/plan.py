@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnn_capacity.models.stacked import layout
+from rnn_capacity.models import can_run_together
+from rnn_capacity.models.stacking import layout
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.memory import chunk_bytes
 from rnn_capacity.population.optimizers import MemberOptimizer, kind_of, settings_of
 from rnn_capacity.population.rates import learning_rates
-from rnn_capacity.population.together import Together, way_together
 
 PADDING = 1 / 8
 """Most of a chunk's samples that may be padding, unless that is little."""
@@ -39,9 +39,6 @@ class Plan:
     kind: type[MemberOptimizer] | None
     """Its optimizer; None for a member that only `fit` can train."""
 
-    together: Together | None
-    """How its network runs with others; None for a member that only `fit` can train."""
-
     settings: dict[str, Any]
     """The optimizer's hyperparameters."""
 
@@ -55,37 +52,34 @@ class Plan:
     """What members must share to be trained in one step."""
 
 
-def plan(place: int, member: Member, ways: dict[str, Together | None] | None = None) -> Plan:
+def plan(place: int, member: Member, mappable: dict[str, bool] | None = None) -> Plan:
     """Settle how a member is trained.
 
     Args:
         place: Among the population's members.
         member: The member.
-        ways: How networks run together, by their layout, as far as it is known; more may be added.
+        mappable: Answers of `can_run_together` by the network's layout, to which more are added.
     """
     module = member.module
     module.load_initial_weights(member.task)
     (optimizer,), schedules = module.build_optimizer(member.max_steps)
     kind = kind_of(optimizer)
-    stack = module.network.stack
-    free = all(parameter.requires_grad for parameter in module.network.parameters())
-    # a stream's later pieces leave the learned initial state alone, and torch.optim passes over it
-    alone = member.task.carries_state or not free or stack.dropout or stack.recurrent_dropout
-    ways = {} if ways is None else ways
+    mappable = {} if mappable is None else mappable
     form = repr(layout(module.network))
-    if not alone and form not in ways:
-        ways[form] = way_together(module.network)
-    together = None if alone else ways[form]
+    if form not in mappable:
+        mappable[form] = can_run_together(module.network)
+    # a stream's later pieces leave the learned initial state alone, and torch.optim passes over it
+    together = mappable[form] and not member.task.carries_state
     settings = {} if kind is None else settings_of(optimizer)
     rates = None if kind is None else learning_rates(optimizer, schedules, member.max_steps)
-    if kind is None or together is None or rates is None:
-        return Plan(place, member, None, None, {}, torch.empty(0), "", "")
+    if kind is None or rates is None or not together:
+        return Plan(place, member, None, {}, torch.empty(0), "", "")
     dtype = next(module.parameters()).dtype
     options = {name: value for name, value in member.data.hparams.items() if name not in OWN}
     shape = json.dumps([type(member.data).__name__, options], default=str, sort_keys=True)
     data = f"{shape} {member.task.samples}"
     alike = f"{form} {kind.__name__} {dtype} {shape}"
-    return Plan(place, member, kind, together, settings, rates, data, alike)
+    return Plan(place, member, kind, settings, rates, data, alike)
 
 
 def chunks(plans: Sequence[Plan], device: torch.device) -> list[list[Plan]]:

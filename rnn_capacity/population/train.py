@@ -17,7 +17,6 @@ def train(
     members: Sequence[Member],
     trainer: Trainer | None = None,
     *,
-    compiled: bool = False,
     ckpt_path: str | None = None,
     on_result: Callable[[int, Figures], None] | None = None,
     on_call: Callable[[int], None] | None = None,
@@ -34,7 +33,6 @@ def train(
         members: The members; any mixture.
         trainer: Has the device, the loggers and the callbacks; none of its limits may end it early. None is
             `quiet_trainer()`.
-        compiled: Try `torch.compile` on each chunk's step, and keep it where it is faster.
         ckpt_path: A checkpoint of a population of these members, to go on from.
         on_result: Called with a member's place and its figures as soon as it is done.
         on_call: Called every few steps with the number of steps that a chunk of the members, or a member that is
@@ -48,7 +46,7 @@ def train(
     """
     trainer = quiet_trainer() if trainer is None else trainer
     check_trainer(trainer)  # before it starts its processes
-    population = Population(members, compiled=compiled, on_result=on_result, on_call=on_call)
+    population = Population(members, on_result=on_result, on_call=on_call)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
         warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")  # it keeps what it should

@@ -116,7 +116,7 @@ class ContinuousFunction(Task):
     ) -> tuple[Tensor, list[State]]:
         """The output of the last step, (batch, 1, 1), and the last state."""
         outputs, state = network(
-            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, hold=self.show == "every"
+            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, repeat_last=self.show == "every"
         )
         return outputs, state
 

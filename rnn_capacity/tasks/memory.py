@@ -79,7 +79,9 @@ class Memory(FreshTask):
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
         """The values as read after the last step, (batch, 1, input_size), and the last state."""
-        values, state = network(batch.inputs, state, steps=self.steps, warmup=self.steps - 1, hold=self.show == "every")
+        values, state = network(
+            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, repeat_last=self.show == "every"
+        )
         return values, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:

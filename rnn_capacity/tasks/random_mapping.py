@@ -143,7 +143,9 @@ class RandomMapping(Task):
     ) -> tuple[Tensor, list[State]]:
         """Logits of the scored steps, (batch, steps scored, output_size), and the last state."""
         first = self.steps if self.loss_from is None else self.loss_from
-        logits, state = network(batch.inputs, state, steps=self.steps, warmup=first - 1, hold=self.show == "every")
+        logits, state = network(
+            batch.inputs, state, steps=self.steps, warmup=first - 1, repeat_last=self.show == "every"
+        )
         return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
