@@ -57,9 +57,15 @@ def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--data.loss_from=6"], ["loss_from: 6 given", "steps = 5"]),
         (["--data.show=often"], ["show", "first", "every"]),
         (["--model.cell=intersection"], ["depth must be at least 2", "got 1", "paper"]),
-        (["--model.cell=irnn", "--model.nonlinearity=tanh"], ["nonlinearity of IRNNCell must be one of relu", "got 'tanh'"]),
+        (
+            ["--model.cell=irnn", "--model.nonlinearity=tanh"],
+            ["nonlinearity of IRNNCell must be one of relu", "got 'tanh'"],
+        ),
         (["--model.nonlinearity=sigmoid"], ["nonlinearity", "tanh", "relu"]),
-        (["--model.initialization.recurrent=identity"], ["recurrent of RNNCell must be one of orthogonal, normal", "got 'identity'"]),
+        (
+            ["--model.initialization.recurrent=identity"],
+            ["recurrent of RNNCell must be one of orthogonal, normal", "got 'identity'"],
+        ),
         (["--model.schedule=TotalDecay", "--model.schedule.decay=7"], ["decay: 7 given"]),
         (["--model.optimizer.lr=-1"], ["learning rate", "-1"]),
         (["--trainer.max_steps=-1"], ["trainer.max_steps: -1 given"]),

@@ -62,7 +62,7 @@ class RecurrenceInputs(NamedTuple):
         )
 
     def zeros_like(self, with_sequence: bool) -> RecurrenceInputs:
-        """Make gradients that are zero; without those of the sequence they hold no time step of it."""
+        """Make gradients that are zero; their sequence is empty if it needs no gradient."""
         sequence = zeros_like(self.sequence) if with_sequence else self.sequence[:0]
         return RecurrenceInputs(
             zeros_like(self.weight_input),

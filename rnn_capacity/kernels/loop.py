@@ -49,20 +49,21 @@ class TimeLoop:
         """Project the input of each step, one after another, so that the step finds it in the cache."""
         weight, bias = inputs.weight_input, inputs.bias
         times = len(inputs.sequence)
+        repeats = self.repeat_last and times < self.steps
         repeated: Tensor | None = None
         for time, x in enumerate(inputs.sequence.unbind(0)):
             gates = batched_linear(x, weight, bias)
-            if self.repeat_last and time == times - 1 and times < self.steps:
+            if repeats and time == times - 1:
                 repeated = gates.clone()  # the step writes over its own
             yield (gates, x) if self.kernel.reads_input else (gates,)
         if times == self.steps:
             return
-        padding = inputs.sequence[-1] if self.repeat_last else inputs.pad_input
+        padding = inputs.sequence[-1] if repeats else inputs.pad_input
         if padding is None and self.kernel.reads_input:
             padding = bias.new_zeros(len(bias), weight.shape[2], 1)
         if repeated is None:
             repeated = bias.unsqueeze(-1) if padding is None else batched_linear(padding, weight, bias)
-        writable = self.repeat_last or batch == 1  # otherwise all samples share it
+        writable = repeats or batch == 1  # otherwise all samples share it
         for _ in range(times, self.steps):
             gates = repeated.clone() if writable else repeated
             yield (gates,) if padding is None or not self.kernel.reads_input else (gates, padding)
@@ -79,7 +80,7 @@ class TimeLoop:
 
         Args:
             inputs: The networks' tensors.
-            gradients: Gradients of these, changed in place; with an empty sequence that has no gradient.
+            gradients: Gradients of these, changed in place; an empty sequence gets none.
             saved: What `forward` returned.
             grad_outputs: Gradient of the outputs, (T - warmup, K, features, batch).
             workspace: Memory for the gradients of a step's output and of its projected input, (K, features, batch)
@@ -90,7 +91,8 @@ class TimeLoop:
         outputs_saved = 0 if inputs.readout is None else self.steps - self.warmup
         saved_by_step = (len(saved) - outputs_saved) // self.steps
         grad_output_workspace, *grad_projected = (part[: len(inputs.bias)] for part in workspace)
-        grad_repeated = [torch.zeros_like(part) for part in grad_projected] if self.repeat_last else []
+        repeats = self.repeat_last and times < self.steps
+        grad_repeated = [torch.zeros_like(part) for part in grad_projected] if repeats else []
         grad_state: GradState = (None,) * len(inputs.state)
         for time in reversed(range(self.steps)):
             grad_output = grad_outputs[time - self.warmup] if time >= self.warmup else None
@@ -109,11 +111,11 @@ class TimeLoop:
             )
             del left[-saved_by_step:]
             grad_state = self.kernel.backward_step(arguments)
-            if time >= times and self.repeat_last:
+            if repeats and time >= times:
                 for total, part in zip(grad_repeated, grad_projected, strict=True):
                     total.add_(part)
                 continue
-            if time == times - 1 < self.steps - 1 and self.repeat_last:
+            if repeats and time == times - 1:
                 for total, part in zip(grad_repeated, grad_projected, strict=True):
                     part.add_(total)
             self._project_backward(time, inputs, gradients, grad_projected)

@@ -76,21 +76,21 @@ class Recurrence(torch.autograd.Function):
         with_sequence = ctx.needs_input_grad[-1]
         gradients = inputs.zeros_like(with_sequence)
         grad_outputs = grad_outputs.contiguous()
-        parts = list(tiles(inputs))
-        share = len(saved) // len(parts)
-        networks, rows, columns = inputs.weight_input[parts[0]].shape
+        all_tiles = tiles(inputs)
+        saved_by_tile = len(saved) // len(all_tiles)
+        networks, rows, columns = inputs.weight_input[all_tiles[0]].shape
         sizes = (loop.kernel.hidden_size, rows, *([columns] if loop.kernel.reads_input else []))
         batch = batch_size(inputs.sequence)
         workspace = tuple(inputs.bias.new_empty(networks, size, batch) for size in sizes)
-        for place, tile in reversed(list(enumerate(parts))):  # the tile written last may still be in the cache
-            own = saved[place * share : (place + 1) * share]
-            loop.backward(inputs.select(tile), gradients.select(tile), own, grad_outputs[:, tile], workspace)
+        for place, tile in reversed(list(enumerate(all_tiles))):  # the tile written last may still be in the cache
+            tile_saved = saved[place * saved_by_tile : (place + 1) * saved_by_tile]
+            loop.backward(inputs.select(tile), gradients.select(tile), tile_saved, grad_outputs[:, tile], workspace)
         *others, grad_sequence = gradients.flatten()
         return (None, None, *others, grad_sequence if with_sequence else None)
 
 
 def batch_size(sequence: Tensor) -> int:
-    """Samples of each network."""
+    """Return the number of samples of each network."""
     return sequence.shape[-1 if sequence.is_floating_point() else -2]
 
 

@@ -77,7 +77,11 @@ def test_another_definition_is_refused(searching: Searching, capsys: pytest.Capt
         ([], {"metric": {"name": "final/bleu"}}, ["metric.name: 'final/bleu' given", "final/bits_per_parameter"]),
         ([], {"parameters": {"model.init_args.lr": {"min": 0.1, "max": 1.0}}}, ["'lr' is not accepted"]),
         ([], {"parameters": {"trainer.devices": {"values": [1, 2]}}}, ["trainer.devices: given"]),
-        ([], {"parameters": {"model.init_args.cell": {"values": ["rnn", "foo"]}}}, ["cell must be one of", "got 'foo'"]),
+        (
+            [],
+            {"parameters": {"model.init_args.cell": {"values": ["rnn", "foo"]}}},
+            ["cell must be one of", "got 'foo'"],
+        ),
         ([], {"parameters": {LR: {"min": -2.0, "max": -1.0}}}, ["learning rate"]),
     ],
     ids=str,
