@@ -35,8 +35,8 @@ class NetworkEnsemble(nn.Module):
         kernel: The step kernel; None if the networks run by vmap.
 
     Raises:
-        ValueError: If there is no network, they differ in layout, or they have dropout, for which each would need random
-            numbers of its own.
+        ValueError: If there is no network, they differ in layout, or they have dropout, for which each would need
+            random numbers of its own.
 
     Example:
         >>> import torch
