@@ -16,11 +16,11 @@ import time
 import torch
 from bench_population import SIZES, members_of
 from machine import machine
+from rnn_capacity.population.together import Together
 from torch.profiler import ProfilerActivity, profile
 
 from rnn_capacity.population.chunk import Chunk
 from rnn_capacity.population.plan import member_bytes, plan_member
-from rnn_capacity.population.together import Together
 
 KINDS = {
     "products": ("bmm", "mm", "addmm", "baddbmm"),

@@ -1,15 +1,15 @@
-"""Recurrent cells: one step of one layer, one architecture a file."""
+"""Recurrent cells: one step of one layer as the paper writes it, one architecture a file."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
-from rnn_capacity.cells.affine import affine
 from rnn_capacity.cells.base import Cell, Projected, State
 from rnn_capacity.cells.gated import GatedCell
 from rnn_capacity.cells.gru import GRUCell
 from rnn_capacity.cells.intersection import IntersectionRNNCell
 from rnn_capacity.cells.irnn import IRNNCell
+from rnn_capacity.cells.linear import linear_or_lookup
 from rnn_capacity.cells.lstm import LSTMCell
 from rnn_capacity.cells.rnn import RNNCell
 from rnn_capacity.cells.ugrnn import UGRNNCell
@@ -26,30 +26,35 @@ CELLS: dict[str, type[Cell]] = {
 
 
 def cell_class(cell: str | type[Cell]) -> type[Cell]:
-    """The class of a cell.
+    """Find the class of a cell.
 
     Args:
-        cell: A name in `CELLS`, the class path of a cell of one's own ("my_package.MyCell"), or a class.
+        cell: A name in `CELLS`, the class path of a cell of your own ("my_package.MyCell"), or a class.
+
+    Returns:
+        The class.
 
     Raises:
         ValueError: If there is no such cell; the message lists the names.
+
+    Example:
+        >>> cell_class("gru") is cell_class("rnn_capacity.cells.GRUCell")
+        True
     """
-    if isinstance(cell, str):
-        if cell in CELLS:
-            return CELLS[cell]
-        expected = f"one of {', '.join(CELLS)}, or the class path of a cell of your own"
-        module, _, name = cell.rpartition(".")
-        if not module:
-            raise ValueError(f"cell: {cell!r} given, expected {expected}")
+    found: object = CELLS.get(cell, cell) if isinstance(cell, str) else cell
+    reason = ""
+    if isinstance(found, str):
+        module, _, name = found.rpartition(".")
         try:
             found = getattr(import_module(module), name)
-        except (ImportError, AttributeError, TypeError) as error:
-            raise ValueError(f"cell: {cell!r} given ({error}), expected {expected}") from error
-    else:
-        found = cell
-    if not (isinstance(found, type) and issubclass(found, Cell)):
-        raise ValueError(f"cell: {cell!r} given, which is not a subclass of rnn_capacity.cells.Cell")
-    return found
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            reason = f" ({error})" if module else ""
+    if isinstance(found, type) and issubclass(found, Cell):
+        return found
+    raise ValueError(
+        f"cell must be one of {', '.join(CELLS)}, or the class path of a subclass of rnn_capacity.cells.Cell; "
+        f"got {cell!r}{reason}"
+    )
 
 
 __all__ = [
@@ -64,6 +69,6 @@ __all__ = [
     "RNNCell",
     "State",
     "UGRNNCell",
-    "affine",
     "cell_class",
+    "linear_or_lookup",
 ]

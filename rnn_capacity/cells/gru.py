@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rnn_capacity.cells.activations import sigmoid_slope
-from rnn_capacity.cells.base import Ahead, Projected, Saved, State
-from rnn_capacity.cells.gated import GatedCell, total
+from rnn_capacity.cells.base import Projected, State
+from rnn_capacity.cells.gated import GatedCell
 
 
 class GRUCell(GatedCell):
@@ -17,7 +16,15 @@ class GRUCell(GatedCell):
     c = s(W_ch (r·h') + W_cx x + b_c), h = u·h' + (1 - u)·c.
 
     The reset gate acts before the recurrent product, so the candidate's recurrent matrix is a parameter of its own.
-    `torch.nn.GRUCell` resets after the product: a different function unless r = 1.
+    `torch.nn.GRUCell` resets after the product: a different function unless r = 1. Arguments and errors are those of
+    `GatedCell`.
+
+    Example:
+        >>> import torch
+        >>> cell = GRUCell(input_size=3, hidden_size=4)
+        >>> output, (hidden,) = cell(torch.zeros(2, 3), (torch.zeros(2, 4),))
+        >>> output.shape, output is hidden
+        (torch.Size([2, 4]), True)
     """
 
     gates = ("reset", "update", "candidate")
@@ -36,7 +43,7 @@ class GRUCell(GatedCell):
         self.reset_parameters()
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """One time step; output and state are h, (batch, hidden_size)."""
+        """Advance by one time step; output and state are h, (batch, hidden_size)."""
         (hidden,) = state
         size = self.hidden_size
         gates, candidate = torch.split(projected[0], [2 * size, size], dim=-1)
@@ -48,51 +55,7 @@ class GRUCell(GatedCell):
 
     def recurrent_matrices(self) -> dict[str, Tensor]:
         """Views of the recurrent matrices, (hidden_size, hidden_size) each, by gate."""
-        if "weight_candidate" not in self._parameters:
+        if "weight_candidate" not in self._parameters:  # while the base class draws its own parameters
             return {}
         reset, update = self.weight_recurrent.chunk(2)
         return {"reset": reset, "update": update, "candidate": self.weight_candidate}
-
-    def recurrent_weights(self) -> tuple[Tensor, ...]:
-        """The recurrent matrices of the gates, and the candidate's."""
-        return self.weight_recurrent, self.weight_candidate
-
-    def forward_step(
-        self, projected: Projected, state: State, weights: tuple[Tensor, ...]
-    ) -> tuple[Tensor, State, Saved]:
-        """One time step of K networks."""
-        (before,) = state
-        size = self.hidden_size
-        gates, candidate = torch.split(projected[0], [2 * size, size], dim=1)
-        gates = self.recur_in(gates, before, weights[0]).sigmoid_()
-        reset, update = gates.chunk(2, dim=1)
-        kept = reset * before
-        candidate = self.activation.in_place(self.recur_in(candidate, kept, weights[1]))
-        hidden = torch.lerp(candidate, before, update)
-        return hidden, (hidden,), (before, gates, kept, candidate, hidden)
-
-    def backward_step(
-        self,
-        saved: Saved,
-        above: Tensor | None,
-        ahead: Ahead,
-        projected: Projected,
-        weights: tuple[Tensor, ...],
-        gradients: tuple[Tensor, ...],
-    ) -> Ahead:
-        """The way back."""
-        before, gates, kept, candidate, hidden = saved
-        size = self.hidden_size
-        reset, update = gates.chunk(2, dim=1)
-        to_gates, to_candidate = torch.split(projected[0], [2 * size, size], dim=1)
-        to_reset, to_update = to_gates.chunk(2, dim=1)
-        slope = total(above, ahead[0])
-        torch.addcmul(slope, slope, update, value=-1, out=to_candidate)
-        through = torch.mul(slope, update, out=ahead[0])
-        self.activation.slope(to_candidate, candidate, grad_input=to_candidate)
-        torch.sub(before, hidden, out=to_update).mul_(through)  # (h' - c)·u'(·) = (h' - h)·u
-        to_kept = self.recur_back(to_candidate, kept, weights[1], gradients[1])
-        torch.mul(to_kept, before, out=to_reset)
-        through.addcmul_(to_kept, reset)
-        sigmoid_slope(to_reset, reset, grad_input=to_reset)
-        return (self.recur_back(to_gates, before, weights[0], gradients[0], through),)

@@ -6,43 +6,28 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from rnn_capacity.cells.base import Ahead, Projected, Saved, State
-from rnn_capacity.cells.gated import GatedCell, total
+from rnn_capacity.cells.base import Projected, State
+from rnn_capacity.cells.gated import GatedCell
 
 
 class RNNCell(GatedCell):
-    """h = s(W_h h' + W_x x + b) (Collins et al. 2017, eq. 1).
+    """The vanilla RNN, h = s(W_h h' + W_x x + b) (Collins et al. 2017, eq. 1).
 
     The same function as `torch.nn.RNNCell`, with one bias. Its recurrent matrix does not start from the identity:
-    that network is the IRNN.
+    that network is the IRNN. Arguments and errors are those of `GatedCell`.
+
+    Example:
+        >>> import torch
+        >>> cell = RNNCell(input_size=3, hidden_size=4)
+        >>> output, (hidden,) = cell(torch.zeros(2, 3), (torch.zeros(2, 4),))
+        >>> output.shape, output is hidden
+        (torch.Size([2, 4]), True)
     """
 
     gates = ("candidate",)
     recurrent_kinds: ClassVar[tuple[str, ...]] = ("orthogonal", "normal")
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """One time step; output and state are h, (batch, hidden_size)."""
+        """Advance by one time step; output and state are h, (batch, hidden_size)."""
         hidden = self.activation(self.recur(projected[0], state[0], self.weight_recurrent, mask))
         return hidden, (hidden,)
-
-    def forward_step(
-        self, projected: Projected, state: State, weights: tuple[Tensor, ...]
-    ) -> tuple[Tensor, State, Saved]:
-        """One time step of K networks."""
-        hidden = self.activation.in_place(self.recur_in(projected[0], state[0], weights[0]))
-        return hidden, (hidden,), (state[0], hidden)
-
-    def backward_step(
-        self,
-        saved: Saved,
-        above: Tensor | None,
-        ahead: Ahead,
-        projected: Projected,
-        weights: tuple[Tensor, ...],
-        gradients: tuple[Tensor, ...],
-    ) -> Ahead:
-        """The way back."""
-        before, hidden = saved
-        (gates,) = projected
-        self.activation.slope(total(above, ahead[0]), hidden, grad_input=gates)
-        return (self.recur_back(gates, before, weights[0], gradients[0], room=ahead[0]),)

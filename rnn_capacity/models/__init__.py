@@ -1,24 +1,23 @@
-"""From a cell to a network: the stack, its initial weights, its size."""
+"""From a cell to a network: the stack, its initial weights, its size, and K networks at once."""
 
 import torch
 
+from rnn_capacity.models.ensemble import NetworkEnsemble, can_run_together
 from rnn_capacity.models.initialization import Initialization
 from rnn_capacity.models.network import RecurrentNetwork
 from rnn_capacity.models.size import parameter_count, units_for_budget
 from rnn_capacity.models.stack import Stack
-from rnn_capacity.models.stacked import stacked
 from rnn_capacity.models.unroll import unroll
-from rnn_capacity.models.vmapped import VmappedNetwork
 
 torch.serialization.add_safe_globals([Initialization])  # a checkpoint keeps it among the hyperparameters
 
 __all__ = [
     "Initialization",
+    "NetworkEnsemble",
     "RecurrentNetwork",
     "Stack",
-    "VmappedNetwork",
+    "can_run_together",
     "parameter_count",
-    "stacked",
     "units_for_budget",
     "unroll",
 ]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_capacity.cells import CELLS, Cell, GatedCell
+from rnn_capacity.checks import check_choice, check_minimum
 
 KNOWN_GATES = frozenset(gate for cell in CELLS.values() if issubclass(cell, GatedCell) for gate in cell.gates)
 """The gates of the paper's cells; scales by gate may name them all, for any cell."""
@@ -16,15 +17,26 @@ KNOWN_GATES = frozenset(gate for cell in CELLS.values() if issubclass(cell, Gate
 
 @dataclass(frozen=True)
 class Initialization:
-    """How the weights of a network start; every choice is shared by its layers.
+    """The initial weights of a network; every choice is shared by its layers.
 
-    The paper scales each gate's matrices by a factor of their own and does not say how the upper layers' input
-    matrices, which are square, are drawn, nor the readout's and the initial state's start: see the attributes.
+    The paper scales each gate's matrices by a factor of their own. It does not say how the upper layers' input
+    matrices, which are square, the readout and the initial state are drawn: see the attributes.
+
+    Raises:
+        ValueError: If an attribute is not among its choices, or a factor is negative.
+
+    Example:
+        >>> import torch
+        >>> from rnn_capacity.models import Stack
+        >>> initialization = Initialization(recurrent="identity", bias_scale=0.5)
+        >>> cell = Stack("gru", depth=1, input_size=3, hidden_size=4, initialization=initialization).cells[0]
+        >>> bool((cell.recurrent_matrices()["update"] == torch.eye(4)).all()), cell.bias[0].item()
+        (True, 0.5)
     """
 
     recurrent: Literal["orthogonal", "normal", "identity"] | None = None
     """Kind of the recurrent matrices: orthogonal, N(0, 1)/sqrt(hidden_size), or identity (not for the RNN; always for
-    the IRNN). Null is the cell's own: identity for the IRNN, else orthogonal."""
+    the IRNN). Null is the cell's default: identity for the IRNN, else orthogonal."""
 
     recurrent_scale: float | dict[str, float] = 1.0
     """Factor of the recurrent matrices, not applied to an identity: a number, or one for each gate by name, and gates
@@ -48,25 +60,22 @@ class Initialization:
     drawn from N(0, 1)/sqrt(input_size)."""
 
     state_scale: float = 0.0
-    """Standard deviation of the learned initial state's first value."""
+    """Standard deviation of the initial values of the learned initial state."""
 
     def __post_init__(self) -> None:
-        if self.recurrent not in ("orthogonal", "normal", "identity", None):
-            allowed = "orthogonal, normal, identity, null (the cell's own)"
-            raise ValueError(f"initialization.recurrent: {self.recurrent!r} given, {allowed} allowed")
-        if self.bias not in ("constant", "normal"):
-            raise ValueError(f"initialization.bias: {self.bias!r} given, constant or normal allowed")
+        check_choice(("orthogonal", "normal", "identity", None), **{"initialization.recurrent": self.recurrent})
+        check_choice(("constant", "normal"), **{"initialization.bias": self.bias})
         for name in ("recurrent_scale", "input_scale", "readout_scale", "state_scale"):
             scale = getattr(self, name)
-            if min(scale.values(), default=0.0) < 0 if isinstance(scale, dict) else scale < 0:
-                raise ValueError(f"initialization.{name}: {scale} given, a factor of at least 0 needed")
+            for factor in scale.values() if isinstance(scale, dict) else (scale,):
+                check_minimum(0, **{f"initialization.{name}": factor})
 
     def cell(self, cell: Cell, layer: int) -> None:
-        """Initialise a cell in place, from the global generator; a cell that is not gated keeps its own start.
+        """Initialise a cell in place, from the global generator; a cell that is not gated keeps its own weights.
 
         Args:
             cell: The cell.
-            layer: Its place in the stack, from 0.
+            layer: Its layer in the stack, from 0 at the bottom.
 
         Raises:
             ValueError: If the cell does not start that way, or scales by gate do not fit its gates.
@@ -74,27 +83,27 @@ class Initialization:
         if not isinstance(cell, GatedCell):
             return
         name = type(cell).__name__
+        check_choice((*cell.recurrent_kinds, None), **{f"initialization.recurrent of {name}": self.recurrent})
         kind = self.recurrent or cell.recurrent_kinds[0]
-        if kind not in cell.recurrent_kinds:
-            allowed = ", ".join((*cell.recurrent_kinds, "null (the cell's own)"))
-            raise ValueError(f"initialization.recurrent: {kind!r} given, {name} takes {allowed}")
         if self.bias_scale != 0 and not cell.takes_bias:
-            raise ValueError(f"initialization.bias_scale: {self.bias_scale:g} given, {name} starts from zero biases: 0")
+            raise ValueError(
+                f"initialization.bias_scale must be 0 for {name}, whose biases start at zero, got {self.bias_scale:g}"
+            )
         with torch.no_grad():
             for gate, matrix in cell.input_matrices().items():
                 if self.square_inputs and layer > 0:
-                    draw(matrix, kind, scale_of("recurrent_scale", self.recurrent_scale, gate, cell))
+                    draw_matrix(matrix, kind, gate_scale("recurrent_scale", self.recurrent_scale, gate, cell))
                 else:
-                    draw(matrix, "normal", scale_of("input_scale", self.input_scale, gate, cell))
+                    draw_matrix(matrix, "normal", gate_scale("input_scale", self.input_scale, gate, cell))
             for gate, matrix in cell.recurrent_matrices().items():
-                draw(matrix, kind, scale_of("recurrent_scale", self.recurrent_scale, gate, cell))
+                draw_matrix(matrix, kind, gate_scale("recurrent_scale", self.recurrent_scale, gate, cell))
             for bias in cell.biases().values():
                 bias.normal_(0.0, abs(self.bias_scale)) if self.bias == "normal" else bias.fill_(self.bias_scale)
 
     def affine(self, layer: nn.Linear) -> None:
         """Initialise a readout or a projection in place, from the global generator."""
         with torch.no_grad():
-            draw(layer.weight, "normal", self.readout_scale)
+            draw_matrix(layer.weight, "normal", self.readout_scale)
             layer.bias.zero_()
 
     def state(self, state: Tensor) -> None:
@@ -103,7 +112,7 @@ class Initialization:
             state.normal_(0.0, self.state_scale)
 
 
-def draw(matrix: Tensor, kind: str, scale: float) -> None:
+def draw_matrix(matrix: Tensor, kind: str, scale: float) -> None:
     """Fill a matrix in place: "normal" is N(0, 1)/sqrt(columns); it and "orthogonal" are scaled, "identity" is not."""
     if kind == "identity":
         nn.init.eye_(matrix)
@@ -113,8 +122,8 @@ def draw(matrix: Tensor, kind: str, scale: float) -> None:
         matrix.normal_(0.0, scale * matrix.shape[1] ** -0.5)
 
 
-def scale_of(argument: str, scale: float | dict[str, float], gate: str, cell: GatedCell) -> float:
-    """The factor for one gate.
+def gate_scale(argument: str, scale: float | dict[str, float], gate: str, cell: GatedCell) -> float:
+    """Look up the factor for one gate.
 
     Raises:
         ValueError: If scales by gate leave a gate of the cell out or name one that neither it nor a known cell has.
@@ -123,7 +132,7 @@ def scale_of(argument: str, scale: float | dict[str, float], gate: str, cell: Ga
         return scale
     if not set(cell.gates) <= set(scale) <= KNOWN_GATES.union(cell.gates):
         raise ValueError(
-            f"initialization.{argument}: gates {', '.join(sorted(scale)) or 'none'} given, "
-            f"{type(cell).__name__} has {', '.join(cell.gates)}"
+            f"initialization.{argument} must have the gates of {type(cell).__name__}, {', '.join(cell.gates)}, "
+            f"got {', '.join(sorted(scale)) or 'none'}"
         )
     return scale[gate]

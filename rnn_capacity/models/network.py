@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_capacity.cells import Cell, State, cell_class
+from rnn_capacity.checks import check_minimum
 from rnn_capacity.models.initialization import Initialization
 from rnn_capacity.models.size import parameter_count
 from rnn_capacity.models.stack import Stack
@@ -23,13 +24,20 @@ class RecurrentNetwork(nn.Module):
         hidden_size: Units n of every layer.
         output_size: Outputs o.
         initialization: How the weights start; None is `Initialization()`.
-        seed: Of the weights. The same seed gives the same network and leaves the global generator as it was; None
+        seed: Seed of the weights. The same seed gives the same network and leaves the global generator as it was; None
             draws from the global generator.
         **options: Further arguments of `Stack`.
 
     Raises:
-        ValueError: If an argument is out of range, a +RNN network of depth 1 is asked for, or a cell of one's own
-            miscounts its parameters.
+        ValueError: If an argument is out of range, the depth is less than the paper uses the cell at (the +RNN: 2), or
+            the `parameter_count` of your own cell is wrong.
+
+    Example:
+        >>> import torch
+        >>> network = RecurrentNetwork("gru", depth=1, input_size=3, hidden_size=4, output_size=2, seed=0)
+        >>> outputs, state = network(torch.zeros(5, 6, 3))
+        >>> outputs.shape, network.parameters_total
+        (torch.Size([5, 6, 2]), 110)
     """
 
     def __init__(
@@ -45,14 +53,13 @@ class RecurrentNetwork(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
-        least = cell_class(cell).min_network_depth
-        if 1 <= depth < least:
+        check_minimum(1, output_size=output_size)
+        kind = cell_class(cell)
+        if 1 <= depth < kind.min_network_depth:
             raise ValueError(
-                f"depth: {depth} given, a network of {cell_class(cell).__name__} needs at least {least}: its gates "
-                "couple the way up the stack to the way through time, and the paper leaves the single layer out"
+                f"depth must be at least {kind.min_network_depth} for a network of {kind.__name__}, got {depth}: "
+                "its gates couple the way up the stack to the way through time, and the paper has no single layer"
             )
-        if output_size < 1:
-            raise ValueError(f"output_size: {output_size} given, at least 1 needed")
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
                 torch.default_generator.manual_seed(seed)  # the CPU's alone: fork_rng keeps no other
@@ -63,13 +70,13 @@ class RecurrentNetwork(nn.Module):
         counted = parameter_count(cell, depth, hidden_size, input_size, output_size, layer_norm=norm)
         if self.parameters_total != counted:
             raise ValueError(
-                f"cell: {cell!r} given, by whose parameter_count the network has {counted} parameters; "
-                f"it has {self.parameters_total}"
+                f"parameter_count of {kind.__name__} must give a network of {self.parameters_total} parameters, "
+                f"got {counted}"
             )
 
     @property
     def parameters_total(self) -> int:
-        """Parameters, the learned initial states included; frozen ones count."""
+        """Number of parameters, with the learned initial states; frozen ones count."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def forward(
@@ -82,22 +89,19 @@ class RecurrentNetwork(nn.Module):
         warmup: int = 0,
         repeat_last: bool = False,
     ) -> tuple[Tensor, list[State]]:
-        """Read the stack's outputs.
+        """Run the stack over time and read its outputs.
 
         Args:
-            inputs: (batch, time, input_size), or integers (batch, time, k), the places of k ones.
+            inputs: (batch, time, input_size), or integers (batch, time, k), the indices of k ones.
             state: Each layer's state before the first step; None is the learned initial state.
             lengths: Steps of each sample, (batch,); None is all.
-            steps: Steps T to run; None is the inputs' own number. Beyond the inputs the input is zero.
+            steps: Steps T to run; None is the inputs' own number. After the inputs the input is zero.
             warmup: First steps that are not read.
-            repeat_last: Beyond the inputs the input is the last one instead.
+            repeat_last: Repeat the last input after the inputs instead.
 
         Returns:
             (batch, T - warmup, output_size), of the state's type under autocast, too, so that losses and metrics are
             exact; and each layer's state after the last step.
         """
-        readout = (self.readout.weight, self.readout.bias) if self.stack.members else None
-        outputs, state = self.stack(
-            inputs, state, lengths=lengths, steps=steps, warmup=warmup, repeat_last=repeat_last, readout=readout
-        )
-        return outputs if readout is not None else self.readout(outputs).to(outputs.dtype), state
+        outputs, state = self.stack(inputs, state, lengths=lengths, steps=steps, warmup=warmup, repeat_last=repeat_last)
+        return self.readout(outputs).to(outputs.dtype), state

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rnn_capacity.models import NetworkEnsemble
 from rnn_capacity.population.memory_limits import keep_freed_memory
 from rnn_capacity.population.plan import MemberPlan
 from rnn_capacity.training import Batch, BatchSource, GradientLimits, Task, first_divergence
@@ -34,14 +35,14 @@ class Chunk:
         self.device = device
         self.steps_made = 0
         first = plans[0]
-        if first.optimizer is None or first.together is None:
+        if first.optimizer is None:
             raise ValueError("plans must be of members that train together, got one that only fit can train")
         dtype = next(first.member.module.parameters()).dtype
         self.sources: dict[str, BatchSource] = {}
         for plan in plans:
             if plan.data_key not in self.sources:
                 self.sources[plan.data_key] = plan.member.task.batch_source(device, dtype)
-        network = first.together([plan.member.module.network for plan in plans]).to(device)
+        network: Any = NetworkEnsemble([plan.member.module.network for plan in plans]).to(device)
         self.values = torch.cat([part.detach().flatten(1) for part in network.parameters()], 1)
         self.optimizer = first.optimizer([plan.settings for plan in plans], self.values)
         self.network = network

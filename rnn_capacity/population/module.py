@@ -98,8 +98,8 @@ class Population(LightningModule):
         if self.trainer.precision == "64-true":
             for member in self.members:
                 member.module.double()
-        ways: dict[str, Any] = {}
-        self.plans = [plan_member(index, member, ways) for index, member in enumerate(self.members)]
+        mappable: dict[str, bool] = {}
+        self.plans = [plan_member(index, member, mappable) for index, member in enumerate(self.members)]
 
     def on_train_start(self) -> None:
         """Divide the members into chunks, or continue from the loaded checkpoint."""

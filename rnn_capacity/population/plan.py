@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnn_capacity.models.stacked import layout
+from rnn_capacity.models import can_run_together
+from rnn_capacity.models.stacking import layout
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.memory_limits import chunk_bytes
 from rnn_capacity.population.optimizers import MemberOptimizer, optimizer_settings, population_optimizer
-from rnn_capacity.population.together import Together, way_together
 from rnn_capacity.training import learning_rates
 
 MAX_PADDING = 1 / 8
@@ -40,9 +40,6 @@ class MemberPlan:
     optimizer: type[MemberOptimizer] | None
     """Its optimizer for K networks; None for a member that only `fit` can train."""
 
-    together: Together | None
-    """Builds one module of K networks; None for a member that only `fit` can train."""
-
     settings: dict[str, Any]
     """Hyperparameters of the optimizer."""
 
@@ -56,27 +53,24 @@ class MemberPlan:
     """Equal for members that can make their steps together."""
 
 
-def plan_member(index: int, member: Member, ways: dict[str, Together | None]) -> MemberPlan:
+def plan_member(index: int, member: Member, mappable: dict[str, bool]) -> MemberPlan:
     """Decide how a member is trained.
 
     Args:
         index: Index of the member in the population.
         member: The member.
-        ways: How networks run together, by their layout; results are added.
+        mappable: Answers of `can_run_together` by the network's layout; answers are added.
     """
     module = member.module
     optimizer = population_optimizer(member.optimizer)
-    stack = module.network.stack
-    trains_all = all(parameter.requires_grad for parameter in module.network.parameters())
-    # a stream's later pieces leave the learned initial state alone, and torch.optim passes over it
-    alone = member.task.carries_state or not trains_all or stack.dropout or stack.recurrent_dropout
     form = repr(layout(module.network))
-    if not alone and form not in ways:
-        ways[form] = way_together(module.network)
-    together = None if alone else ways[form]
+    if form not in mappable:
+        mappable[form] = can_run_together(module.network)
+    # a stream's later pieces leave the learned initial state alone, and torch.optim passes over it
+    together = mappable[form] and not member.task.carries_state
     rates = None if optimizer is None else learning_rates(member.optimizer, member.schedule, member.max_steps)
-    if optimizer is None or together is None or rates is None:
-        return MemberPlan(index, member, None, None, {}, torch.empty(0), "", "")
+    if optimizer is None or rates is None or not together:
+        return MemberPlan(index, member, None, {}, torch.empty(0), "", "")
     options = {name: value for name, value in asdict(member.task).items() if name not in FREE_OPTIONS}
     task_key = json.dumps([member.task.name, options], default=str, sort_keys=True)
     dtype = next(module.parameters()).dtype
@@ -84,7 +78,6 @@ def plan_member(index: int, member: Member, ways: dict[str, Together | None]) ->
         index,
         member,
         optimizer,
-        together,
         optimizer_settings(member.optimizer),
         rates,
         data_key=f"{task_key} {member.task.samples}",

@@ -1,4 +1,4 @@
-"""What a cell's constructor takes and refuses, and what of it is a parameter."""
+"""The arguments of the cells' constructors, and which of them are parameters."""
 
 from __future__ import annotations
 
@@ -94,18 +94,20 @@ def test_a_cell_without_forget_gate_ignores_b_fg(kind: type[GatedCell], randomis
 @pytest.mark.parametrize(
     ("kind", "arguments", "message"),
     [
-        (RNNCell, {"input_size": 0}, "input_size: 0 given, at least 1 needed"),
-        (LSTMCell, {"hidden_size": -2}, "hidden_size: -2 given, at least 1 needed"),
-        (GRUCell, {"nonlinearity": "sigmoid"}, r"nonlinearity: 'sigmoid' given, GRUCell takes tanh, relu, null"),
-        (IRNNCell, {"nonlinearity": "tanh"}, r"nonlinearity: 'tanh' given, IRNNCell takes relu, null"),
-        (IntersectionRNNCell, {"nonlinearity": "tanh"}, "nonlinearity: 'tanh' given, IntersectionRNNCell takes null"),
-        (IntersectionRNNCell, {"input_size": 3}, "input_size: 3 given, IntersectionRNNCell needs hidden_size = 4"),
-        (GRUCell, {"b_fg": {"reset": 1.0}}, "b_fg: gate 'reset' given, GRUCell has update"),
-        (IntersectionRNNCell, {"b_fg": {"y": 1.0}}, "b_fg: gate 'y' given, IntersectionRNNCell has y_gate, h_gate"),
+        (RNNCell, {"input_size": 0}, "input_size must be at least 1, got 0"),
+        (LSTMCell, {"hidden_size": -2}, "hidden_size must be at least 1, got -2"),
+        (
+            GRUCell,
+            {"nonlinearity": "sigmoid"},
+            "nonlinearity of GRUCell must be one of tanh, relu, null; got 'sigmoid'",
+        ),
+        (IRNNCell, {"nonlinearity": "tanh"}, "nonlinearity of IRNNCell must be one of relu, null; got 'tanh'"),
+        (IntersectionRNNCell, {"nonlinearity": "tanh"}, "nonlinearity of .* must be one of null; got 'tanh'"),
+        (IntersectionRNNCell, {"input_size": 3}, "input_size must equal hidden_size = 4 for Inter.*, got 3"),
+        (GRUCell, {"b_fg": {"reset": 1.0}}, "gate in b_fg of GRUCell must be one of update; got 'reset'"),
+        (IntersectionRNNCell, {"b_fg": {"y": 1.0}}, "gate in b_fg .* one of y_gate, h_gate; got 'y'"),
     ],
 )
-def test_a_refusal_names_the_argument_what_was_given_and_what_is_allowed(
-    kind: type[GatedCell], arguments: dict[str, Any], message: str
-) -> None:
+def test_a_wrong_argument_is_refused(kind: type[GatedCell], arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kind(**{"input_size": 4, "hidden_size": 4, **arguments})

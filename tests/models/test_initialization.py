@@ -145,17 +145,24 @@ def test_matrices_of_gates_and_layers_are_drawn_apart() -> None:
 @pytest.mark.parametrize(
     ("cell", "choices", "message"),
     [
-        ("rnn", {"recurrent": "identity"}, r"recurrent: 'identity' given, RNNCell takes orthogonal, normal, null"),
-        ("irnn", {"recurrent": "orthogonal"}, "recurrent: 'orthogonal' given, IRNNCell takes identity, null"),
-        ("irnn", {"recurrent": "normal"}, "recurrent: 'normal' given, IRNNCell takes identity, null"),
-        ("irnn", {"bias_scale": 0.5}, "bias_scale: 0.5 given, IRNNCell starts from zero biases"),
-        ("gru", {"recurrent": "orthonormal"}, "recurrent: 'orthonormal' given, orthogonal, normal"),
-        ("gru", {"bias": "gauss"}, "bias: 'gauss' given, constant or normal"),
-        ("gru", {"input_scale": -1.0}, "input_scale: -1.0 given, a factor of at least 0"),
-        ("gru", {"recurrent_scale": {"reset": 1.0}}, "recurrent_scale: gates reset given, GRUCell has reset, update"),
-        ("ugrnn", {"input_scale": {"gate": 1, "candidate": 1, "x": 1}}, "input_scale: gates candidate, gate, x given"),
+        (
+            "rnn",
+            {"recurrent": "identity"},
+            "recurrent of RNNCell must be one of orthogonal, normal, null; got 'identity'",
+        ),
+        ("irnn", {"recurrent": "orthogonal"}, "recurrent of IRNNCell must be one of identity, null; got 'orthogonal'"),
+        ("irnn", {"recurrent": "normal"}, "recurrent of IRNNCell must be one of identity, null; got 'normal'"),
+        ("irnn", {"bias_scale": 0.5}, "bias_scale must be 0 for IRNNCell, whose biases start at zero, got 0.5"),
+        ("gru", {"recurrent": "orthonormal"}, "recurrent must be one of orthogonal, .*; got 'orthonormal'"),
+        ("gru", {"bias": "gauss"}, "bias must be one of constant, normal; got 'gauss'"),
+        ("gru", {"input_scale": -1.0}, "input_scale must be at least 0, got -1.0"),
+        ("gru", {"input_scale": {"reset": -1.0}}, "input_scale must be at least 0, got -1.0"),
+        ("gru", {"recurrent_scale": {"reset": 1.0}}, "recurrent_scale must have the gates of GRUCell, .*, got reset"),
+        ("ugrnn", {"input_scale": {"gate": 1, "candidate": 1, "x": 1}}, "input_scale must .*, got candidate, gate, x"),
     ],
 )
-def test_what_the_cell_does_not_start_from_is_refused(cell: str, choices: dict[str, Any], message: str) -> None:
+def test_an_initialization_that_the_cell_does_not_have_is_refused(
+    cell: str, choices: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=rf"initialization\.{message}"):
         stack_of(cell, size=4, **choices)

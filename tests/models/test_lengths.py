@@ -34,7 +34,7 @@ def named(options: dict[str, Any]) -> str:
 @pytest.mark.parametrize("warmup", [0, 2])
 @pytest.mark.parametrize("options", OPTIONS, ids=named)
 @pytest.mark.parametrize("cell", CELLS)
-def test_each_sequence_is_as_if_run_alone_and_zero_beyond_its_end(
+def test_each_sequence_is_as_if_run_alone_and_zero_after_its_end(
     cell: str, options: dict[str, Any], warmup: int, randomise: Randomise
 ) -> None:
     stack = Stack(cell, 2, 3, 5, cell_options={"b_fg": 0.5}, **options)
@@ -49,13 +49,13 @@ def test_each_sequence_is_as_if_run_alone_and_zero_beyond_its_end(
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_what_lies_beyond_a_sequences_end_has_no_influence(cell: str, randomise: Randomise) -> None:
+def test_inputs_after_a_sequences_end_have_no_influence(cell: str, randomise: Randomise) -> None:
     stack = Stack(cell, 2, 3, 5)
     randomise(stack)
     lengths = torch.tensor(LENGTHS)
     inputs = torch.randn(4, 5, 3, dtype=torch.float64)
-    beyond = torch.arange(5) >= lengths.unsqueeze(1)
-    other = inputs.masked_fill(beyond.unsqueeze(-1), 100.0)
+    ended = torch.arange(5) >= lengths.unsqueeze(1)
+    other = inputs.masked_fill(ended.unsqueeze(-1), 100.0)
     assert_same(stack(other, lengths=lengths), stack(inputs, lengths=lengths))
 
 

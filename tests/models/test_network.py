@@ -82,7 +82,7 @@ def test_without_a_seed_the_weights_come_from_the_global_generator() -> None:
     "cell", ["intersection", IntersectionRNNCell, "rnn_capacity.cells.intersection.IntersectionRNNCell"]
 )
 def test_an_intersection_rnn_of_depth_1_is_refused_as_a_network(cell: str | type[IntersectionRNNCell]) -> None:
-    with pytest.raises(ValueError, match="depth: 1 given, a network of IntersectionRNNCell needs at least 2"):
+    with pytest.raises(ValueError, match="depth must be at least 2 for a network of IntersectionRNNCell, got 1"):
         RecurrentNetwork(cell, 1, 4, 5, 2)
 
 
@@ -98,5 +98,5 @@ def test_an_intersection_rnn_of_depth_1_runs_as_a_stack_of_one_cell(randomise: R
 @pytest.mark.parametrize("depth", [0, -1])
 @pytest.mark.parametrize("cell", ["gru", "intersection"])
 def test_a_network_without_layers_is_refused(cell: str, depth: int) -> None:
-    with pytest.raises(ValueError, match=f"depth: {depth} given, at least 1 needed"):
+    with pytest.raises(ValueError, match=f"depth must be at least 1, got {depth}"):
         RecurrentNetwork(cell, depth, 4, 5, 2)

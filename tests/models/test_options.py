@@ -27,13 +27,13 @@ def layer_by_layer(stack: Stack, inputs: Tensor, residual: bool, layer_norm: boo
     sequence = list((inputs if stack.projection is None else stack.projection(inputs)).unbind(1))
     for layer, cell in enumerate(stack.cells):
         state = tuple(row.expand(inputs.shape[0], -1) for row in stack.initial_states[layer])
-        above = []
+        outputs = []
         for below in sequence:
             output, state = cell(below, state)
             if layer_norm:
                 output = normalised(output, stack.norms[layer])
-            above.append(output + below if residual and layer > 0 else output)
-        sequence = above
+            outputs.append(output + below if residual and layer > 0 else output)
+        sequence = outputs
     return torch.stack(sequence, dim=1)
 
 
@@ -62,9 +62,9 @@ def test_layer_norm_starts_as_mean_zero_and_variance_one_over_the_units() -> Non
     torch.testing.assert_close(outputs.var(-1, unbiased=False), torch.ones(3, 6), rtol=0, atol=0.01)
 
 
-def ones_seen_through(share: float, **options: Any) -> Stack:
+def ones_seen_through(fraction: float, **options: Any) -> Stack:
     """Two layers of 200 units: the first puts out ones, the second puts out what arrives at it."""
-    stack = Stack("rnn", 2, 1, 200, nonlinearity="relu", dropout=share, **options)
+    stack = Stack("rnn", 2, 1, 200, nonlinearity="relu", dropout=fraction, **options)
     with torch.no_grad():
         for parameter in stack.parameters():
             parameter.zero_()
@@ -73,15 +73,15 @@ def ones_seen_through(share: float, **options: Any) -> Stack:
     return stack
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5])
-def test_dropout_drops_its_share_anew_at_every_step_and_scales_the_rest(share: float) -> None:
-    outputs, _ = ones_seen_through(share)(torch.zeros(20, 5, 1))
+@pytest.mark.parametrize("fraction", [0.2, 0.5])
+def test_dropout_drops_its_fraction_anew_at_every_step_and_scales_the_rest(fraction: float) -> None:
+    outputs, _ = ones_seen_through(fraction)(torch.zeros(20, 5, 1))
     kept = outputs > 0
-    torch.testing.assert_close(outputs[kept], torch.full_like(outputs[kept], 1 / (1 - share)))
-    error = (share * (1 - share) / kept.numel()) ** 0.5
-    assert abs(kept.float().mean().item() - (1 - share)) < 5 * error
+    torch.testing.assert_close(outputs[kept], torch.full_like(outputs[kept], 1 / (1 - fraction)))
+    error = (fraction * (1 - fraction) / kept.numel()) ** 0.5
+    assert abs(kept.float().mean().item() - (1 - fraction)) < 5 * error
     both = (kept[:, 0] & kept[:, 1]).float().mean().item()
-    assert both == pytest.approx((1 - share) ** 2, abs=5 * (0.25 / kept[:, 0].numel()) ** 0.5)
+    assert both == pytest.approx((1 - fraction) ** 2, abs=5 * (0.25 / kept[:, 0].numel()) ** 0.5)
 
 
 def test_dropout_is_off_in_evaluation() -> None:
@@ -89,7 +89,7 @@ def test_dropout_is_off_in_evaluation() -> None:
     assert (stack(torch.zeros(2, 5, 1))[0] == 1).all()
 
 
-def test_dropout_leaves_the_way_of_a_residual_connection_open() -> None:
+def test_dropout_acts_before_the_residual_connection() -> None:
     outputs, _ = ones_seen_through(0.5, residual=True)(torch.zeros(20, 5, 1))
     # the second layer's input is 0 or 2, and it is added to the layer's own output, which is the same
     assert set(outputs.unique().tolist()) == {0.0, 4.0}

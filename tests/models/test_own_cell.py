@@ -1,4 +1,4 @@
-"""A cell of one's own in stacks, networks and counts, gated or of any other form."""
+"""A cell of your own in stacks, networks and counts, gated or of any other form."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def by_path(kind: type[Cell]) -> str:
 
 
 @pytest.mark.parametrize("kind", OWN)
-def test_it_runs_in_a_stack_as_it_does_alone(kind: type[Cell], randomise: Randomise) -> None:
+def test_a_users_cell_runs_in_a_stack_as_it_does_alone(kind: type[Cell], randomise: Randomise) -> None:
     stack = Stack(kind, 2, 3, 4)
     randomise(stack)
     inputs = torch.randn(2, 5, 3, dtype=torch.float64)
@@ -76,7 +76,7 @@ def test_it_runs_in_a_stack_as_it_does_alone(kind: type[Cell], randomise: Random
 
 
 @pytest.mark.parametrize("kind", OWN)
-def test_it_takes_lengths_steps_and_an_expanded_input(kind: type[Cell], randomise: Randomise) -> None:
+def test_a_users_cell_takes_lengths_steps_and_an_expanded_input(kind: type[Cell], randomise: Randomise) -> None:
     stack = Stack(kind, 2, 3, 4)
     randomise(stack)
     inputs = torch.randn(2, 1, 3, dtype=torch.float64).expand(-1, 3, -1)
@@ -90,7 +90,7 @@ def test_it_takes_lengths_steps_and_an_expanded_input(kind: type[Cell], randomis
 
 @pytest.mark.parametrize("kind", OWN)
 @pytest.mark.parametrize("depth", [1, 3])
-def test_its_parameters_are_counted_by_class_and_by_class_path(kind: type[Cell], depth: int) -> None:
+def test_the_parameters_of_a_users_cell_are_counted_by_class_and_by_class_path(kind: type[Cell], depth: int) -> None:
     network = RecurrentNetwork(by_path(kind), depth, 5, 4, 2, layer_norm=True)
     assert type(network.stack.cells[0]) is kind
     count = sum(parameter.numel() for parameter in network.parameters())
@@ -99,14 +99,14 @@ def test_its_parameters_are_counted_by_class_and_by_class_path(kind: type[Cell],
 
 
 @pytest.mark.parametrize("kind", OWN)
-def test_its_units_fill_a_budget(kind: type[Cell]) -> None:
+def test_the_units_of_a_users_cell_fill_a_budget(kind: type[Cell]) -> None:
     units = units_for_budget(by_path(kind), 2, 3000, 5, 2)
     assert units == units_for_budget(kind, 2, 3000, 5, 2)
     assert parameter_count(kind, 2, units, 5, 2) <= 3000 < parameter_count(kind, 2, units + 1, 5, 2)
 
 
 @pytest.mark.parametrize("kind", OWN)
-def test_it_learns_in_a_network(kind: type[Cell]) -> None:
+def test_a_users_cell_learns_in_a_network(kind: type[Cell]) -> None:
     network = RecurrentNetwork(kind, 2, 3, 8, 1, seed=0)
     inputs, targets = torch.randn(16, 4, 3), torch.randn(16, 4, 1)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
@@ -132,8 +132,10 @@ def test_a_gated_cell_starts_as_the_initialization_says_and_another_one_as_it_do
 @pytest.mark.parametrize(
     ("kind", "options"), [(Coupled, {"nonlinearity": "sigmoid"}), (Rotation, {"nonlinearity": "sigmoid"})]
 )
-def test_its_nonlinearity_is_checked_as_any_other(kind: type[Cell], options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"nonlinearity: 'sigmoid' given, {kind.__name__} takes tanh, relu, null"):
+def test_the_nonlinearity_of_a_users_cell_is_checked_as_any_other(kind: type[Cell], options: dict[str, Any]) -> None:
+    with pytest.raises(
+        ValueError, match=f"nonlinearity of {kind.__name__} must be one of tanh, relu, null; got 'sigmoid'"
+    ):
         Stack(kind, 1, 3, 4, **options)
 
 
@@ -145,5 +147,5 @@ def test_a_cell_without_step_says_so() -> None:
 def test_a_step_without_a_mask_runs_where_none_is_asked_for() -> None:
     inputs = torch.randn(2, 5, 3)
     torch.testing.assert_close(Stack(Sum, 1, 3, 3)(inputs)[0], inputs.cumsum(1))
-    with pytest.raises(ValueError, match=r"recurrent_dropout: 0.5 given, Sum.step takes no mask"):
+    with pytest.raises(ValueError, match=r"recurrent_dropout must be 0 for Sum, whose step takes no mask, got 0.5"):
         Stack(Sum, 1, 3, 3, recurrent_dropout=0.5)

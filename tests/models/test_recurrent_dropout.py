@@ -14,9 +14,9 @@ from rnn_capacity.models import Stack
 Randomise = Callable[[nn.Module], None]
 
 
-def carrier(share: float, depth: int = 1) -> Stack:
+def carrier(fraction: float, depth: int = 1) -> Stack:
     """Layers of 200 units that start from ones and hand h on unchanged, so that h shows its mask's powers."""
-    stack = Stack("rnn", depth, 1, 200, nonlinearity="relu", recurrent_dropout=share)
+    stack = Stack("rnn", depth, 1, 200, nonlinearity="relu", recurrent_dropout=fraction)
     with torch.no_grad():
         for cell, state in zip(stack.cells, stack.initial_states, strict=True):
             cell.weight_recurrent.copy_(torch.eye(200))
@@ -25,19 +25,19 @@ def carrier(share: float, depth: int = 1) -> Stack:
     return stack
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5])
-def test_a_sequence_has_one_mask_for_all_its_steps(share: float) -> None:
-    outputs, _ = carrier(share)(torch.zeros(30, 6, 1))
+@pytest.mark.parametrize("fraction", [0.2, 0.5])
+def test_a_sequence_has_one_mask_for_all_its_steps(fraction: float) -> None:
+    outputs, _ = carrier(fraction)(torch.zeros(30, 6, 1))
     mask = outputs[:, 0]
-    assert mask.unique().tolist() == pytest.approx([0.0, 1 / (1 - share)])
+    assert mask.unique().tolist() == pytest.approx([0.0, 1 / (1 - fraction)])
     for step in range(6):
         torch.testing.assert_close(outputs[:, step], mask ** (step + 1))
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5])
-def test_the_share_is_left_out_and_the_expectation_kept(share: float) -> None:
-    outputs, _ = carrier(share)(torch.zeros(100, 1, 1))
-    deviation = (share / (1 - share)) ** 0.5  # of a mask's entry, whose mean is 1
+@pytest.mark.parametrize("fraction", [0.2, 0.5])
+def test_the_fraction_is_left_out_and_the_expectation_kept(fraction: float) -> None:
+    outputs, _ = carrier(fraction)(torch.zeros(100, 1, 1))
+    deviation = (fraction / (1 - fraction)) ** 0.5  # of a mask's entry, whose mean is 1
     assert outputs.mean().item() == pytest.approx(1, abs=5 * deviation / outputs.numel() ** 0.5)
 
 
@@ -50,7 +50,7 @@ def test_samples_layers_and_calls_have_a_mask_each() -> None:
         assert 0.4 < (one == other).float().mean() < 0.6  # two independent masks agree in half of the units
 
 
-def test_it_is_off_in_evaluation() -> None:
+def test_recurrent_dropout_is_off_in_evaluation() -> None:
     outputs, _ = carrier(0.5).eval()(torch.zeros(3, 6, 1))
     assert (outputs == 1).all()
 

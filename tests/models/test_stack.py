@@ -53,7 +53,7 @@ def test_only_the_cell_that_needs_equal_sizes_has_a_projection(cell: str, random
 
 @pytest.mark.parametrize("given", [1, 2, 4])
 @pytest.mark.parametrize("cell", CELLS)
-def test_steps_beyond_the_inputs_are_steps_on_zeros(cell: str, given: int, randomise: Randomise) -> None:
+def test_steps_after_the_inputs_are_steps_on_zeros(cell: str, given: int, randomise: Randomise) -> None:
     stack = a_stack(cell, randomise)
     inputs = torch.randn(4, given, 3, dtype=torch.float64)
     zeros = torch.zeros(4, 3, 3, dtype=torch.float64)
@@ -98,19 +98,20 @@ def test_samples_do_not_see_each_other(cell: str, randomise: Randomise) -> None:
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
-        ((4, 6), {}, r"inputs: shape \(4, 6\) given, \(batch, time, 3\) needed"),
-        ((4, 6, 2), {}, r"inputs: shape \(4, 6, 2\) given, \(batch, time, 3\) needed"),
-        ((4, 6, 3), {"steps": 5}, "steps: 5 given for 6 steps of input, at least as many needed"),
-        ((4, 6, 3), {"warmup": 6}, "warmup: 6 given, 0 to 5 allowed for 6 steps"),
-        ((4, 6, 3), {"warmup": -1}, "warmup: -1 given"),
-        ((4, 6, 3), {"lengths": torch.tensor([1, 2])}, r"lengths: torch.int64 of shape \(2,\) given, .* \(4,\) needed"),
-        ((2, 6, 3), {"lengths": torch.tensor([1.0, 2.0])}, "lengths: torch.float32 .* given, integers"),
-        ((2, 6, 3), {"lengths": torch.tensor([0, 2])}, "lengths: 0 to 2 given, 1 to 6 allowed"),
-        ((2, 6, 3), {"lengths": torch.tensor([1, 7])}, "lengths: 1 to 7 given, 1 to 6 allowed"),
-        ((2, 6, 3), {"state": []}, "state: 0 layers given"),
+        ((4, 6), {}, r"inputs must have shape \(batch, time, 3\), got \(4, 6\)"),
+        ((4, 6, 2), {}, r"inputs must have shape \(batch, time, 3\), got \(4, 6, 2\)"),
+        ((4, 0, 3), {"steps": 5}, "time steps of inputs must be at least 1, got 0"),
+        ((4, 6, 3), {"steps": 5}, "steps must be at least the 6 time steps of inputs, got 5"),
+        ((4, 6, 3), {"warmup": 6}, r"warmup must be in \[0, 5\], got 6"),
+        ((4, 6, 3), {"warmup": -1}, r"warmup must be in \[0, 5\], got -1"),
+        ((4, 6, 3), {"lengths": torch.tensor([1, 2])}, r"lengths must be .* \(4,\), got torch.int64 of shape \(2,\)"),
+        ((2, 6, 3), {"lengths": torch.tensor([1.0, 2.0])}, "lengths must be integers .*, got torch.float32"),
+        ((2, 6, 3), {"lengths": torch.tensor([0, 2])}, r"lengths must be in \[1, 6\], got 0 to 2"),
+        ((2, 6, 3), {"lengths": torch.tensor([1, 7])}, r"lengths must be in \[1, 6\], got 1 to 7"),
+        ((2, 6, 3), {"state": []}, "state must have 2 layers, got 0"),
     ],
 )
-def test_what_does_not_fit_is_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
+def test_inputs_that_do_not_fit_are_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Stack("gru", 2, 3, 5)(torch.zeros(shape), **options)
 
@@ -118,11 +119,11 @@ def test_what_does_not_fit_is_refused(shape: tuple[int, ...], options: dict[str,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"depth": 0}, "depth: 0 given, at least 1 needed"),
-        ({"hidden_size": 0}, "hidden_size: 0 given, at least 1 needed"),
-        ({"cell": "elman"}, "cell: 'elman' given, expected one of rnn"),
-        ({"dropout": 1.0}, r"dropout: 1 given, a share in \[0, 1\) needed"),
-        ({"recurrent_dropout": -0.1}, r"recurrent_dropout: -0.1 given, a share in \[0, 1\) needed"),
+        ({"depth": 0}, "depth must be at least 1, got 0"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+        ({"cell": "elman"}, "cell must be one of rnn, .*; got 'elman'"),
+        ({"dropout": 1.0}, r"^dropout must be in \[0, 1\), got 1"),
+        ({"recurrent_dropout": -0.1}, r"recurrent_dropout must be in \[0, 1\), got -0.1"),
     ],
 )
 def test_an_argument_out_of_range_is_refused(arguments: dict[str, Any], message: str) -> None:

@@ -18,17 +18,16 @@ class LeakyCell(Cell):
         self.weight = nn.Parameter(torch.linspace(-1, 1, hidden_size * input_size).view(hidden_size, input_size))
 
     def project(self, inputs: Tensor) -> Projected:
-        return (inputs @ self.weight.mT,)
+        return (inputs @ self.weight.t(),)
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         (hidden,) = state
-        leak, own = self.leak.unsqueeze(-2), self.own.unsqueeze(-2)
-        hidden = leak * hidden + torch.tanh(own * hidden + projected[0])
+        hidden = self.leak * hidden + torch.tanh(self.own * hidden + projected[0])
         return hidden, (hidden,)
 
 
 class OneNetworkCell(GatedCell):
-    """An RNN whose code takes the matrix of one network only."""
+    """An RNN whose code does not broadcast over stacked weights."""
 
     gates = ("candidate",)
 
@@ -38,7 +37,7 @@ class OneNetworkCell(GatedCell):
 
 
 class MixingCell(GatedCell):
-    """An RNN whose code runs with several networks' weights, and mixes them up."""
+    """An RNN whose code would mix networks up if it ran on stacked weights."""
 
     gates = ("candidate",)
 
@@ -49,7 +48,7 @@ class MixingCell(GatedCell):
 
 
 class SlopeCell(GatedCell):
-    """h = tanh(slope · (W_h h' + W_x x + b)), where the slope is a number and no tensor."""
+    """h = tanh(slope · (W_h h' + W_x x + b)), where the slope is a Python number."""
 
     gates = ("candidate",)
 
@@ -70,7 +69,7 @@ class SlopeCell(GatedCell):
 
 
 class BranchingCell(OneNetworkCell):
-    """Takes one network's matrix, and another way by what is in it."""
+    """Branches on a value that it reads out of a tensor."""
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         hidden, _ = super().step(projected, state, mask)
@@ -80,7 +79,7 @@ class BranchingCell(OneNetworkCell):
 
 
 class SilentlyBranchingCell(GatedCell):
-    """Runs with several networks' weights, and takes another way by what is in all of them at once."""
+    """Branches on a tensor."""
 
     gates = ("candidate",)
 
@@ -114,7 +113,7 @@ class BufferCell(GatedCell):
 
 
 class SignsCell(GatedCell):
-    """h = tanh(signs · (W_h h' + W_x x + b)), with signs in a tensor that torch does not know of."""
+    """h = tanh(signs · (W_h h' + W_x x + b)), with signs in a tensor that is no buffer."""
 
     gates = ("candidate",)
 

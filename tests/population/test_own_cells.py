@@ -1,4 +1,4 @@
-"""Cells from elsewhere: stacked where their code allows, else mapped, else alone."""
+"""Cells of users: trained together by vmap where torch can map their code, otherwise alone by fit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch.optim import NAdam
 
 from rnn_capacity import tasks
-from rnn_capacity.models import VmappedNetwork, stacked
+from rnn_capacity.models import NetworkEnsemble
 from rnn_capacity.population import Member, train
 from rnn_capacity.population.plan import chunks, plan
 from tests.population.members import compare, member
@@ -23,17 +23,13 @@ def make(place: int, steps: int, cell: str, **given: Any) -> Member:
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("cell", ["tests.own_cell.MinimalGatedUnit", f"{OWN}.LeakyCell"])
-def test_a_cell_is_stacked_where_its_code_allows(cell: str, depth: int) -> None:
-    assert plan(0, make(0, 10, cell, depth=depth)).together is stacked
-    compare(lambda place: make(place, 50, cell, depth=depth), 3, 1e-9)
-
-
-@pytest.mark.parametrize("depth", [1, 2])
-@pytest.mark.parametrize("cell", [f"{OWN}.OneNetworkCell", f"{OWN}.MixingCell"])
-def test_a_cell_for_one_network_is_mapped(cell: str, depth: int) -> None:
+@pytest.mark.parametrize(
+    "cell", ["tests.own_cell.MinimalGatedUnit", f"{OWN}.LeakyCell", f"{OWN}.OneNetworkCell", f"{OWN}.MixingCell"]
+)
+def test_a_users_cell_is_mapped_over_the_networks(cell: str, depth: int) -> None:
     plans = [plan(place, make(place, 10, cell, depth=depth)) for place in range(3)]
-    assert all(one.together is VmappedNetwork for one in plans)
+    assert NetworkEnsemble([one.member.module.network for one in plans]).kernel is None
+    assert all(one.kind is not None for one in plans)
     assert len(chunks(plans, torch.device("cpu"))) == 1
     compare(lambda place: make(place, 50, cell, depth=depth), 3, 1e-9)
 
@@ -47,13 +43,13 @@ def test_a_cell_for_one_network_is_mapped(cell: str, depth: int) -> None:
     ],
     ids=["language", "memory"],
 )
-def test_a_cell_from_elsewhere_learns_other_tasks(data: Any, cell: str) -> None:
+def test_a_users_cell_learns_other_tasks(data: Any, cell: str) -> None:
     compare(lambda place: make(place, 20, cell, data=data), 3, 1e-9)
 
 
 @pytest.mark.parametrize("cell", [f"{OWN}.BranchingCell", f"{OWN}.SilentlyBranchingCell"])
-def test_a_cell_that_branches_by_its_numbers_is_trained_alone(cell: str) -> None:
-    assert plan(0, make(0, 10, cell)).together is None
+def test_a_cell_that_branches_on_values_is_trained_alone(cell: str) -> None:
+    assert plan(0, make(0, 10, cell)).kind is None
     compare(lambda place: make(place, 10, cell), 3, 1e-12)
 
 
@@ -70,7 +66,7 @@ def test_a_cell_that_branches_by_its_numbers_is_trained_alone(cell: str) -> None
     ],
     ids=str,
 )
-def test_what_the_population_cannot_do_is_trained_alone(given: dict[str, Any]) -> None:
+def test_a_member_that_the_population_cannot_train_is_trained_alone(given: dict[str, Any]) -> None:
     assert plan(0, member(0, 10, **given)).kind is None
     compare(lambda place: member(place, 10, **given), 2, 1e-12)
 
@@ -83,7 +79,7 @@ def test_a_member_trained_alone_tells_of_its_steps() -> None:
 
 @pytest.mark.parametrize(("cell", "name"), [("SlopeCell", "slope"), ("SignsCell", "strength")])
 @pytest.mark.parametrize("difference", [0.1, 1e-7])
-def test_cells_whose_code_reads_other_numbers_are_not_stacked_together(cell: str, name: str, difference: float) -> None:
+def test_cells_with_different_attributes_are_not_stacked(cell: str, name: str, difference: float) -> None:
     def other(place: int) -> Member:
         return make(place, 20, f"{OWN}.{cell}", cell_options={name: 0.5 + difference * place})
 

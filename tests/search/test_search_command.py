@@ -97,7 +97,8 @@ def test_a_trial_that_a_constructor_rejects_is_infeasible(
     said = capsys.readouterr().err
     for trial in refused:
         assert (trial.value, trial.feasible) == (0.0, False)
-        assert f"toy: trial {trial.number} refused: max_parameters: {trial.params[budget]} given" in said
+        assert f"toy: trial {trial.number} refused: max_parameters must be at least 29, " in said
+        assert f", got {trial.params[budget]}" in said
     assert searching.study().counts().infeasible == len(refused)
 
 

@@ -24,8 +24,8 @@ from rnn_capacity.training import RecurrentModule
         ({"clip_norm": -1.0}, "clip_norm must be a positive number, got -1"),
         ({"clip_norm": math.nan}, "clip_norm must be a positive number, got nan"),
         ({"divergence_factor": 0.0}, "divergence_factor must be a positive number, got 0"),
-        ({"dropout": 1.0}, "dropout: 1 given, a share in [0, 1) needed"),
-        ({"hidden_size": None, "max_parameters": 3}, "max_parameters: 3 given, one unit a layer takes"),
+        ({"dropout": 1.0}, "dropout must be in [0, 1), got 1"),
+        ({"hidden_size": None, "max_parameters": 3}, "max_parameters must be at least 13, those of one unit"),
     ],
 )
 def test_arguments_out_of_range_are_rejected(arguments: dict[str, Any], message: str) -> None:

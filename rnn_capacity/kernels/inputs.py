@@ -1,0 +1,106 @@
+"""The tensors that a recurrence of K networks depends on."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.cells import State
+
+
+class RecurrenceInputs(NamedTuple):
+    """Tensors that `run_recurrence` depends on, or their gradients; the batch is the last dimension.
+
+    Example:
+        >>> import torch
+        >>> inputs = RecurrenceInputs(
+        ...     weight_input=torch.zeros(5, 2, 3),  # K = 5 networks, an RNN of 2 units with 3 features
+        ...     bias=torch.zeros(5, 2),
+        ...     recurrent_weights=(torch.zeros(5, 2, 2),),
+        ...     state=(torch.zeros(5, 2, 1),),
+        ...     sequence=torch.ones(4, 1, 3, 7),  # 4 time steps of 7 samples, shared by the networks
+        ... )
+        >>> inputs.select(slice(0, 2)).weight_input.shape
+        torch.Size([2, 2, 3])
+    """
+
+    weight_input: Tensor
+    """W_x, (K, rows, input_size)."""
+
+    bias: Tensor
+    """b, with b_fg, (K, rows)."""
+
+    recurrent_weights: tuple[Tensor, ...]
+    """The parameters named in the kernel's `recurrent_weights`, each (K, ...)."""
+
+    state: State
+    """State before the first step, each tensor (K, hidden_size, 1)."""
+
+    sequence: Tensor
+    """Inputs of the first steps, (time, K or 1, input_size, batch), or integers (time, K or 1, batch, k), the indices
+    of k ones."""
+
+    pad_input: Tensor | None = None
+    """Input of all steps after the sequence, (K, input_size, 1); None is zero, or the sequence's last input."""
+
+    readout: tuple[Tensor, Tensor] | None = None
+    """Weight, (K, output_size, hidden_size), and bias, (K, output_size), of a linear readout of the outputs; None
+    leaves the outputs as they are."""
+
+    def select(self, networks: slice) -> RecurrenceInputs:
+        """Take some of the networks."""
+        return RecurrenceInputs(
+            self.weight_input[networks],
+            self.bias[networks],
+            tuple(weight[networks] for weight in self.recurrent_weights),
+            tuple(part[networks] for part in self.state),
+            self.sequence[:, networks] if self.sequence.shape[1] == len(self.bias) else self.sequence,
+            None if self.pad_input is None else self.pad_input[networks],
+            None if self.readout is None else (self.readout[0][networks], self.readout[1][networks]),
+        )
+
+    def zeros_like(self, with_sequence: bool) -> RecurrenceInputs:
+        """Make gradients that are zero; their sequence is empty if it needs no gradient."""
+        sequence = zeros_like(self.sequence) if with_sequence else self.sequence[:0]
+        return RecurrenceInputs(
+            zeros_like(self.weight_input),
+            zeros_like(self.bias),
+            tuple(map(zeros_like, self.recurrent_weights)),
+            tuple(map(zeros_like, self.state)),
+            sequence,
+            None if self.pad_input is None else zeros_like(self.pad_input),
+            None if self.readout is None else (zeros_like(self.readout[0]), zeros_like(self.readout[1])),
+        )
+
+    def flatten(self) -> tuple[Tensor | None, ...]:
+        """List the tensors one after another, the sequence last."""
+        readout = self.readout or (None, None)
+        return (
+            self.weight_input,
+            self.bias,
+            *self.recurrent_weights,
+            *self.state,
+            self.pad_input,
+            *readout,
+            self.sequence,
+        )
+
+    @staticmethod
+    def unflatten(tensors: tuple[Any, ...], states: int) -> RecurrenceInputs:
+        """Undo `flatten`.
+
+        Args:
+            tensors: The tensors.
+            states: Tensors of a state.
+        """
+        weight_input, bias, *others, pad_input, readout_weight, readout_bias, sequence = tensors
+        readout = None if readout_weight is None else (readout_weight, readout_bias)
+        weights, state = tuple(others[:-states]), tuple(others[-states:])
+        return RecurrenceInputs(weight_input, bias, weights, state, sequence, pad_input, readout)
+
+
+def zeros_like(tensor: Tensor) -> Tensor:
+    """Make a contiguous tensor of zeros."""
+    return torch.zeros_like(tensor, memory_format=torch.contiguous_format)
