@@ -12,7 +12,7 @@ from torch.optim import NAdam
 from rnn_capacity import tasks
 from rnn_capacity.models import NetworkEnsemble
 from rnn_capacity.population import Member, train
-from rnn_capacity.population.plan import chunks, plan
+from rnn_capacity.population.plan import make_chunks, plan_member
 from tests.population.members import compare, member
 
 OWN = "tests.population.own_cells"
@@ -27,29 +27,29 @@ def make(place: int, steps: int, cell: str, **given: Any) -> Member:
     "cell", ["tests.own_cell.MinimalGatedUnit", f"{OWN}.LeakyCell", f"{OWN}.OneNetworkCell", f"{OWN}.MixingCell"]
 )
 def test_a_users_cell_is_mapped_over_the_networks(cell: str, depth: int) -> None:
-    plans = [plan(place, make(place, 10, cell, depth=depth)) for place in range(3)]
+    plans = [plan_member(place, make(place, 10, cell, depth=depth), {}) for place in range(3)]
     assert NetworkEnsemble([one.member.module.network for one in plans]).kernel is None
-    assert all(one.kind is not None for one in plans)
-    assert len(chunks(plans, torch.device("cpu"))) == 1
+    assert all(one.optimizer is not None for one in plans)
+    assert len(make_chunks(plans, torch.device("cpu"))) == 1
     compare(lambda place: make(place, 50, cell, depth=depth), 3, 1e-9)
 
 
 @pytest.mark.parametrize("cell", [f"{OWN}.OneNetworkCell", f"{OWN}.LeakyCell"])
 @pytest.mark.parametrize(
-    "data",
+    "task",
     [
         tasks.Language(length=3000, steps=6, warmup=2, batch_size=4),
         tasks.Memory(input_size=4, steps=3, batch_size=8, evaluation_samples=20),
     ],
     ids=["language", "memory"],
 )
-def test_a_users_cell_learns_other_tasks(data: Any, cell: str) -> None:
-    compare(lambda place: make(place, 20, cell, data=data), 3, 1e-9)
+def test_a_users_cell_learns_other_tasks(task: Any, cell: str) -> None:
+    compare(lambda place: make(place, 20, cell, task=task), 3, 1e-9)
 
 
 @pytest.mark.parametrize("cell", [f"{OWN}.BranchingCell", f"{OWN}.SilentlyBranchingCell"])
 def test_a_cell_that_branches_on_values_is_trained_alone(cell: str) -> None:
-    assert plan(0, make(0, 10, cell)).kind is None
+    assert plan_member(0, make(0, 10, cell), {}).optimizer is None
     compare(lambda place: make(place, 10, cell), 3, 1e-12)
 
 
@@ -67,7 +67,7 @@ def test_a_cell_that_branches_on_values_is_trained_alone(cell: str) -> None:
     ids=str,
 )
 def test_a_member_that_the_population_cannot_train_is_trained_alone(given: dict[str, Any]) -> None:
-    assert plan(0, member(0, 10, **given)).kind is None
+    assert plan_member(0, member(0, 10, **given), {}).optimizer is None
     compare(lambda place: member(place, 10, **given), 2, 1e-12)
 
 
@@ -83,9 +83,9 @@ def test_cells_with_different_attributes_are_not_stacked(cell: str, name: str, d
     def other(place: int) -> Member:
         return make(place, 20, f"{OWN}.{cell}", cell_options={name: 0.5 + difference * place})
 
-    plans = [plan(place, other(place)) for place in range(2)]
-    assert all(one.kind is not None for one in plans)
-    assert len(chunks(plans, torch.device("cpu"))) == 2
+    plans = [plan_member(place, other(place), {}) for place in range(2)]
+    assert all(one.optimizer is not None for one in plans)
+    assert len(make_chunks(plans, torch.device("cpu"))) == 2
     compare(other, 2, 1e-9)
 
 
@@ -94,5 +94,5 @@ def test_each_network_has_its_own_buffers(size: int) -> None:
     def other(place: int) -> Member:
         return make(place, 20, f"{OWN}.BufferCell", hidden_size=size, cell_options={"scale": 0.5 + 0.3 * place})
 
-    assert len(chunks([plan(place, other(place)) for place in range(size)], torch.device("cpu"))) == 1
+    assert len(make_chunks([plan_member(place, other(place), {}) for place in range(size)], torch.device("cpu"))) == 1
     compare(other, size, 1e-9)  # as many networks as units: numbers that are mixed up would have the right shape
