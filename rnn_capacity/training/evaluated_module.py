@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytorch_lightning import LightningModule
 
 from rnn_capacity.models import RecurrentNetwork
@@ -58,6 +60,20 @@ class EvaluatedModule(LightningModule):
         """Evaluate the task's final splits and log their metrics as `<split>/<name>`."""
         for split in self.task.final_splits:
             self._evaluate(split)
+
+    def predict_step(self, call: int) -> str:
+        """Generate text, where the task is a language."""
+        return self.task.generate(self.network)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store the step of divergence and the task's alphabet."""
+        checkpoint["diverged_at"] = self.diverged_at
+        checkpoint["alphabet"] = self.task.alphabet
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the step of divergence and the number of steps trained."""
+        self.diverged_at = checkpoint.get("diverged_at")
+        self.loaded_step = checkpoint.get("global_step", 0)
 
     def _evaluate(self, split: Split) -> None:
         """Compute and log a split's metrics; those of a diverged run are the baseline's."""

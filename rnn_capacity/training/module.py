@@ -155,7 +155,6 @@ class RecurrentModule(EvaluatedModule):
         self.seed = seed
         self.draws_dropout = bool(dropout or recurrent_dropout)
         self.automatic_optimization = False
-
         self.limits: GradientLimits
         self.carried_state: list[State] | None = None
 
@@ -287,21 +286,15 @@ class RecurrentModule(EvaluatedModule):
             self.diverged_at = first + diverged + 1
             self.trainer.should_stop = True
 
-    def predict_step(self, call: int) -> str:
-        """Generate text, where the task is a language."""
-        return self.task.generate(self.network)
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store what a resumed run and the summary need beside the weights."""
-        checkpoint["diverged_at"] = self.diverged_at
+        super().on_save_checkpoint(checkpoint)
         checkpoint["max_steps"] = self.trainer.max_steps
-        checkpoint["alphabet"] = self.task.alphabet
         checkpoint["carried"] = gather_streams(self, self.carried_state) if self.carried_state else []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore what `on_save_checkpoint` stored."""
-        self.diverged_at = checkpoint.get("diverged_at")
-        self.loaded_step = checkpoint.get("global_step", 0)
+        super().on_load_checkpoint(checkpoint)
         carried = checkpoint.get("carried")
         if carried and self._trainer is not None:
             self.carried_state = select_streams(self, carried)

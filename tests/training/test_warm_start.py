@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,17 @@ def test_training_starts_from_the_weights_of_the_checkpoint(tmp_path: Path) -> N
     still = language_module("gru", "abcd", seed=2, init_from=path, optimizer=partial(SGD, lr=0.0))
     quiet_trainer(max_steps=2, limit_val_batches=0).fit(still, datamodule=TaskDataModule(language("abcd", tmp_path)))
     assert all(torch.equal(weight, saved[name]) for name, weight in weights(still.network).items())
+
+
+def test_the_checkpoint_is_read_once_per_module(tmp_path: Path) -> None:
+    _, path = trained_on("abcd", "gru", tmp_path)
+    module = language_module("gru", "abcd", init_from=path)
+    quiet_trainer(max_steps=2, limit_val_batches=0).fit(module, datamodule=TaskDataModule(language("abcd", tmp_path)))
+    trained = weights(module.network)
+    Path(path).unlink()
+    module.rule = replace(module.rule, optimizer=partial(SGD, lr=0.0))
+    quiet_trainer(max_steps=2, limit_val_batches=0).fit(module, datamodule=TaskDataModule(language("abcd", tmp_path)))
+    assert all(torch.equal(weight, trained[name]) for name, weight in weights(module.network).items())
 
 
 @pytest.mark.parametrize(("cell", "frozen"), [*((cell, [0]) for cell in CELLS), ("gru", [1]), ("gru", [0, 1])])

@@ -114,6 +114,17 @@ def test_a_text_file_is_read(runner: Runner, capsys: pytest.CaptureFixture[str],
     assert set(text) <= set("übers Meer, ☃ und zurück.\n")
 
 
+def test_text8_is_read_from_the_cache(runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "text8").write_text("anarchism originated as a term of abuse " * 50)
+    options = [*TOY, "--data.corpus=text8", f"--data.cache_dir={tmp_path}"]
+    trained = runner("fit", *options)
+    assert trained["samples"] == 1600
+    assert "entropy_rate" not in trained
+    text = predicted(runner, capsys, "--ckpt_path", last(trained), "--data.sample_length=30")
+    assert text.startswith("z")
+    assert set(text) <= set("abcdefghijklmnopqrstuvwxyz ")
+
+
 def test_a_missing_text_is_rejected_in_one_line_before_the_run(
     runner: Runner, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

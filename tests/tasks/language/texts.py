@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from rnn_capacity.tasks.language import Corpus, Language
-from rnn_capacity.tasks.language.task import LanguageBatchSource
+from rnn_capacity.tasks.language.batches import LanguageBatchSource
 
 
 def numbered(train: int, validation: int = 5, test: int = 5) -> Corpus:

@@ -1,0 +1,78 @@
+"""Batches of a text: windows at random positions, or contiguous streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.training import Batch, BatchSource, Split, generator
+
+if TYPE_CHECKING:
+    from rnn_capacity.tasks.language.task import Language
+
+POINTERS = 0
+"""First number of the purpose given to `generator`, before the optimizer step."""
+
+EVALUATION_STREAMS = 128
+"""Streams in which a split is read."""
+
+EVALUATION_STEPS = 100
+"""Characters of each stream in an evaluation batch."""
+
+
+class LanguageBatchSource(BatchSource):
+    """Keeps the text on one device, one byte a character for up to 256 symbols.
+
+    Args:
+        task: The task.
+        device: The device of the text.
+        rank: Index of this process; it gets every `world_size`-th window or stream.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, task: Language, device: torch.device, rank: int, world_size: int) -> None:
+        self.task = task
+        self.share = slice(rank, None, world_size)
+        self.text = task.text.indices.to(device)
+        self.window = torch.arange(task.steps + 1, device=device)
+        length = task.samples - 1  # the last character is only a target
+        self.stream_steps = length // (task.batch_size * task.steps)
+        self.stream_starts = torch.arange(task.batch_size) * (length // task.batch_size)
+
+    def batch(self, step: int) -> Batch:
+        """Return windows at the random positions of a step, or the next piece of every stream."""
+        task = self.task
+        if task.order == "pointers":
+            last = task.samples - task.steps
+            random = generator(task.seed, POINTERS, step)
+            starts = torch.randint(last, (task.batch_size,), generator=random)
+            return self._read(starts, task.warmup, starts_fresh=True)
+        piece = step % self.stream_steps
+        return self._read(self.stream_starts + piece * task.steps, 0, starts_fresh=piece == 0)
+
+    def _read(self, starts: Tensor, warmup: int, starts_fresh: bool) -> Batch:
+        """Read the windows of T + 1 characters that belong to this process."""
+        share = starts[self.share].to(self.text.device, non_blocking=True)
+        window = self.text[share.unsqueeze(1) + self.window].long()
+        return Batch(window[:, :-1].unsqueeze(-1), window[:, warmup + 1 :], self.task.batch_size, starts_fresh)
+
+    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
+        """Iterate over the whole split: streams side by side, then the last character of those that are one longer."""
+        begin, end = self.task.text.part(split)
+        streams = min(EVALUATION_STREAMS, end - begin)
+        length, longer = divmod(end - begin, streams)
+        index = torch.arange(streams)
+        starts = (begin - 1 + index * length + index.clamp(max=longer))[self.share].to(self.text.device)
+        for first in range(0, length, EVALUATION_STEPS):
+            steps = min(EVALUATION_STEPS, length - first)
+            yield self._piece(starts, first, steps, first == 0)
+        few = len(range(longer)[self.share])
+        if few and len(starts):
+            yield self._piece(starts[:few], length, 1, starts_fresh=False)
+
+    def _piece(self, starts: Tensor, first: int, steps: int, starts_fresh: bool) -> Batch:
+        window = self.text[starts.unsqueeze(1) + first + self.window.new_tensor(range(steps + 1))].long()
+        return Batch(window[:, :-1].unsqueeze(-1), window[:, 1:], len(starts), starts_fresh)
