@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,8 +13,11 @@ from typing import Any
 
 import psycopg2
 import pytest
+from optuna.storages import get_storage, run_grpc_proxy_server
 
 from rnn_capacity.studies import Study, Timing
+
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"  # a process that is started here does not use gRPC's threads
 
 
 class Server:
@@ -58,13 +64,46 @@ def server() -> Iterator[Server]:
     server.remove()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty storage."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/study.db"
+def database_url(kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database."""
+    if kind == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/study.db"
     fresh: str = request.getfixturevalue("server").fresh()
     return fresh
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database."""
+    return database_url(request.param, request)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "grpc-sqlite"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, or of Optuna's gRPC proxy in front of one."""
+    kind = request.param.removeprefix("grpc-")
+    found = database_url(kind, request)
+    return found if kind == request.param else serve(found)
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("localhost", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def serve(database: str) -> str:
+    """Start a gRPC server in front of a database, which runs to the end of this process."""
+    storage, port = get_storage(database.replace("postgresql:", "postgresql+psycopg2:")), free_port()
+
+    def run() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the server is experimental
+            run_grpc_proxy_server(storage, host="localhost", port=port)
+
+    threading.Thread(target=run, daemon=True).start()
+    return f"grpc://localhost:{port}"
 
 
 @pytest.fixture
@@ -72,6 +111,6 @@ def opened(url: str) -> Callable[..., Study]:
     """A function that opens the test's study, for one more worker each time."""
 
     def opened(**timing: Any) -> Study:
-        return Study.open(url, "study", definition={"task": "memory"}, timing=Timing(**timing))
+        return Study.open(url, "study", specification={"task": "memory"}, timing=Timing(**timing))
 
     return opened
