@@ -13,7 +13,8 @@ from typing import Any
 
 import psycopg2
 import pytest
-from optuna.storages import get_storage, run_grpc_proxy_server
+from optuna import delete_study, get_all_study_names
+from optuna.storages import RDBStorage, get_storage, run_grpc_proxy_server
 
 from rnn_capacity.studies import Study, Timing
 
@@ -64,26 +65,54 @@ def server() -> Iterator[Server]:
     server.remove()
 
 
-def database_url(kind: str, request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database."""
-    if kind == "sqlite":
-        return f"sqlite:///{request.getfixturevalue('tmp_path')}/study.db"
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/study.db"
     fresh: str = request.getfixturevalue("server").fresh()
     return fresh
 
 
+@pytest.fixture(scope="session")
+def prepared_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with Optuna's tables, which take a while to make."""
+    file = tmp_path_factory.mktemp("prepared") / "study.db"
+    RDBStorage(f"sqlite:///{file}").engine.dispose()
+    return file
+
+
+def without_studies(kind: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a database without studies."""
+    if kind == "sqlite":
+        file = request.getfixturevalue("tmp_path") / "study.db"
+        shutil.copy(request.getfixturevalue("prepared_file"), file)
+        return f"sqlite:///{file}"
+    uri: str = request.getfixturevalue("server").uri
+    storage = RDBStorage(with_driver(uri))
+    for name in get_all_study_names(storage):
+        delete_study(study_name=name, storage=storage)
+    storage.engine.dispose()
+    return uri
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database."""
-    return database_url(request.param, request)
+    """The URL of a database without studies."""
+    return without_studies(request.param, request)
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "grpc-sqlite"])
 def url(request: pytest.FixtureRequest) -> str:
-    """The URL of an empty database, or of Optuna's gRPC proxy in front of one."""
+    """The URL of a database without studies, or of Optuna's gRPC proxy in front of one."""
     kind = request.param.removeprefix("grpc-")
-    found = database_url(kind, request)
+    found = without_studies(kind, request)
     return found if kind == request.param else serve(found)
+
+
+def with_driver(database: str) -> str:
+    """A database's URL, with the driver that is installed; SQLAlchemy looks for another one."""
+    return database.replace("postgresql:", "postgresql+psycopg2:")
 
 
 def free_port() -> int:
@@ -95,7 +124,7 @@ def free_port() -> int:
 
 def serve(database: str) -> str:
     """Start a gRPC server in front of a database, which runs to the end of this process."""
-    storage, port = get_storage(database.replace("postgresql:", "postgresql+psycopg2:")), free_port()
+    storage, port = get_storage(with_driver(database)), free_port()
 
     def run() -> None:
         with warnings.catch_warnings():

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -13,6 +15,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from rnn_capacity.studies import Snapshot, Study, Timing, failures, feasible, metrics, study, study_names
+from tests.studies.conftest import with_driver
 from tests.studies.grid import SPACE, counts, grid, numbers, places, point
 
 SPECIFICATION: dict[str, Any] = {"task": "memory", "config": {"cells": ["rnn", "gru"], "steps": 100, "clip": None}}
@@ -25,6 +28,14 @@ def test_a_study_is_found_again(url: str) -> None:
         assert (one.name, one.goal, one.specification) == ("first", "minimize", SPECIFICATION)
     Study.open(url, "a", specification={})
     assert study_names(url) == ["a", "first"]
+
+
+@pytest.fixture(scope="module")
+def stored(prepared_file: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a storage with a study."""
+    file = shutil.copy(prepared_file, tmp_path_factory.mktemp("stored"))
+    Study.open(f"sqlite:///{file}", "study", specification=SPECIFICATION)
+    return f"sqlite:///{file}"
 
 
 @pytest.mark.parametrize(
@@ -40,13 +51,11 @@ def test_a_study_is_found_again(url: str) -> None:
         ({"seed": 1}, "seed must be nothing"),
     ],
 )
-def test_another_specification_is_refused(tmp_path: Any, changed: dict[str, Any], told: str) -> None:
-    url = f"sqlite:///{tmp_path}/study.db"
-    Study.open(url, "study", specification=SPECIFICATION)
+def test_another_specification_is_refused(stored: str, changed: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match="as in the stored study") as refused:
-        Study.open(url, "study", specification=SPECIFICATION | changed)
+        Study.open(stored, "study", specification=SPECIFICATION | changed)
     assert told in str(refused.value)
-    assert Study.open(url, "study").specification == SPECIFICATION
+    assert Study.open(stored, "study").specification == SPECIFICATION
 
 
 def test_another_goal_is_refused(url: str) -> None:
@@ -67,7 +76,7 @@ def test_a_study_whose_maker_died_gets_its_specification_from_the_next(
 ) -> None:
     Study.open(database, "other", specification={})
     monkeypatch.setattr(study, "MAKER_SECONDS", 0.2)
-    storage = optuna.storages.RDBStorage(database.replace("postgresql:", "postgresql+psycopg2:"))
+    storage = optuna.storages.RDBStorage(with_driver(database))
     optuna.create_study(storage=storage, study_name="study", direction="maximize")
     assert Study.open(database, "study", specification=SPECIFICATION).specification == SPECIFICATION
     foreign = optuna.create_study(storage=storage, study_name="foreign", direction="maximize")
@@ -112,12 +121,12 @@ def test_results_are_kept_to_the_last_digit(opened: Callable[..., Study]) -> Non
         assert counts(reader) == (2, 1, 0, 1)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_value_that_is_not_finite_is_refused(opened: Callable[..., Study], value: float) -> None:
+def test_a_value_that_is_not_finite_is_refused(opened: Callable[..., Study]) -> None:
     study = opened()
     [trial] = study.claim(1, 1, grid(1))
-    with pytest.raises(ValueError, match="value must be finite"):
-        study.finish(trial, value, True, {})
+    for value in (math.nan, math.inf, -math.inf):
+        with pytest.raises(ValueError, match="value must be finite"):
+            study.finish(trial, value, True, {})
     assert counts(study) == (0, 1, 0, 0)
     assert study.finish(trial, 0.0, False, {})
 
@@ -132,8 +141,8 @@ def test_metrics_that_json_cannot_hold_store_nothing(opened: Callable[..., Study
 
 
 @pytest.mark.parametrize(("goal", "order"), [("maximize", [4, 1, 3, 0]), ("minimize", [0, 1, 3, 4])])
-def test_the_best_are_feasible(url: str, goal: Any, order: list[int]) -> None:
-    study = Study.open(url, "study", specification=SPECIFICATION, goal=goal)
+def test_the_best_are_feasible(database: str, goal: Any, order: list[int]) -> None:
+    study = Study.open(database, "study", specification=SPECIFICATION, goal=goal)
     trials = study.claim(6, 6, grid(6))
     for trial, value in zip(trials, [1.0, 2.0, 9.0, 2.0, 3.0], strict=False):
         study.finish(trial, value, value < 9, {})

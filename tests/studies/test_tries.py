@@ -15,7 +15,7 @@ from tests.studies.grid import counts, grid, places
 
 Opened = Callable[..., Study]
 
-QUICK = {"heartbeat": 0.3, "grace": 1.5}
+QUICK = {"heartbeat": 0.3, "grace": 1.2}
 
 
 def test_a_trial_that_ended_two_workers_is_run_alone_and_then_given_up(opened: Opened) -> None:
@@ -68,7 +68,7 @@ def test_what_was_taken_stays_alive_while_the_sampler_thinks(opened: Opened) -> 
     study.give_back(study.claim(1, 1, grid(1)))
 
     def slowly(count: int, finished: list[FrozenTrial], pending: list[FrozenTrial], attempt: int) -> list[Proposal]:
-        time.sleep(2.5)
+        time.sleep(1.8)
         assert other.claim(1, 1, grid(9)) == []
         return grid(9)(count, finished, pending, attempt)
 

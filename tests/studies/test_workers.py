@@ -33,19 +33,19 @@ def assert_workers_divide_the_trials(url: str, workers: int, total: int) -> None
     assert study_names(url) == ["study"]
 
 
-def test_workers_make_the_storage_at_the_same_time_and_divide_the_trials(database: str) -> None:
-    assert_workers_divide_the_trials(database, 4, 100)
+def test_workers_make_the_storage_at_the_same_time_and_divide_the_trials(empty_database: str) -> None:
+    assert_workers_divide_the_trials(empty_database, 4, 100)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_workers_of_a_grpc_server_divide_the_trials(kind: str, request: pytest.FixtureRequest) -> None:
     server: Server = request.getfixturevalue("server")
     database = server.fresh() if kind == "postgresql" else f"sqlite:///{request.getfixturevalue('tmp_path')}/study.db"
-    assert_workers_divide_the_trials(serve(database), 2, 100)
+    assert_workers_divide_the_trials(serve(database), 2, 60)
 
 
-QUICK = {"heartbeat": 0.4, "grace": 2}
-OPTIONS = ("--heartbeat", 0.4, "--grace", 2, "--total", 10, "--batch", 10, "--stop", 3)
+QUICK = {"heartbeat": 0.3, "grace": 1.5}
+OPTIONS = ("--heartbeat", 0.3, "--grace", 1.5, "--total", 10, "--batch", 10, "--stop", 3)
 
 
 def claim_dead(study: Study, count: int, total: int = 10) -> tuple[float, list[FrozenTrial]]:
@@ -64,12 +64,12 @@ def test_trials_of_a_killed_worker_are_run_again(url: str, opened: Callable[...,
     study = opened(**QUICK)
     with started(1, url, *OPTIONS) as [victim]:
         victim.until("waits")
-        time.sleep(2.5)
+        time.sleep(2.0)
         assert study.claim(10, 10, grid(10)) == [], "as long as it lives it keeps them"
         assert counts(study) == (3, 7, 0, 0)
         victim.signal(signal.SIGKILL)
         seconds, again = claim_dead(study, 7)
-        assert seconds > 1
+        assert seconds > 0.7
     snapshot = study.snapshot()
     assert counts(study) == (3, 7, 0, 0)
     assert numbers(snapshot.running) == numbers(again) == list(range(10, 17)), "the old ones do not count"
