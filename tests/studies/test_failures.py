@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 from rnn_capacity.studies import StorageError, Study, Timing, metrics
-from tests.studies.conftest import Server
+from tests.studies.conftest import Server, free_port
 from tests.studies.grid import counts, grid
 from tests.studies.processes import started
 
@@ -119,12 +121,12 @@ def test_a_file_that_stays_locked(file: Path, locked: Callable[[float], None]) -
 
 
 def test_a_heartbeat_outlives_a_locked_file(file: Path, locked: Callable[[float], None]) -> None:
-    study = opened(file, heartbeat=1, grace=3, retry_seconds=0)
+    study = opened(file, heartbeat=0.5, grace=3, retry_seconds=0)
     trials = study.claim(2, 4, grid(4))
     with study.alive():
         time.sleep(0.1)
         locked(2.2)
-        time.sleep(4.5)
+        time.sleep(3.5)
         assert len(study.claim(4, 4, grid(4))) == 2, "the two are still alive"
     assert all(study.finish(trial, 1.0, True, {}) for trial in trials)
 
@@ -152,3 +154,38 @@ def test_a_server_that_is_stopped_and_started(server: Server) -> None:
             hasty.finish(trial, 1.0, True, {})
     finally:
         server.start()
+
+
+def test_a_grpc_server_that_is_killed_and_started(file: Path) -> None:
+    port, servers = free_port(), []
+    code = "from optuna.storages import get_storage, run_grpc_proxy_server as run; import sys; "
+    code += "run(get_storage(sys.argv[1]), port=int(sys.argv[2]))"
+
+    def start() -> None:
+        servers.append(subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{file}", str(port)]))
+
+    def kill() -> None:
+        servers[-1].kill()
+        servers[-1].wait()
+
+    try:
+        start()
+        timing = Timing(retry_seconds=30)
+        study = Study.open(f"grpc://localhost:{port}", "study", specification={"task": "memory"}, timing=timing)
+        trials = study.claim(3, 3, grid(3))
+        assert study.finish(trials[0], 1.0, True, {})
+        kill()
+        starter = threading.Timer(0.5, start)
+        starter.start()
+        assert study.finish(trials[1], 1.0, True, {})
+        starter.join()
+        assert counts(study) == (2, 1, 0, 0)
+        hasty = Study.open(f"grpc://localhost:{port}", "study", timing=Timing(retry_seconds=0))
+        kill()
+        with pytest.raises(
+            StorageError, match=r"^storage grpc://localhost:\d+ failed for \d seconds: .*; the trials"
+        ) as told:
+            hasty.snapshot()
+        assert "\n" not in str(told.value)
+    finally:
+        kill()

@@ -52,6 +52,7 @@ def test_what_is_not_in_its_last_try_comes_first(opened: Opened) -> None:
     assert places(study.claim(4, 4, grid(4))) == [0]
 
 
+@pytest.mark.parametrize("url", ["postgresql", "grpc-sqlite"], indirect=True)
 def test_a_worker_that_falls_silent_has_failed(opened: Opened) -> None:
     study, gone = opened(**QUICK), opened(**QUICK)
     gone.give_back(gone.claim(1, 1, grid(1)), "error")
@@ -63,6 +64,7 @@ def test_a_worker_that_falls_silent_has_failed(opened: Opened) -> None:
     assert [failures(trial) for trial in taken] == [("error", NO_SIGN_OF_LIFE)]
 
 
+@pytest.mark.parametrize("url", ["sqlite", "grpc-sqlite"], indirect=True)
 def test_what_was_taken_stays_alive_while_the_sampler_thinks(opened: Opened) -> None:
     study, other = opened(**QUICK), opened(**QUICK)
     study.give_back(study.claim(1, 1, grid(1)))

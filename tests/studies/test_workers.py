@@ -60,11 +60,12 @@ def claim_dead(study: Study, count: int, total: int = 10) -> tuple[float, list[F
     return time.monotonic() - begin, claimed
 
 
+@pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 def test_trials_of_a_killed_worker_are_run_again(url: str, opened: Callable[..., Study]) -> None:
     study = opened(**QUICK)
     with started(1, url, *OPTIONS) as [victim]:
         victim.until("waits")
-        time.sleep(2.0)
+        time.sleep(1.8)
         assert study.claim(10, 10, grid(10)) == [], "as long as it lives it keeps them"
         assert counts(study) == (3, 7, 0, 0)
         victim.signal(signal.SIGKILL)
@@ -80,6 +81,7 @@ def test_trials_of_a_killed_worker_are_run_again(url: str, opened: Callable[...,
     assert sorted(trial.value or 0 for trial in study.snapshot().trials) == [1.0] * 3 + [2.0] * 7
 
 
+@pytest.mark.parametrize("url", ["postgresql", "grpc-sqlite"], indirect=True)
 def test_a_worker_taken_for_dead_that_goes_on_stores_nothing(url: str, opened: Callable[..., Study]) -> None:
     study, gone = opened(**QUICK), opened(**QUICK)
     with started(1, url, *OPTIONS) as [victim]:
