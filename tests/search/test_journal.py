@@ -235,7 +235,7 @@ def test_the_workers_rows_come_to_the_loggers_of_the_command(searching: Searchin
     with path.open() as file:
         rows = list(csv.DictReader(file))
     trials = [row for row in rows if row["trial/value"]]
-    assert sorted(int(row["trial/number"]) for row in trials) == list(range(6))
+    assert len({row["trial/number"] for row in trials}) == len(trials) == 6
     assert {row["swept/nonlinearity"] for row in trials} == {"tanh", "relu"}
     found = searching.study().snapshot().best(1)[0].value or 0.0
     assert [float(row["final/bits_per_parameter"]) for row in rows if row["final/bits_per_parameter"]] == [found]
