@@ -8,7 +8,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
-from itertools import count as count_from
 from typing import Any
 
 import optuna
@@ -18,12 +17,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from rnn_capacity.studies.heartbeat import heartbeat
 from rnn_capacity.studies.retrying import StorageError
-from rnn_capacity.studies.snapshot import COUNTED, Snapshot
+from rnn_capacity.studies.snapshot import Snapshot
 from rnn_capacity.studies.storage import Storage
 from rnn_capacity.studies.trial import (
     ALIVE,
     FAILURE,
     FEASIBLE,
+    KNOWN,
     MAX_FAILURES,
     METRICS,
     WORKER,
@@ -49,14 +49,12 @@ class TrialQueue:
     workers may both be told that they were first. What every storage keeps is the order of `create_new_trial`: trials
     are numbered in the order in which they become visible. So a worker claims a point by storing a running trial of its
     own, reads the study, and withdraws the trial if one with a lower number has the point, or the study its total. A
-    point is run again in the same way, by a new trial whose `retry_history` names the earlier ones.
+    point is run again in the same way, by a new trial whose `retry_history` names the earlier ones. So no trial is
+    lost, none counts twice, and there are never more than the total, whenever a worker dies.
 
-    Every call may be repeated, since its answer may have got lost: a trial that is stored twice is withdrawn like one
-    of another worker; an attribute is written again; a state that is final already raises `UpdateFinishedTrialError`.
-
-    One promise needs a worker that lives: where it dies between storing a trial and withdrawing it, others run the
-    trial, and a grid may try a point twice. No trial is lost, none counts twice, and there are never more than the
-    total.
+    Every call may be repeated, since its answer may have got lost: a trial that is stored twice is withdrawn (unless
+    the worker dies right then, which leaves a point that is run twice); an attribute is written again; a state that is
+    final already raises `UpdateFinishedTrialError`.
 
     Args:
         storage: Where the study is.
@@ -109,26 +107,30 @@ class TrialQueue:
             StorageError: If the storage fails; others run what was claimed when the grace is over.
         """
         known = snapshot or self.snapshot()
-        left = [retry_of(trial, self._worker) for trial in known.to_retry(total) if trial.number not in self._held]
-        if count <= 0 or not (left or known.room(total)):
+        others = [trial for trial in known.to_retry(total) if trial.number not in self._held]
+        if count <= 0 or not (others or known.room(total)):
             return []
+        left: list[FrozenTrial] = []
+        for trial in others:
+            if known.is_duplicate(trial):  # its worker died before it withdrew the trial
+                self._fail(self._id(trial.number))
+            else:
+                left.append(retry_of(trial, self._worker))
         several = [retry for retry in left if len(failures(retry)) != MAX_FAILURES - 1]
         claimed: list[FrozenTrial] = []
         try:
             with self.alive():
-                known = self._store(several[:count] or left[:1], known, total, claimed)
-                for attempt in count_from() if several or not left else ():
-                    wanted = min(count - len(claimed), known.room(total))
-                    pending = [trial for trial in known.trials if trial.state is not TrialState.COMPLETE]
-                    proposals = propose(wanted, known.finished, pending, attempt)[:wanted] if wanted > 0 else []
+                known, attempt = self._store(several[:count] or left[:1], known, total, claimed), 0
+                while (several or not left) and (wanted := min(count - len(claimed), known.room(total))) > 0:
+                    proposals = propose(wanted, known.finished, [*known.running, *known.waiting], attempt)[:wanted]
                     if not proposals:
                         break
-                    trials = [running_trial(proposal, self._worker) for proposal in proposals]
-                    known = self._store(trials, known, total, claimed)
-        except StorageError:
-            raise
-        except BaseException:
-            self.give_back(claimed)
+                    attributes = {KNOWN: len(known.stored)}
+                    trials = [running_trial(proposal, self._worker, attributes) for proposal in proposals]
+                    known, attempt = self._store(trials, known, total, claimed), attempt + 1
+        except BaseException as error:
+            if not isinstance(error, StorageError):
+                self.give_back(claimed)
             raise
         return claimed
 
@@ -148,24 +150,22 @@ class TrialQueue:
             return known
         ids = [self._call(self._optuna.create_new_trial, self._study_id, trial) for trial in trials]
         now, before = self.snapshot(), len(claimed)
-        new = [trial for trial in now.stored[len(known.stored) :] if trial.number not in self._held]
-        own = [trial.number for trial in new if trial.user_attrs.get(WORKER) == self._worker]
+        new = now.stored[len(known.stored) :]
+        running = [t.number for t in new if t.user_attrs.get(WORKER) == self._worker and t.state is TrialState.RUNNING]
+        own = [number for number in running if number not in self._held]
         if len(own) != len(ids):  # stored twice
             ids = [self._id(number) for number in own]
         self._held |= zip(own, ids, strict=True)
         runnable = {trial.number for trial in now.runnable(total)}
         missing = Counter(map(point_key, trials))
-        for trial in new:
+        for trial in [trial for trial in new if trial.number in own]:
             key = point_key(trial)
-            if trial.user_attrs.get(WORKER) != self._worker:
-                if trial.state in COUNTED:  # another worker was first
-                    missing[key] = 0
-                continue
-            if missing[key] > 0 and trial.number in runnable and self._end_earlier(trial, now):
+            first = trial.number in runnable and missing[key] > 0 and not now.is_duplicate(trial)
+            if first and self._end_earlier(trial, now):
                 claimed.append(trial)
+                missing[key] -= 1
             else:
                 self._fail(self._held.pop(trial.number))
-            missing[key] -= 1
         return now if len(claimed) == before + len(trials) else self.snapshot()
 
     def _end_earlier(self, retry: FrozenTrial, now: Snapshot) -> bool:

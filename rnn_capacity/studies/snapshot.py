@@ -9,7 +9,7 @@ from functools import cached_property
 
 from optuna.trial import FrozenTrial, TrialState
 
-from rnn_capacity.studies.trial import ALIVE, WORKER, Goal, feasible, retry_history
+from rnn_capacity.studies.trial import ALIVE, KNOWN, WORKER, Goal, feasible, retry_history
 
 COUNTED = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
 """States of trials that count; a failed trial was withdrawn, or its point is run again as another trial."""
@@ -51,7 +51,7 @@ class Snapshot:
         for trial in self.stored:
             if trial.state in COUNTED:
                 first = next(iter(retry_history(trial)), trial.number)
-                found[first] = min(found.get(first, trial), trial, key=precedence)
+                found[first] = min(found[first], trial, key=precedence) if first in found else trial
         return dict(sorted(found.items()))
 
     @cached_property
@@ -117,12 +117,23 @@ class Snapshot:
         """
         return list(self.points.values())[: max(0, total)]
 
+    def is_duplicate(self, trial: FrozenTrial) -> bool:
+        """Tell whether another worker stored a trial's point first, and the trial's own worker did not know of it.
+
+        Workers that propose in the same situation may propose the same point: a grid's next, the next of a seed. Since
+        the trials say all, a duplicate whose worker died before it withdrew the trial is not run by others, either.
+        """
+        unknown = range(trial.user_attrs.get(KNOWN, trial.number), trial.number)
+        others = [self.stored[number] for number in unknown if number in self.points]
+        worker = trial.user_attrs.get(WORKER)
+        return any(o.params == trial.params and o.user_attrs.get(WORKER) != worker for o in others)
+
     def to_retry(self, total: int) -> list[FrozenTrial]:
         """Choose the trials that are to be run again: they were given back, or their workers are dead.
 
-        With a smaller `total` than before there are none where others already run or have run as many.
+        With a smaller `total` than before, trials that are finished or run beyond it take the place of waiting ones.
         """
         stale = {trial.number for trial in self.stale}
-        if len(self.finished) + len(self.running) - len(stale) >= total:
-            return []
-        return [t for t in self.runnable(total) if t.state is TrialState.WAITING or t.number in stale]
+        busy = len(self.finished) + len(self.running) - len(stale)
+        left = [t for t in self.runnable(total) if t.state is TrialState.WAITING or t.number in stale]
+        return left[: max(0, total - busy)]

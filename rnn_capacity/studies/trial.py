@@ -27,6 +27,9 @@ WORKER = "worker"
 ALIVE = "alive"
 """User attribute: the last sign of life that the worker gave with this trial, in seconds of its own clock."""
 
+KNOWN = "known"
+"""User attribute of a point's first trial: how many trials its worker knew when the point was proposed."""
+
 METRICS, FEASIBLE = "metrics", "feasible"
 """User attributes of a finished trial."""
 
@@ -104,19 +107,20 @@ def retry_history(trial: FrozenTrial) -> list[int]:
     return history
 
 
-def running_trial(proposal: Proposal, worker: str) -> FrozenTrial:
-    """Make the trial with which a worker claims a proposed point."""
-    attributes = {WORKER: worker, ALIVE: time.time()}
+def running_trial(proposal: Proposal, worker: str, attributes: dict[str, Any]) -> FrozenTrial:
+    """Make the trial with which a worker claims a point."""
+    attributes = {WORKER: worker, ALIVE: time.time(), **attributes}
     return create_trial(state=TrialState.RUNNING, user_attrs=attributes, **proposal._asdict())
 
 
 def retry_of(trial: FrozenTrial, worker: str) -> FrozenTrial:
     """Make the trial with which a worker claims the point of one that was given back, or whose worker is dead."""
     silent = trial.state is TrialState.RUNNING and FAILURE not in trial.user_attrs
-    retry = running_trial(Proposal(trial.params, trial.distributions), worker)
-    retry.set_user_attr(FAILURES, [*failures(trial), *([NO_SIGN_OF_LIFE] if silent else [])])
-    retry.set_user_attr(RETRY_HISTORY, [*retry_history(trial), trial.number])
-    return retry
+    attributes = {
+        FAILURES: [*failures(trial), *([NO_SIGN_OF_LIFE] if silent else [])],
+        RETRY_HISTORY: [*retry_history(trial), trial.number],
+    }
+    return running_trial(Proposal(trial.params, trial.distributions), worker, attributes)
 
 
 def finished_trial(trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial:

@@ -146,6 +146,24 @@ def test_a_smaller_total_leaves_what_waits(opened: Opened) -> None:
     assert study.claim(5, 2, grid(5)) == []
 
 
+def test_a_smaller_total_counts_what_is_finished_beyond_it(opened: Opened) -> None:
+    study = opened()
+    trials = study.claim(5, 5, grid(5))
+    assert study.finish(trials[4], 1.0, True, {})
+    study.give_back(trials)
+    assert places(study.claim(5, 2, grid(5))) == [0]
+
+
+def test_a_snapshot_of_an_earlier_round_takes_no_trial_from_its_worker(opened: Opened) -> None:
+    study = opened()
+    before = study.snapshot()
+    first = study.claim(2, 4, grid(4), before)
+    study.give_back(first[1:])
+    assert len(study.claim(2, 4, grid(4), before)) == 2
+    assert counts(study) == (0, 3, 1, 0)
+    assert study.finish(first[0], 1.0, True, {})
+
+
 def test_a_sampler_that_fails_claims_nothing(opened: Opened) -> None:
     study = opened()
     study.give_back(study.claim(2, 5, grid(5)))

@@ -109,6 +109,30 @@ def test_a_worker_dies_between_storing_a_retry_and_ending_the_earlier_trial(
     assert counts(study) == (2, 0, 0, 0)
 
 
+def test_a_worker_dies_between_storing_what_another_proposed_and_withdrawing_it(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, gone, study = opened(**QUICK), opened(**QUICK), opened(**QUICK)
+    before = gone.snapshot()
+    trials = first.claim(2, 4, grid(4))
+
+    def dies(*_: object) -> None:
+        raise SystemExit
+
+    for storage in (RDBStorage, GrpcStorageProxy):
+        monkeypatch.setattr(storage, "set_trial_state_values", dies)
+    with pytest.raises(SystemExit):
+        gone.claim(2, 4, grid(4), before)
+    monkeypatch.undo()
+    with first.alive():
+        time.sleep(QUICK["grace"] + 0.1)
+        assert study.claim(4, 4, grid(4)) == [], "a place that is kept for the dead one's duplicates is free again"
+        more = study.claim(4, 4, grid(4))
+    assert places(more) == [2, 3]
+    assert all(worker.finish(trial, 1.0, True, {}) for worker, own in ((first, trials), (study, more)) for trial in own)
+    assert counts(study) == (4, 0, 0, 0)
+
+
 def test_of_a_result_and_a_retry_at_the_same_moment_the_result_counts(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
