@@ -78,7 +78,8 @@ def open_storage(storage: str, *, create: bool = True, timing: Timing | None = N
             belongs to another program or another version of Optuna.
         StorageError: If the storage fails.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # Optuna tells of every study that is made
+    # Optuna tells of every study that is made, and at length of a locked SQLite file, which is waited for here
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     url, timing = parse_url(storage), timing or Timing()
     connect = connect_grpc if url.drivername == "grpc" else partial(connect_database, create=create)
     name = hide_password(url)
