@@ -102,7 +102,13 @@ def database(request: pytest.FixtureRequest) -> str:
     return without_studies(request.param, request)
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "grpc-sqlite"])
+EVERY_STORAGE = pytest.mark.parametrize(
+    "url", ["sqlite", "postgresql", "grpc-sqlite", "grpc-postgresql"], indirect=True
+)
+"""Mark of tests of what the storages could do differently."""
+
+
+@pytest.fixture(params=["sqlite", "grpc-postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
     """The URL of a database without studies, or of Optuna's gRPC proxy in front of one."""
     kind = request.param.removeprefix("grpc-")

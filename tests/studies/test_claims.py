@@ -11,6 +11,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from rnn_capacity.studies import Proposal, Study
+from tests.studies.conftest import EVERY_STORAGE
 from tests.studies.grid import counts, grid, numbers, places, point
 
 Opened = Callable[..., Study]
@@ -48,6 +49,7 @@ def test_a_proposal_sees_what_is_finished_and_what_is_pending(opened: Opened) ->
     assert calls == [(3, [], []), (3, [1], [0, 2])]
 
 
+@EVERY_STORAGE
 def test_workers_that_propose_the_same_at_the_same_time_share_it(opened: Opened) -> None:
     """Three workers see the empty study and propose the same before any of them stores."""
     barrier = threading.Barrier(3)
@@ -82,6 +84,7 @@ def test_workers_that_propose_the_same_at_the_same_time_share_it(opened: Opened)
     assert max(calls.values()) <= 10
 
 
+@EVERY_STORAGE
 def test_workers_that_claim_what_was_given_back_at_the_same_time_divide_it(opened: Opened) -> None:
     study = opened()
     study.give_back(study.claim(12, 12, grid(12)))
@@ -113,6 +116,7 @@ def test_the_same_point_may_be_run_twice_on_purpose(opened: Opened) -> None:
     assert len(opened().claim(4, 10, lambda count, *_: [point(7)] * count)) == 4
 
 
+@EVERY_STORAGE
 def test_what_is_given_back_is_claimed_first(opened: Opened) -> None:
     study, other = opened(), opened()
     trials = study.claim(5, 5, grid(5))

@@ -15,7 +15,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from rnn_capacity.studies import Snapshot, Study, Timing, failures, feasible, metrics, study, study_names
-from tests.studies.conftest import with_driver
+from tests.studies.conftest import EVERY_STORAGE, with_driver
 from tests.studies.grid import SPACE, counts, grid, numbers, places, point
 
 SPECIFICATION: dict[str, Any] = {"task": "memory", "config": {"cells": ["rnn", "gru"], "steps": 100, "clip": None}}
@@ -95,6 +95,7 @@ def test_the_largest_total_is_kept(opened: Callable[..., Study]) -> None:
     assert (one.total(), other.total()) == (64, 64)
 
 
+@EVERY_STORAGE
 def test_results_are_kept_to_the_last_digit(opened: Callable[..., Study]) -> None:
     study = opened()
     trials = study.claim(3, 10, grid(10))

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from rnn_capacity.studies import Proposal, Study, failures, retries_exhausted
 from rnn_capacity.studies.trial import NO_SIGN_OF_LIFE
+from tests.studies.conftest import EVERY_STORAGE
 from tests.studies.grid import counts, grid, places
 
 Opened = Callable[..., Study]
@@ -52,7 +53,6 @@ def test_what_is_not_in_its_last_try_comes_first(opened: Opened) -> None:
     assert places(study.claim(4, 4, grid(4))) == [0]
 
 
-@pytest.mark.parametrize("url", ["postgresql", "grpc-sqlite"], indirect=True)
 def test_a_worker_that_falls_silent_has_failed(opened: Opened) -> None:
     study, gone = opened(**QUICK), opened(**QUICK)
     gone.give_back(gone.claim(1, 1, grid(1)), "error")
@@ -64,7 +64,6 @@ def test_a_worker_that_falls_silent_has_failed(opened: Opened) -> None:
     assert [failures(trial) for trial in taken] == [("error", NO_SIGN_OF_LIFE)]
 
 
-@pytest.mark.parametrize("url", ["sqlite", "grpc-sqlite"], indirect=True)
 def test_what_was_taken_stays_alive_while_the_sampler_thinks(opened: Opened) -> None:
     study, other = opened(**QUICK), opened(**QUICK)
     study.give_back(study.claim(1, 1, grid(1)))
@@ -133,6 +132,7 @@ def test_a_worker_dies_between_storing_what_another_proposed_and_withdrawing_it(
     assert counts(study) == (4, 0, 0, 0)
 
 
+@EVERY_STORAGE
 def test_of_a_result_and_a_retry_at_the_same_moment_the_result_counts(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
