@@ -69,7 +69,7 @@ def test_what_was_taken_stays_alive_while_the_sampler_thinks(opened: Opened) -> 
     study.give_back(study.claim(1, 1, grid(1)))
 
     def slowly(count: int, finished: list[FrozenTrial], pending: list[FrozenTrial], attempt: int) -> list[Proposal]:
-        time.sleep(1.8)
+        time.sleep(1.5)
         assert other.claim(1, 1, grid(9)) == []
         return grid(9)(count, finished, pending, attempt)
 

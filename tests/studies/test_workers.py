@@ -34,7 +34,7 @@ def assert_workers_divide_the_trials(url: str, workers: int, total: int) -> None
 
 
 def test_workers_make_the_storage_at_the_same_time_and_divide_the_trials(empty_database: str) -> None:
-    assert_workers_divide_the_trials(empty_database, 4, 100)
+    assert_workers_divide_the_trials(empty_database, 3, 60)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
