@@ -23,7 +23,7 @@ import matplotlib as mpl
 from machine import machine
 
 from rnn_capacity.search.ongoing import Search
-from rnn_capacity.studies import Study
+from rnn_capacity.studies import Study, metrics
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -54,18 +54,19 @@ def search(cell: str, trials: int, population: int, steps: int, options: list[st
         seconds = time.perf_counter() - start
         study = Study.open(storage, cell)
         one = Search(study, trials)
-        finished = [trial for trial in study.trials() if trial.state == "finished"]
-        best = study.best(1)[0]
+        snapshot = study.snapshot()
+        best = snapshot.best(1)[0]
+        figures = metrics(best)
         return {
             "cell": cell,
             "depth": CELLS[cell],
             "bits_per_parameter": best.value,
-            **{name: best.figures[name] for name in ("parameters", "units", "samples", "accuracy", "steps")},
-            "likelihood_bits_per_parameter": best.figures["likelihood_bits_per_parameter"],
-            "trials": len(finished),
+            **{name: figures[name] for name in ("parameters", "units", "samples", "accuracy", "steps")},
+            "likelihood_bits_per_parameter": figures["likelihood_bits_per_parameter"],
+            "trials": len(snapshot.finished),
             "population": population,
-            "infeasible": sum(not trial.feasible for trial in finished),
-            "values": [trial.value for trial in finished],
+            "infeasible": len(snapshot.infeasible),
+            "values": [trial.value for trial in snapshot.finished],
             "hyperparameters": one.values(best),
             "seconds": round(seconds),
             "machine": machine(),

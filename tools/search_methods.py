@@ -26,7 +26,7 @@ from machine import machine
 
 from rnn_capacity.search import importances
 from rnn_capacity.search.ongoing import Search
-from rnn_capacity.studies import Study
+from rnn_capacity.studies import Study, feasible
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -61,7 +61,8 @@ def search(method: str, cell: str, trials: int, population: int, most: int, seed
         seconds = time.perf_counter() - start
         study = Study.open(storage, method)
         one = Search(study, trials)
-        finished = [trial for trial in study.trials() if trial.state == "finished"]
+        snapshot = study.snapshot()
+        finished = snapshot.finished
         values = [trial.value or 0.0 for trial in finished]
         best = list(accumulate(values, max))
         return {
@@ -71,10 +72,10 @@ def search(method: str, cell: str, trials: int, population: int, most: int, seed
             "population": population,
             "most_steps": most,
             "values": values,
-            "feasible": [bool(trial.feasible) for trial in finished],
+            "feasible": [bool(feasible(trial)) for trial in finished],
             "trials_until": next((number for number, value in enumerate(best, 1) if value >= BITS), None),
             "best": best[-1],
-            "hyperparameters": one.values(study.best(1)[0]),
+            "hyperparameters": one.values(snapshot.best(1)[0]),
             "importances": importances(finished, one.space, one.objective.goal),
             "seconds": round(seconds),
             "machine": machine(),

@@ -21,7 +21,7 @@ from rnn_capacity.search.results import show
 from rnn_capacity.search.stopping import Stopped, StopRequest, exit_code
 from rnn_capacity.search.watching import Watch
 from rnn_capacity.search.worker import work
-from rnn_capacity.studies import StorageError, shown
+from rnn_capacity.studies import StorageError, hide_password
 
 
 def search(argv: list[str]) -> None:
@@ -94,9 +94,9 @@ def jobs(asked: Asked, searches: list[Search], devices: list[torch.device]) -> l
 
 def so_far(asked: Asked, searches: list[Search]) -> str:
     """How many trials are finished, and how to go on."""
-    finished = sum(min(one.study.counts().finished, one.total) for one in searches)
+    finished = sum(min(len(one.study.snapshot().finished), one.total) for one in searches)
     total = sum(one.total for one in searches)
-    hint = ", with the password in the place of ***" if ":***@" in shown(storage_of(asked)) else ""
+    hint = ", with the password in the place of ***" if ":***@" in hide_password(storage_of(asked)) else ""
     hint += ", with --trainer.logger as before" if asked.machine["logger"] else ""
     return f"{finished} of {total} trials are finished; go on{hint}: {shlex.join(again(asked, searches))}"
 
@@ -105,7 +105,7 @@ def again(asked: Asked, searches: list[Search]) -> list[str]:
     """The command line that goes on, without a password."""
     names = [one.study.name for one in searches]
     common = names[0] if len(names) == 1 else names[0].rpartition("/")[0]
-    line = ["rnn-capacity", "search", "--resume", "--study", common, "--storage", shown(storage_of(asked))]
+    line = ["rnn-capacity", "search", "--resume", "--study", common, "--storage", hide_password(storage_of(asked))]
     totals = {one.total for one in searches}
     if len(totals) == 1:  # otherwise each study has its own in the storage
         line += ["--trials", str(*totals)]

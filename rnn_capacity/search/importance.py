@@ -9,13 +9,15 @@ from rnn_capacity.search.proposals import frozen, quiet, with_values
 from rnn_capacity.search.space import Space
 
 if TYPE_CHECKING:
-    from rnn_capacity.studies.trial import Goal, StoredTrial
+    from optuna.trial import FrozenTrial
+
+    from rnn_capacity.studies.trial import Goal
 
 FEWEST = 20
 """Trials below which a tenth of them says nothing."""
 
 
-def importances(finished: Sequence[StoredTrial], space: Space, goal: Goal) -> dict[str, float]:
+def importances(finished: Sequence[FrozenTrial], space: Space, goal: Goal) -> dict[str, float]:
     """The importance of each searched hyperparameter, the greatest first.
 
     Optuna's PED-ANOVA (Watanabe et al. 2023): how far the distribution of a hyperparameter among the best tenth of the

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from optuna.trial import FrozenTrial
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from rnn_capacity.callbacks import Curves, define_figures, draw, mark_preempting, wandb_loggers
 from rnn_capacity.search.names import short_names
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.rows import best_so_far, described, final, label, row, table
-from rnn_capacity.studies import StoredTrial
+from rnn_capacity.studies import feasible
 
 AXIS = "trial/number"
 """The figure that all others are drawn over."""
@@ -45,7 +46,7 @@ class Journal:
         if not self.loggers:
             return
         for search in self.searches:
-            self.best[search.study.name] = next((trial.value for trial in search.study.best(1)), None)
+            self.best[search.study.name] = next((trial.value for trial in search.study.snapshot().best(1)), None)
         config = described(self.searches)
         for logger in self.loggers:
             logger.log_hyperparams(config)
@@ -55,12 +56,12 @@ class Journal:
         figures = {"trial/value": best, "best/value": best, **dict.fromkeys(last, "none"), "final/*": None}
         define_figures(self.loggers, figures, AXIS)
 
-    def result(self, search: Search, trial: StoredTrial) -> None:
+    def result(self, search: Search, trial: FrozenTrial) -> None:
         """Log a trial that is done."""
         if not self.loggers:
             return
         best, name = self.best[search.study.name], search.study.name
-        if trial.feasible and trial.value is not None:
+        if feasible(trial) and trial.value is not None:
             choose = max if search.objective.goal == "maximize" else min
             self.best[name] = best = trial.value if best is None else choose(best, trial.value)
         self._log(row(search, trial, best, grid=len(self.searches) > 1), trial.number)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
 import torch
+from optuna.trial import FrozenTrial
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnn_capacity.population import Member, Result, quiet_trainer, train
@@ -16,7 +16,7 @@ from rnn_capacity.search.definition import Definition
 from rnn_capacity.search.members import factory_of
 from rnn_capacity.search.names import listed
 from rnn_capacity.search.stopping import Stopped
-from rnn_capacity.studies import StorageError, StoredTrial, Study
+from rnn_capacity.studies import Snapshot, StorageError, Study, failures, retries_exhausted
 
 LONGEST = 300
 """Characters that are kept of an error."""
@@ -42,7 +42,7 @@ class Watcher(Protocol):
             Stopped: If the search is to end here.
         """
 
-    def result(self, search: Search, trial: StoredTrial) -> None:
+    def result(self, search: Search, trial: FrozenTrial) -> None:
         """A trial of a study is done, and its result stored."""
 
     def say(self, line: str) -> None:
@@ -62,7 +62,7 @@ class Search:
 
     def __init__(self, study: Study, total: int) -> None:
         self.study = study
-        self.definition = Definition.of(study.definition)
+        self.definition = Definition.of(study.specification)
         self.total = self.definition.most_trials(total)
         self.space = self.definition.space
         self.objective = self.definition.objective
@@ -70,32 +70,34 @@ class Search:
         self.factory = factory_of(self.definition.config)
         self.watched = False
 
-    def claim(self, count: int) -> list[StoredTrial]:
+    def claim(self, count: int) -> list[FrozenTrial]:
         """Trials to run now, at most so many; none if the others have the rest, or all are finished."""
-        return self.study.claim(count, self.total, self.proposer) if self.missing() else []
+        snapshot = self.study.snapshot()
+        return self.study.claim(count, self.total, self.proposer, snapshot) if self.missing(snapshot) else []
 
-    def good_enough(self) -> bool:
+    def good_enough(self, snapshot: Snapshot) -> bool:
         """Whether a trial has the value that the sweep names as its target, after which no more are begun."""
         metric = self.definition.sweep.metric
         if metric is None or metric.target is None:
             return False
-        return any(trial.value is not None and metric.reached(trial.value) for trial in self.study.best(1))
+        return any(trial.value is not None and metric.reached(trial.value) for trial in snapshot.best(1))
 
-    def missing(self) -> int:
+    def missing(self, snapshot: Snapshot | None = None) -> int:
         """Trials that the study is yet to have."""
-        return 0 if self.good_enough() else max(0, self.total - self.study.counts().finished)
+        snapshot = snapshot or self.study.snapshot()
+        return 0 if self.good_enough(snapshot) else max(0, self.total - len(snapshot.finished))
 
-    def values(self, trial: StoredTrial) -> dict[str, Any]:
+    def values(self, trial: FrozenTrial) -> dict[str, Any]:
         """A trial's hyperparameters, those that are searched for, by their dotted names."""
         values = self.space.values(trial.params)
         return {name: values[name] for name in self.space.searched}
 
-    def run(self, trials: list[StoredTrial], device: torch.device, watcher: Watcher) -> None:
+    def run(self, trials: list[FrozenTrial], device: torch.device, watcher: Watcher) -> None:
         """Train the networks of claimed trials and store each result as soon as it is there.
 
         A trial whose values a constructor refuses has the baseline metrics and is not feasible, so that the
-        tuner leaves such points alone; so has one that is hopeless. Whatever ends this early, the trials without a
-        result are given back; an error is theirs to answer for, unless the watcher made it.
+        tuner leaves such points alone; so has one with its retries exhausted. Whatever ends this early, the trials
+        without a result are given back; an error is theirs to answer for, unless the watcher made it.
 
         Args:
             trials: The trials.
@@ -106,14 +108,14 @@ class Search:
             Stopped: If the watcher ends it.
             StorageError: If the storage fails.
         """
-        with self.study.alive(trials), self._given_back(trials):
+        with self.study.alive(), self._given_back(trials):
             ready = [(trial, member) for trial in trials if (member := self.member(trial, watcher)) is not None]
             watcher.check()
             if ready:
                 self._train(ready, device, watcher)
 
     @contextmanager
-    def _given_back(self, trials: list[StoredTrial]) -> Iterator[None]:
+    def _given_back(self, trials: list[FrozenTrial]) -> Iterator[None]:
         """Give the trials without a result back where something ends their training."""
         self.watched = False
         try:
@@ -129,11 +131,11 @@ class Search:
             self.study.give_back(trials)
             raise
 
-    def member(self, trial: StoredTrial, watcher: Watcher) -> Member | None:
-        """The network and the data of a trial; None if it has its result without them: it is refused or hopeless."""
+    def member(self, trial: FrozenTrial, watcher: Watcher) -> Member | None:
+        """The network and the data of a trial; None if it gets its result without: refused, or retries exhausted."""
         watcher.check()
-        if trial.hopeless:
-            self._refuse(trial, "failed", f"{len(trial.failures)} workers ended: {trial.failures[-1]}", watcher)
+        if retries_exhausted(trial):
+            self._refuse(trial, "failed", f"{len(failures(trial))} workers ended: {failures(trial)[-1]}", watcher)
             return None
         try:
             return self.factory(self.space.values(trial.params))
@@ -141,12 +143,12 @@ class Search:
             self._refuse(trial, "refused", str(error), watcher)
             return None
 
-    def _refuse(self, trial: StoredTrial, how: str, reason: str, watcher: Watcher) -> None:
+    def _refuse(self, trial: FrozenTrial, how: str, reason: str, watcher: Watcher) -> None:
         line = f"{self.study.name}: trial {trial.number} {how}: {reason} ({listed(self.values(trial))})"
         self._tell(watcher.say, line)
         self._finish(trial, {**self.objective.constant, "feasible": False, how: reason}, watcher)
 
-    def _train(self, ready: list[tuple[StoredTrial, Member]], device: torch.device, watcher: Watcher) -> None:
+    def _train(self, ready: list[tuple[FrozenTrial, Member]], device: torch.device, watcher: Watcher) -> None:
         members = [member for _, member in ready]
         self._tell(watcher.begin, self, len(members), max(member.max_steps for member in members))
 
@@ -161,11 +163,10 @@ class Search:
             watcher.check()
             raise
 
-    def _finish(self, trial: StoredTrial, result: Result, watcher: Watcher) -> None:
+    def _finish(self, trial: FrozenTrial, result: Result, watcher: Watcher) -> None:
         value, feasible = self.objective.read(result)
-        figures = {**result, "feasible": feasible}
-        if self.study.finish(trial, value, feasible, figures):
-            done = replace(trial, state="finished", value=value, feasible=feasible, figures=figures)
+        done = self.study.finish(trial, value, feasible, {**result, "feasible": feasible})
+        if done is not None:
             self._tell(watcher.result, self, done)
 
     def _tell(self, call: Callable[..., None], *what: Any) -> None:

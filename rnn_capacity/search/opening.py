@@ -13,7 +13,7 @@ from rnn_capacity.search.grid import plans
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.options import DEFAULT_TRIALS
 from rnn_capacity.search.sweep import read_sweep
-from rnn_capacity.studies import Study, Timing, shown, study_names
+from rnn_capacity.studies import Study, Timing, hide_password, study_names
 from rnn_capacity.training import Task
 
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
@@ -30,7 +30,7 @@ def timing() -> Timing | None:
     if given is None:
         return None
     try:
-        heartbeat, grace = map(int, given.split(","))
+        heartbeat, grace = map(float, given.split(","))
         return Timing(heartbeat=heartbeat, grace=grace)
     except ValueError as error:
         raise ValueError(
@@ -52,11 +52,13 @@ def stored_searches(asked: Asked) -> list[Search]:
     name, storage = study_name(asked.options.study), storage_of(asked)
     names = study_names(storage)
     if name is None:
-        raise ValueError(f"study: none given with --resume; {shown(storage)} holds {', '.join(names) or 'none'}")
+        raise ValueError(
+            f"study: none given with --resume; {hide_password(storage)} holds {', '.join(names) or 'none'}"
+        )
     found = [known for known in names if known == name] or [known for known in names if known.startswith(f"{name}/")]
     studies = [Study.open(storage, known, timing=timing()) for known in found or [name]]
     for study in studies:
-        Definition.of(study.definition)  # before anything is written to one that is none of ours
+        Definition.of(study.specification)  # before anything is written to one that is none of ours
     return [Search(study, total_of(asked, study)) for study in studies]
 
 
@@ -64,7 +66,7 @@ def total_of(asked: Asked, study: Study) -> int:
     """The trials that a study is to have: as many as asked for, which is kept if it is more than ever, or else that."""
     known = study.total() or 0
     if asked.options.trials is None and (known or asked.options.resume):
-        return max(known or DEFAULT_TRIALS, study.counts().total)
+        return max(known or DEFAULT_TRIALS, len(study.snapshot().trials))
     wanted = int(asked.options.trials or DEFAULT_TRIALS)
     study.set_total(max(wanted, known))
     return wanted
@@ -101,7 +103,9 @@ def begun_searches(asked: Asked) -> tuple[list[Search], list[str]]:
             raise ValueError(f"{given}, not a writable folder ({error})") from error
     there = known_names(storage)
     opened = {
-        name: Study.open(storage, name, definition=definition.content, goal=definition.objective.goal, timing=timing())
+        name: Study.open(
+            storage, name, specification=definition.content, goal=definition.objective.goal, timing=timing()
+        )
         for name, definition in sorted(definitions.items(), key=lambda item: item[0] not in there)
     }  # those that are there come first: what differs is found before any is made
     studies = [opened[name] for name in definitions]

@@ -22,8 +22,8 @@ class SearchOptions:
             before goes on with a finished study. Null is the most that was ever asked for, at first 256.
         population: Trials that train at once in each worker.
         storage: Where the studies are: sqlite:///FILE for the workers of one machine,
-            postgresql://USER:PASSWORD@HOST/DATABASE for those of several. Null is studies.db in
-            trainer.default_root_dir.
+            postgresql://USER:PASSWORD@HOST/DATABASE for those of several, grpc://HOST:PORT of Optuna's gRPC proxy in
+            front of a database for thousands. Null is studies.db in trainer.default_root_dir.
         study: Name of the study, with $VARIABLES of the environment; start a second worker with the same command. Null
             is made of task, cell, depth and size.
         cells: Cells, with commas, for a grid of studies: one for each cell, depth and size, named

@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 import torch
+from optuna.trial import FrozenTrial
 
 from rnn_capacity.messages import settle_warnings
 from rnn_capacity.search.journal import Journal
@@ -22,7 +23,7 @@ from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.progress import Progress
 from rnn_capacity.search.stopping import Stopped, StopRequest
 from rnn_capacity.search.worker import work
-from rnn_capacity.studies import StorageError, StoredTrial, Study, Timing
+from rnn_capacity.studies import StorageError, Study, Timing
 
 STOP_WITHIN = 10.0
 """Seconds that a worker has to end where this process cannot go on."""
@@ -80,7 +81,7 @@ class Messenger:
             self.told = time.monotonic()
             self.tell("steps", made)
 
-    def result(self, search: Search, trial: StoredTrial) -> None:
+    def result(self, search: Search, trial: FrozenTrial) -> None:
         """A trial is done."""
         self.tell("result", self.studies.index(search.study.name), trial)
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from rnn_capacity.search.names import listed, readable
 from rnn_capacity.search.ongoing import Search
-from rnn_capacity.studies import Counts
+from rnn_capacity.studies import Snapshot
 
 LOOK_EVERY = 1.0
 """Seconds between two looks into the storage, at least."""
@@ -26,7 +26,7 @@ SHARE = 0.05
 class State(NamedTuple):
     """A study as the storage had it last."""
 
-    counts: Counts
+    snapshot: Snapshot
     best: str
     point: str
 
@@ -60,7 +60,7 @@ class Progress:
     @property
     def finished(self) -> int:
         """Finished trials of all studies."""
-        return sum(min(self.states[search.study.name].counts.finished, search.total) for search in self.searches)
+        return sum(min(len(self.states[search.study.name].snapshot.finished), search.total) for search in self.searches)
 
     def look(self, search: Search, *, now: bool = False) -> None:
         """Read a study's state if the last look is some time ago, and show it."""
@@ -93,12 +93,13 @@ class Progress:
 
     def text(self, search: Search) -> str:
         """What runs, what diverged, and the best so far."""
-        counts, best, _ = self.states[search.study.name]
-        infeasible = counts.infeasible / max(1, counts.finished)
+        snapshot, best, _ = self.states[search.study.name]
+        running = len(snapshot.running)
+        infeasible = len(snapshot.infeasible) / max(1, len(snapshot.finished))
         at = ""
-        if not self.terminal and counts.running and self.made and self.trained == search.study.name:
+        if not self.terminal and running and self.made and self.trained == search.study.name:
             at = f" at step {self.made:,} of {self.steps_asked:,}"
-        return f"{counts.running} running{at}, {infeasible:.0%} infeasible{best}"
+        return f"{running} running{at}, {infeasible:.0%} infeasible{best}"
 
     def begin(self, search: Search, members: int, steps: int) -> None:
         """So many networks of a study begin to train, for at most so many steps."""
@@ -127,7 +128,8 @@ class Progress:
 
 def state_of(search: Search) -> State:
     """A study's state."""
-    best = search.study.best(1)
+    snapshot = search.study.snapshot()
+    best = snapshot.best(1)
     if not best or best[0].value is None:
-        return State(search.study.counts(), "", "")
-    return State(search.study.counts(), f", best {readable(best[0].value)}", listed(search.values(best[0])))
+        return State(snapshot, "", "")
+    return State(snapshot, f", best {readable(best[0].value)}", listed(search.values(best[0])))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, TrialState
 
-    from rnn_capacity.studies.trial import Goal, Params, Proposal, StoredTrial
+    from rnn_capacity.studies.trial import Goal, Params, Proposal
 
 FITTED = 256
 """Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others.
@@ -86,20 +86,24 @@ class Proposer:
         }
         self.unmodelled = {name: self.distributions[name] for name in sorted(self.distributions.keys() - self.modelled)}
 
-    def __call__(self, count: int, finished: Sequence[StoredTrial], running: Sequence[StoredTrial]) -> list[Proposal]:
+    def __call__(
+        self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], attempt: int = 0
+    ) -> list[Proposal]:
         """Propose points.
 
         Args:
             count: How many.
             finished: The study's finished trials; one without a finite value counts as the worst.
             running: Its trials that run, or wait to.
+            attempt: 0 at first, more for points in place of those that another worker stored meanwhile, which depend on
+                the process and the time whatever the seed.
 
         Returns:
             The points; fewer than `count` if a grid has no more.
         """
         from rnn_capacity.studies.trial import Proposal
 
-        seed = self.seed_of_call(len(finished) + len(running))
+        seed = self.seed_of_call(len(finished) + len(running), attempt)
         if self.method == "grid":
             points = self.untried(count, [*finished, *running], seed)
         elif self.method == "bayes" and self.modelled and len(finished) >= STARTUP:
@@ -113,9 +117,9 @@ class Proposer:
         """Points of the grid; None if the method is not grid."""
         return self.space.grid_size if self.method == "grid" else None
 
-    def seed_of_call(self, known: int) -> int:
+    def seed_of_call(self, known: int, attempt: int) -> int:
         """The seed for a call that knows so many trials."""
-        own = (os.getpid(), time.time_ns()) if self.seed is None else (self.seed,)
+        own = (os.getpid(), time.time_ns()) if self.seed is None or attempt else (self.seed,)
         return int(np.random.SeedSequence([*own, known]).generate_state(1)[0])
 
     def at_random(self, count: int, distributions: dict[str, BaseDistribution], seed: int) -> list[Params]:
@@ -124,7 +128,7 @@ class Proposer:
 
         return ask(count, distributions, self.goal, RandomSampler(seed=seed), [])
 
-    def untried(self, count: int, trials: Sequence[StoredTrial], seed: int) -> list[Params]:
+    def untried(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
         """Points of the grid that no trial has, in random order."""
         taken = {self.space.grid_index(trial.params) for trial in trials}
         size = self.space.grid_size
@@ -133,7 +137,7 @@ class Proposer:
         return [self.space.grid_point(index) for index in indices if index not in taken][:count]
 
     def expected_to_improve(
-        self, count: int, finished: Sequence[StoredTrial], running: Sequence[StoredTrial], seed: int
+        self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
     ) -> list[Params]:
         """The points of greatest expected improvement, one after another; what is not modelled is drawn at random."""
         from optuna.samplers import GPSampler
@@ -150,7 +154,7 @@ class Proposer:
 
 
 def frozen(
-    trial: StoredTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
+    trial: FrozenTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
 ) -> FrozenTrial | None:
     """A trial as Optuna takes it; None if it was drawn from other distributions."""
     from optuna.trial import create_trial
@@ -191,7 +195,7 @@ def ask(
         return [study.ask(distributions).params for _ in range(count)]
 
 
-def with_values(trials: Sequence[StoredTrial], goal: str) -> list[tuple[StoredTrial, float]]:
+def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTrial, float]]:
     """Trials with their values, the worst of all where one has no finite value."""
     finite = [trial.value for trial in trials if trial.value is not None and math.isfinite(trial.value)]
     worst = min(finite, default=0.0) if goal == "maximize" else max(finite, default=0.0)
@@ -200,7 +204,7 @@ def with_values(trials: Sequence[StoredTrial], goal: str) -> list[tuple[StoredTr
     ]
 
 
-def informative(trials: list[tuple[StoredTrial, float]], goal: str) -> list[tuple[StoredTrial, float]]:
+def informative(trials: list[tuple[FrozenTrial, float]], goal: str) -> list[tuple[FrozenTrial, float]]:
     """At most `FITTED` trials: the best half, then the latest of the others; in the order of their numbers."""
     if len(trials) <= FITTED:
         return trials

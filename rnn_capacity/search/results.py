@@ -14,6 +14,7 @@ from rnn_capacity.callbacks import write_whole
 from rnn_capacity.search.importance import importances
 from rnn_capacity.search.names import readable, short_names
 from rnn_capacity.search.ongoing import Search
+from rnn_capacity.studies import Snapshot, metrics
 
 SHOWN = 5
 """Trials of the table."""
@@ -52,9 +53,9 @@ def show(searches: list[Search], root: Path) -> None:
 
 def show_study(search: Search, console: Console) -> None:
     """Print the best trials of a study, and how much each hyperparameter matters."""
-    best, names = search.study.best(SHOWN), short_names(search.space.searched)
-    finished = [trial for trial in search.study.trials() if trial.state == "finished"]
-    shares = importances(finished, search.space, search.objective.goal)
+    snapshot, names = search.study.snapshot(), short_names(search.space.searched)
+    best = snapshot.best(SHOWN)
+    shares = importances(snapshot.finished, search.space, search.objective.goal)
     table = Table(title=title(search))
     table.add_column("trial", no_wrap=True)
     for trial in best:
@@ -62,7 +63,7 @@ def show_study(search: Search, console: Console) -> None:
     if shares:
         table.add_column("importance", justify="right", no_wrap=True)
     table.add_row(search.objective.figure.replace("_", " "), *(readable(trial.value) for trial in best))
-    table.add_row("parameters", *(readable(trial.figures.get("parameters", "")) for trial in best), end_section=True)
+    table.add_row("parameters", *(readable(metrics(trial).get("parameters", "")) for trial in best), end_section=True)
     for name in sorted(names, key=lambda name: -shares.get(name, 0)):
         share = [f"{shares.get(name, 0):.2f}"] if shares else []
         table.add_row(names[name], *(readable(search.values(trial)[name]) for trial in best), *share)
@@ -71,9 +72,14 @@ def show_study(search: Search, console: Console) -> None:
 
 def title(search: Search) -> str:
     """A study's name, its trials and the share of them that diverged."""
-    counts = search.study.counts()
-    share = counts.infeasible / max(1, counts.finished)
-    return f"{search.study.name}: {counts.finished} trials, {share:.1%} infeasible"
+    finished, share = finished_trials(search.study.snapshot())
+    return f"{search.study.name}: {finished} trials, {share:.1%} infeasible"
+
+
+def finished_trials(snapshot: Snapshot) -> tuple[int, float]:
+    """The number of finished trials, and the share of them that diverged."""
+    finished = len(snapshot.finished)
+    return finished, len(snapshot.infeasible) / max(1, finished)
 
 
 def overview(searches: list[Search]) -> Table:
@@ -82,10 +88,11 @@ def overview(searches: list[Search]) -> Table:
     for heading in ("study", "trials", "infeasible", "best", "parameters"):
         table.add_column(heading, justify="left" if heading == "study" else "right")
     for search in searches:
-        counts, best = search.study.counts(), search.study.best(1)
-        share = counts.infeasible / max(1, counts.finished)
-        found = (best[0].value, best[0].figures.get("parameters", "")) if best else ("none", "")
-        table.add_row(search.study.name, str(counts.finished), f"{share:.1%}", *(readable(value) for value in found))
+        snapshot = search.study.snapshot()
+        finished, share = finished_trials(snapshot)
+        best = snapshot.best(1)
+        found = (best[0].value, metrics(best[0]).get("parameters", "")) if best else ("none", "")
+        table.add_row(search.study.name, str(finished), f"{share:.1%}", *(readable(value) for value in found))
     return table
 
 
@@ -102,7 +109,7 @@ def write_best(search: Search, root: Path) -> Path | None:
     Raises:
         OSError: If it cannot be written.
     """
-    best = search.study.best(1)
+    best = search.study.snapshot().best(1)
     if not best:
         return None
     (trial,) = best

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from optuna.trial import FrozenTrial
+
 from rnn_capacity.callbacks import sizes
 from rnn_capacity.search.definition import draws, try_out
 from rnn_capacity.search.names import short_names
 from rnn_capacity.search.ongoing import Search
-from rnn_capacity.studies import StoredTrial
+from rnn_capacity.studies import feasible, metrics
 
 Row = dict[str, Any]
 
@@ -59,7 +61,7 @@ def label(search: Search) -> str:
     return search.study.name.rpartition("/")[2]
 
 
-def swept(search: Search, trial: StoredTrial) -> Row:
+def swept(search: Search, trial: FrozenTrial) -> Row:
     """A trial's hyperparameters by short names, which are the same in all studies of a sweep file."""
     short = short_names(search.definition.sweep.space.searched)
     return {short[name]: plain(value) for name, value in search.values(trial).items()}
@@ -70,7 +72,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def row(search: Search, trial: StoredTrial, best: float | None, grid: bool) -> Row:
+def row(search: Search, trial: FrozenTrial, best: float | None, grid: bool) -> Row:
     """What is logged of a finished trial.
 
     Args:
@@ -83,8 +85,8 @@ def row(search: Search, trial: StoredTrial, best: float | None, grid: bool) -> R
         **({"trial/study": label(search)} if grid else {}),
         "trial/number": trial.number,
         "trial/value": trial.value,
-        "trial/feasible": trial.feasible,
-        "trial/parameters": trial.figures.get("parameters"),
+        "trial/feasible": feasible(trial),
+        "trial/parameters": metrics(trial).get("parameters"),
         "best/value": best,
         **{f"swept/{name}": value for name, value in swept(search, trial).items()},
     }
@@ -96,10 +98,10 @@ def final(searches: Sequence[Search]) -> Row:
 
     Where no trial was feasible they are the constant predictor's.
     """
-    bests = [(trial, search) for search in searches for trial in search.study.best(1) if trial.value is not None]
-    counts = [search.study.counts() for search in searches]
-    finished = sum(count.finished for count in counts)
-    share = sum(count.infeasible for count in counts) / max(1, finished)
+    snapshots = [search.study.snapshot() for search in searches]
+    bests = [(trial, search) for search, found in zip(searches, snapshots, strict=True) for trial in found.best(1)]
+    finished = sum(len(found.finished) for found in snapshots)
+    share = sum(len(found.infeasible) for found in snapshots) / max(1, finished)
     head = {"final/trials": finished, "final/infeasible": share}
     objective = searches[0].objective
     if not bests:
@@ -110,7 +112,7 @@ def final(searches: Sequence[Search]) -> Row:
         }
     choose = max if objective.goal == "maximize" else min
     trial, search = choose(bests, key=lambda found: found[0].value or 0.0)
-    figures = {name: value for name, value in trial.figures.items() if isinstance(value, (bool, int, float))}
+    figures = {name: value for name, value in metrics(trial).items() if isinstance(value, (bool, int, float))}
     return {
         **{f"final/{name}": value for name, value in figures.items()},
         **head,
@@ -130,13 +132,12 @@ def table(searches: Sequence[Search]) -> tuple[list[str], list[list[Any]]]:
             **({"study": label(search)} if len(searches) > 1 else {}),
             "trial": trial.number,
             "value": trial.value,
-            "feasible": trial.feasible,
+            "feasible": feasible(trial),
             **{f"swept/{name}": value for name, value in swept(search, trial).items()},
-            **{name: plain(value) for name, value in trial.figures.items() if name != "feasible"},
+            **{name: plain(value) for name, value in metrics(trial).items() if name != "feasible"},
         }
         for search in searches
-        for trial in search.study.trials()
-        if trial.state == "finished"
+        for trial in search.study.snapshot().finished
     ]
     columns = list(dict.fromkeys(name for one in rows for name in one))
     mixed = {name for name in columns if len({kind(one.get(name)) for one in rows} - {None}) > 1}
@@ -157,8 +158,8 @@ def best_so_far(search: Search) -> list[tuple[float, float]]:
     """The best value of the feasible trials up to each number, from the first feasible one on."""
     choose = max if search.objective.goal == "maximize" else min
     points: list[tuple[float, float]] = []
-    for trial in search.study.trials():
-        if trial.value is not None and trial.feasible:
+    for trial in search.study.snapshot().finished:
+        if trial.value is not None and feasible(trial):
             value = choose(trial.value, points[-1][1]) if points else trial.value
             points.append((float(trial.number), value))
     return points

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from optuna.trial import FrozenTrial
+
 from rnn_capacity.search.journal import Journal
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.progress import Progress
 from rnn_capacity.search.stopping import StopRequest
-from rnn_capacity.studies import StoredTrial
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Watch:
         self.stop.check()
         self.progress.steps(made)
 
-    def result(self, search: Search, trial: StoredTrial) -> None:
+    def result(self, search: Search, trial: FrozenTrial) -> None:
         """A trial is done."""
         self.journal.result(search, trial)
         self.progress.look(search)

@@ -43,8 +43,8 @@ def work(searches: list[Search], device: torch.device, population: int, watcher:
 
 def unfinished(search: Search) -> bool:
     """Whether a study that has nothing to claim is to have more results; a grid may have no more points."""
-    counts = search.study.counts()
-    return counts.running + counts.waiting > 0 and search.missing() > 0
+    snapshot = search.study.snapshot()
+    return len(snapshot.running) + len(snapshot.waiting) > 0 and search.missing(snapshot) > 0
 
 
 def wait(watcher: Watcher | None) -> None:

@@ -1,20 +1,24 @@
-"""Studies: what is measured, trial by trial, and the storage that several workers share."""
+"""Studies: trials of a search in a storage that several workers share."""
 
-from rnn_capacity.studies.address import shown
-from rnn_capacity.studies.patience import StorageError
+from rnn_capacity.studies.address import hide_password
+from rnn_capacity.studies.retrying import StorageError
+from rnn_capacity.studies.snapshot import Snapshot
 from rnn_capacity.studies.study import Study, study_names
 from rnn_capacity.studies.timing import Timing
-from rnn_capacity.studies.trial import Counts, Goal, Params, Proposal, StoredTrial
+from rnn_capacity.studies.trial import Goal, Params, Proposal, failures, feasible, metrics, retries_exhausted
 
 __all__ = [
-    "Counts",
     "Goal",
     "Params",
     "Proposal",
+    "Snapshot",
     "StorageError",
-    "StoredTrial",
     "Study",
     "Timing",
-    "shown",
+    "failures",
+    "feasible",
+    "hide_password",
+    "metrics",
+    "retries_exhausted",
     "study_names",
 ]

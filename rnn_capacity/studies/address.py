@@ -1,4 +1,4 @@
-"""Where a storage is: a SQLite file or a PostgreSQL database."""
+"""URLs of storages: a SQLite file, a PostgreSQL database, or Optuna's gRPC proxy in front of a database."""
 
 from __future__ import annotations
 
@@ -9,64 +9,65 @@ from pathlib import Path
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-FORMS = "give sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-DRIVERS = ("psycopg2", "psycopg")
-"""Packages that connect to PostgreSQL; the first that is installed is taken."""
+FORMS = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT"
+DRIVERS = {"psycopg2": "psycopg2-binary", "psycopg": "psycopg[binary]"}
+"""Modules that connect to PostgreSQL, by preference, and the packages that have them."""
 
 
-def parse(storage: str) -> URL:
-    """Read a storage's URL.
+def parse_url(storage: str) -> URL:
+    """Read a storage's URL, and choose a PostgreSQL driver that is installed.
+
+    Args:
+        storage: The URL as the user gives it.
 
     Raises:
-        ValueError: If it is none, of an unknown kind, in a folder that does not exist, or its driver is not installed.
+        ValueError: If the URL is malformed, of an unknown kind or in a folder that does not exist, or if its driver is
+            not installed.
+    """
+    shown = hide_password(storage)
+    try:
+        url = make_url(storage)
+        kind, _, driver = url.drivername.partition("+")
+    except (ArgumentError, ValueError):
+        kind, driver = "", ""
+    if kind == "sqlite" and driver in {"", "pysqlite"}:
+        if url.host or not url.database or url.database == ":memory:":
+            raise ValueError(f"storage must be a file that workers can share, as sqlite:///FILE, got {shown}")
+        if not Path(url.database).parent.is_dir():
+            raise ValueError(f"storage must be in a folder that exists, got {shown}")
+        if Path(url.database).is_dir():
+            raise ValueError(f"storage must be a file, got the folder {url.database}")
+        return url
+    if kind == "postgresql" and driver in {"", *DRIVERS}:
+        if not url.database:
+            raise ValueError(f"storage must name a database, got {shown}")
+        drivers = [driver] if driver else list(DRIVERS)
+        installed = [name for name in drivers if find_spec(name) is not None]
+        if not installed:
+            raise ValueError(f"storage {shown} needs a driver: pip install '{DRIVERS[drivers[0]]}'")
+        return url.set(drivername=f"postgresql+{installed[0]}")
+    if kind == "grpc" and url.host and url.port and url == URL.create("grpc", host=url.host, port=url.port):
+        if find_spec("grpc") is None:
+            raise ValueError(f"storage {shown} needs gRPC: pip install 'rnn-capacity[grpc]'")
+        return url
+    raise ValueError(f"storage must be {FORMS}; got {shown!r}")
+
+
+def hide_password(storage: str | URL) -> str:
+    """Write a storage's URL without its password and its driver.
+
+    Args:
+        storage: The URL, or a text that was given as one.
+
+    Example:
+        >>> hide_password("postgresql+psycopg2://me:secret@host/studies")
+        'postgresql://me:***@host/studies'
     """
     try:
         url = make_url(storage)
-    except (ArgumentError, ValueError) as error:
-        raise ValueError(f"storage: {shown(storage)!r} is no URL; {FORMS}") from error
-    kind, _, driver = url.drivername.partition("+")
-    if kind == "sqlite" and driver in {"", "pysqlite"}:
-        return sqlite(url)
-    if kind == "postgresql" and driver in {"", *DRIVERS}:
-        return postgresql(url, driver)
-    raise ValueError(f"storage: {url.drivername!r} is not known; {FORMS}")
-
-
-def sqlite(url: URL) -> URL:
-    """The URL, if a file can be at its place."""
-    if url.host or not url.database or url.database == ":memory:":
-        raise ValueError(f"storage: workers share a file, {plain(url)} names none; {FORMS}, with three slashes")
-    file = Path(url.database)
-    if not file.parent.is_dir():
-        raise ValueError(f"storage: the folder {file.parent} of {plain(url)} does not exist")
-    if file.is_dir():
-        raise ValueError(f"storage: {file} is a folder; {FORMS}")
-    return url
-
-
-def postgresql(url: URL, driver: str) -> URL:
-    """The URL with a driver that is installed."""
-    installed = [name for name in ([driver] if driver else DRIVERS) if find_spec(name) is not None]
-    if not installed:
-        package = "psycopg[binary]" if driver == "psycopg" else "psycopg2-binary"
-        raise ValueError(f"storage: to connect to PostgreSQL, pip install '{package}'")
-    if not url.database:
-        raise ValueError(f"storage: {plain(url)} names no database; {FORMS}")
-    return url.set(drivername=f"postgresql+{installed[0]}")
-
-
-def plain(url: URL) -> str:
-    """The URL as people write it, without the password."""
+    except (ArgumentError, ValueError):
+        return re.sub(r"(://[^:@/]*):.*@", r"\1:***@", str(storage))
     kind = url.drivername.partition("+")[0]
     if kind == "sqlite" and not url.host:
         return f"sqlite:///{url.database or ''}"
-    url = url.set(drivername=kind).difference_update_query(["password"])
-    return url.render_as_string(hide_password=True)
-
-
-def shown(storage: str) -> str:
-    """A storage's URL, or what was given as one, without the password."""
-    try:
-        return plain(make_url(storage))
-    except (ArgumentError, ValueError):
-        return re.sub(r"(://[^:@/]*):.*@", r"\1:***@", storage)
+    return url.set(drivername=kind).difference_update_query(["password"]).render_as_string(hide_password=True)

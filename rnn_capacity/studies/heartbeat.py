@@ -1,48 +1,42 @@
-"""Signs of life while a batch trains."""
+"""A thread that repeats a worker's sign of life."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from rnn_capacity.studies.patience import StorageError
+from rnn_capacity.studies.retrying import StorageError
 
-SOON = 1.0
-"""Seconds after which a sign of life that could not be stored is tried again, and until which one is waited for."""
+AFTER_FAILURE = 1.0
+"""Seconds after which a sign that could not be stored is repeated, and for which the end of the thread is awaited."""
 
 
-class Heartbeat:
-    """A daemon thread that gives a sign of life at once and then again and again, as long as the context lasts.
+@contextmanager
+def heartbeat(beat: Callable[[], None], interval: float) -> Iterator[None]:
+    """Open a context in which a daemon thread gives a sign of life at once and then at every interval.
 
-    A storage that fails does not end it: what the worker wants to store tells of that.
+    A storage that fails does not end the thread; the worker hears of the failure from its own calls.
 
     Args:
         beat: Gives the sign.
-        interval: Seconds from one to the next.
+        interval: Seconds from one sign to the next.
     """
+    stop = threading.Event()
 
-    def __init__(self, beat: Callable[[], None], interval: float) -> None:
-        self._beat = beat
-        self._interval = interval
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
+    def run() -> None:
+        pause = 0.0
+        while not stop.wait(pause):
             try:
-                self._beat()
+                beat()
+                pause = interval
             except StorageError:
-                self._stop.wait(min(SOON, self._interval))
-            else:
-                self._stop.wait(self._interval)
+                pause = min(AFTER_FAILURE, interval)
 
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        # not for long: where the storage is out of reach, the thread ends when it hears of it
-        self._thread.join(timeout=SOON)
+    thread = threading.Thread(target=run, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=AFTER_FAILURE)  # a thread that waits for a storage out of reach ends by itself, later

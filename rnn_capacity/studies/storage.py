@@ -1,163 +1,137 @@
-"""Optuna's storage, with several of its calls in one transaction, and with patience."""
+"""Connections to the database or the gRPC server that keeps studies."""
 
 from __future__ import annotations
 
-import threading
+import sqlite3
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
-from optuna.storages import RDBStorage, fail_stale_trials
-from optuna.trial import FrozenTrial
-from sqlalchemy import event
-from sqlalchemy.engine import URL, ExceptionContext
+from optuna.storages import BaseStorage, GrpcStorageProxy, RDBStorage
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from rnn_capacity.studies import address, postgresql, sqlite
-from rnn_capacity.studies.patience import patiently
+from rnn_capacity.studies.address import hide_password, parse_url
+from rnn_capacity.studies.retrying import is_transient, reason, retry_transient
 from rnn_capacity.studies.timing import Timing
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
+SQLITE: dict[str, Any] = {"timeout": 2.0}
+"""Seconds for which SQLite itself waits for a lock: few, since Ctrl-C waits for them, too, and calls are repeated."""
 
+POSTGRESQL: dict[str, Any] = {
+    "connect_timeout": 10,  # seconds
+    # a network that fell silent is noticed within a minute, not after the hours that the system would wait
+    "keepalives_idle": 30,  # seconds
+    "keepalives_interval": 10,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds
+    # a worker that is suspended in the middle of a transaction must not hold up the others
+    "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=40s",
+}
+"""Arguments of libpq's connect."""
+
+STARTING = ("starting up", "too many clients", "connection slots are reserved")
+"""What a PostgreSQL server says that refuses a connection now and takes it later."""
+
+GRPC_SECONDS = 10
+"""Seconds within which a gRPC server has to answer when it is connected to."""
+
+
+@dataclass(frozen=True)
 class Storage:
-    """A database of studies.
+    """An Optuna storage whose calls are repeated while they fail for reasons that pass."""
 
-    Every call of Optuna's storage is a transaction of its own. Here several are one: a result is stored whole or not at
-    all, and what a worker claims depends on nothing that changes meanwhile.
+    optuna: BaseStorage
+    name: str
+    timing: Timing
 
-    Args:
-        url: Where the database is, as `address.parse` gives it.
-        create: Whether it is made where it is not there.
-        timing: Heartbeats and patience.
-    """
-
-    def __init__(self, url: URL, create: bool, timing: Timing) -> None:
-        self.name = address.plain(url)
-        self.timing = timing
-        self._dead: list[FrozenTrial] = []
-        self._local = threading.local()
-        self.optuna = patiently(lambda: self._open(url, create), self.name, timing.patience, lambda: None)
-
-    def _open(self, url: URL, create: bool) -> RDBStorage:
-        if url.get_backend_name() == "sqlite":
-            sqlite.prepare(Path(url.database or ""), create)
-            storage = self._connect(url)
-            sqlite.configure(storage.engine)
-        else:
-            with postgresql.prepare(url, create):
-                storage = self._connect(url)
-            postgresql.configure(storage.engine)
-        event.listen(storage.engine, "handle_error", self._note)
-        return storage
-
-    def _connect(self, url: URL) -> RDBStorage:
-        # Optuna fills in braces as str.format does
-        text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-        backend = sqlite if url.get_backend_name() == "sqlite" else postgresql
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats, experimental since 2021
-                return RDBStorage(
-                    text,
-                    # no connection is held between transactions: hundreds of workers may share a server, which may be
-                    # started again, and a file that was deleted is noticed
-                    engine_kwargs={"connect_args": backend.CONNECT, "poolclass": NullPool},
-                    heartbeat_interval=self.timing.heartbeat,
-                    grace_period=self.timing.grace,
-                    heartbeat_stale_trial_callback=lambda _, trial: self._dead.append(trial),
-                )
-        except RuntimeError as error:  # written by another version of Optuna
-            raise ValueError(f"storage: {self.name}: {error}") from error
-
-    def _note(self, context: ExceptionContext) -> None:
-        """Keep the first error: those after it only tell that the transaction cannot go on."""
-        if getattr(self._local, "error", None) is None:
-            self._local.error = context.sqlalchemy_exception or context.original_exception
-
-    def read(self, work: Callable[[], T]) -> T:
-        """Read, at one moment of the database.
-
-        Args:
-            work: Calls Optuna's storage.
+    def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a method of the storage, again where it fails or its answer gets lost.
 
         Raises:
-            StorageError: If the database fails.
+            StorageError: If the storage fails.
         """
-        return self._do(work, writes=False)
-
-    def write(self, work: Callable[[], T]) -> T:
-        """Read and write, all of it or nothing.
-
-        Args:
-            work: Calls Optuna's storage; called again where the transaction failed for a reason that passes.
-
-        Raises:
-            StorageError: If the database fails.
-        """
-        return self._do(work, writes=True)
-
-    def _do(self, work: Callable[[], T], writes: bool) -> T:
-        def attempt() -> T:
-            self._local.error = None
-            with self._transaction(writes):
-                return work()
-
-        return patiently(attempt, self.name, self.timing.patience, lambda: getattr(self._local, "error", None))
-
-    @contextmanager
-    def _transaction(self, writes: bool) -> Iterator[None]:
-        # SQLAlchemy's way to let a session take part in a transaction from outside: Optuna's commits become savepoints
-        sessions = self.optuna.scoped_session
-        sessions.remove()
-        with (
-            self.optuna.engine.connect().execution_options(**{sqlite.WRITES: writes}) as connection,
-            connection.begin(),
-        ):
-            sessions(bind=connection, join_transaction_mode="create_savepoint")
-            try:
-                yield
-            finally:
-                sessions.remove()
-
-    def dead(self, study_id: int) -> list[int]:
-        """The running trials whose workers gave no sign of life.
-
-        Raises:
-            StorageError: If the database fails.
-        """
-        return self.read(lambda: self.optuna._get_stale_trial_ids(study_id))
-
-    def fail_dead(self, study: optuna.Study) -> list[FrozenTrial]:
-        """Mark the trials whose workers gave no sign of life as failed, in the current transaction.
-
-        Returns:
-            Those trials.
-        """
-        self._dead.clear()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            fail_stale_trials(study)
-        return list(self._dead)
+        return retry_transient(partial(method, *args, **kwargs), self.name, self.timing.retry_seconds)
 
 
 def open_storage(storage: str, *, create: bool = True, timing: Timing | None = None) -> Storage:
-    """Open a database of studies.
+    """Open a storage of studies.
 
     Args:
-        storage: Its URL: sqlite:///FILE for the workers of one machine, postgresql://USER:PASSWORD@HOST/DATABASE for
-            those of several.
-        create: Whether it is made where it is not there.
-        timing: Heartbeats and patience.
+        storage: The URL: sqlite:///FILE for the workers of one machine, postgresql://USER:PASSWORD@HOST/DATABASE for
+            hundreds of workers on several machines, grpc://HOST:PORT of Optuna's gRPC proxy for thousands.
+        create: Whether an empty database is prepared for studies.
+        timing: Signs of life and repetition.
 
     Raises:
-        ValueError: If the URL is none, of an unknown kind, in a folder that does not exist, or its driver is not
-            installed; if the database cannot be reached, is none, or belongs to another program.
-        StorageError: If the database fails.
+        ValueError: If the URL is wrong, the database cannot be reached, has no studies and is not to be prepared, or
+            belongs to another program or another version of Optuna.
+        StorageError: If the storage fails.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # or it tells of every study that is made
-    return Storage(address.parse(storage), create, timing or Timing())
+    # Optuna tells of every study that is made, and at length of a locked SQLite file, which is waited for here
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    url, timing = parse_url(storage), timing or Timing()
+    connect = connect_grpc if url.drivername == "grpc" else partial(connect_database, create=create)
+    name = hide_password(url)
+    return Storage(retry_transient(lambda: connect(url), name, timing.retry_seconds), name, timing)
+
+
+def connect_grpc(url: URL) -> BaseStorage:
+    """Connect to Optuna's gRPC proxy, whose server has prepared the database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # the proxy is experimental in Optuna 5
+        proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))
+    try:
+        proxy.wait_server_ready(timeout=GRPC_SECONDS)
+    except ConnectionError as error:
+        proxy.close()
+        raise ValueError(f"storage {url} cannot be opened: no answer within {GRPC_SECONDS} seconds") from error
+    return proxy
+
+
+def connect_database(url: URL, create: bool) -> BaseStorage:
+    """Connect to a SQLite or PostgreSQL database, and prepare it for studies if it is empty and `create` is set."""
+    connect_args = SQLITE
+    if url.get_backend_name() == "postgresql":
+        connect_args = {**POSTGRESQL, "options": f"{url.query.get('options', '')} {POSTGRESQL['options']}"}
+    # no connection is held between calls: hundreds of workers may share a server, which may be restarted, and a file
+    # that was deleted is noticed
+    options: dict[str, Any] = {"connect_args": connect_args, "poolclass": NullPool}
+    check_database(url, create, options)
+    # Optuna fills in braces as str.format does
+    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    try:
+        return RDBStorage(text, engine_kwargs=options)
+    except RuntimeError as error:  # written by another version of Optuna
+        raise ValueError(f"storage {hide_password(url)} cannot be opened: {error}") from error
+
+
+def check_database(url: URL, create: bool, options: dict[str, Any]) -> None:
+    """Check that a database can be reached, and has studies, or nothing at all if it may be prepared for them."""
+    shown, is_file = hide_password(url), url.get_backend_name() == "sqlite"
+    if is_file and not create and not Path(url.database or "").exists():
+        raise ValueError(f"storage must be a file that exists, got {shown}")
+    try:
+        tables = inspect(create_engine(url, **options)).get_table_names()
+    except DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise ValueError(f"storage must be a SQLite database, got {shown}") from error
+        if is_transient(error) and (is_file or any(text in str(error.orig) for text in STARTING)):
+            raise
+        raise ValueError(f"storage {shown} cannot be opened: {reason(error)}") from error
+    if "studies" in tables:  # the first table that Optuna makes
+        return
+    if is_file and tables:
+        raise ValueError(f"storage must be a database of studies, got {shown} with the table {min(tables)}")
+    if not create:
+        raise ValueError(f"storage must be a database of studies, got {shown} without any")

@@ -1,25 +1,35 @@
-"""How often a worker says that it is alive, and how long anyone waits."""
+"""How often a worker gives a sign of life, and how long others wait for one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnn_capacity.checks import check_minimum, check_positive
+
 
 @dataclass(frozen=True)
 class Timing:
-    """Times in seconds; every worker of a study should have the same."""
+    """Times in seconds; all workers of a study should have the same.
 
-    heartbeat: int = 60
-    """Between two signs of life of a running trial."""
+    Raises:
+        ValueError: If `heartbeat` is not positive, `grace` not longer than it, or `retry_seconds` negative.
 
-    grace: int = 180
-    """Without a sign of life, after which a trial's worker counts as dead and the trial is run again."""
+    Example:
+        >>> Timing(heartbeat=10, grace=30).retry_seconds
+        120.0
+    """
 
-    patience: float = 120.0
-    """How long a storage that is locked or out of reach is tried again before a `StorageError`."""
+    heartbeat: float = 60.0
+    """Seconds between two signs of life of a worker."""
+
+    grace: float = 180.0
+    """Seconds without a sign of life after which a worker counts as dead and its trials are run again."""
+
+    retry_seconds: float = 120.0
+    """Seconds for which a call of a storage that is locked or out of reach is repeated."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.heartbeat < self.grace:
-            raise ValueError(f"heartbeat must lie between 0 and grace, got {self.heartbeat} and {self.grace} seconds")
-        if self.patience < 0:
-            raise ValueError(f"patience must be at least 0 seconds, got {self.patience}")
+        check_positive(heartbeat=self.heartbeat)
+        check_minimum(0, retry_seconds=self.retry_seconds)
+        if not self.grace > self.heartbeat:
+            raise ValueError(f"grace must be longer than the heartbeat of {self.heartbeat} seconds, got {self.grace}")

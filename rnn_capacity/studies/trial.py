@@ -1,24 +1,53 @@
-"""What a tuner proposes, and what a study keeps of it."""
+"""What a sampler proposes, and what the user attributes of an Optuna trial say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+import time
 from typing import Any, Literal, NamedTuple
 
 from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 Goal = Literal["maximize", "minimize"]
 """Whether the best value of a study is the largest or the smallest."""
 
-TRIES = 3
-"""Workers that may end with a trial before it counts as what ended them."""
-
 Params = dict[str, Any]
 """A point of the search space as Optuna has it: a number or a string by name."""
 
+MAX_FAILURES = 3
+"""Workers that may fail with a trial before the trial counts as the cause."""
+
+NO_SIGN_OF_LIFE = "no sign of life"
+"""The failure of a worker that was killed."""
+
+WORKER = "worker"
+"""User attribute: the token of the worker that stored the trial and runs it."""
+
+ALIVE = "alive"
+"""User attribute: the last sign of life that the worker gave with this trial, in seconds of its own clock."""
+
+KNOWN = "known"
+"""User attribute of a point's first trial: how many trials its worker knew when the point was proposed."""
+
+METRICS, FEASIBLE = "metrics", "feasible"
+"""User attributes of a finished trial."""
+
+FAILURE = "failure"
+"""User attribute: the error with which the trial's own worker gave it back."""
+
+FAILURES, RETRY_HISTORY = "failures", "retry_history"
+"""User attributes of a trial that is run again: the failures and the numbers of the earlier trials of its point."""
+
 
 class Proposal(NamedTuple):
-    """A point of the search space that is to be tried."""
+    """A point of the search space that is to be tried.
+
+    Example:
+        >>> from optuna.distributions import FloatDistribution
+        >>> Proposal({"lr": 0.01}, {"lr": FloatDistribution(1e-4, 1.0, log=True)}).params
+        {'lr': 0.01}
+    """
 
     params: Params
     """The point."""
@@ -27,60 +56,81 @@ class Proposal(NamedTuple):
     """What each of its coordinates was drawn from."""
 
 
-@dataclass(frozen=True)
-class StoredTrial:
-    """A trial of a study, as it was when it was read."""
+def metrics(trial: FrozenTrial) -> dict[str, Any]:
+    """Read the final metrics of a trial, by the keys of summary.json; empty unless the trial is finished.
 
-    number: int
-    """Its place in the study, from 0."""
-
-    trial_id: int
-    """Its key in the storage."""
-
-    params: Params
-    """The point of the search space."""
-
-    distributions: dict[str, BaseDistribution]
-    """What each of the coordinates was drawn from."""
-
-    state: Literal["waiting", "running", "finished"]
-    """Whether it is to be run, runs, or has a result."""
-
-    value: float | None = None
-    """What the study optimizes; None unless finished."""
-
-    feasible: bool | None = None
-    """Whether the training came to its end without diverging; None unless finished."""
-
-    figures: dict[str, Any] = field(default_factory=dict)
-    """The final figures by the keys of summary.json; empty unless finished."""
-
-    failures: tuple[str, ...] = ()
-    """What ended each of the workers that had it, an error or silence; a worker that was told to stop is not among
-    them."""
-
-    @property
-    def hopeless(self) -> bool:
-        """Whether so many workers ended with it, the last of them with it alone, that it is not to be run again."""
-        return len(self.failures) >= TRIES
+    Example:
+        >>> from optuna.trial import create_trial
+        >>> metrics(create_trial(value=1.5, user_attrs={"metrics": {"loss": 0.25}}))
+        {'loss': 0.25}
+    """
+    return dict(trial.user_attrs.get(METRICS, {})) if trial.state is TrialState.COMPLETE else {}
 
 
-class Counts(NamedTuple):
-    """How many trials of a study are in which state."""
+def feasible(trial: FrozenTrial) -> bool | None:
+    """Tell whether a trial's training came to its end without diverging; None unless the trial is finished.
 
-    finished: int
-    """They have a result, feasible or not."""
+    Example:
+        >>> from optuna.trial import create_trial
+        >>> feasible(create_trial(value=1.5, user_attrs={"feasible": False}))
+        False
+    """
+    return trial.user_attrs.get(FEASIBLE) if trial.state is TrialState.COMPLETE else None
 
-    running: int
-    """A worker has them, or had them and died less than the grace ago."""
 
-    waiting: int
-    """They were given back and are to be run again."""
+def failures(trial: FrozenTrial) -> tuple[str, ...]:
+    """Read what ended the workers that failed with a trial: errors or silence, but no order to stop.
 
-    infeasible: int
-    """Those of the finished ones whose training diverged."""
+    Example:
+        >>> from optuna.trial import create_trial
+        >>> failures(create_trial(value=1.5, user_attrs={"failures": ["RuntimeError: out of memory"]}))
+        ('RuntimeError: out of memory',)
+    """
+    own = [trial.user_attrs[FAILURE]] if FAILURE in trial.user_attrs else []
+    return (*trial.user_attrs.get(FAILURES, ()), *own)
 
-    @property
-    def total(self) -> int:
-        """All that count: finished, running and waiting."""
-        return self.finished + self.running + self.waiting
+
+def retries_exhausted(trial: FrozenTrial) -> bool:
+    """Tell whether so many workers failed with a trial, the last of them with it alone, that it is not run again.
+
+    Example:
+        >>> from optuna.trial import create_trial
+        >>> retries_exhausted(create_trial(value=1.5, user_attrs={"failures": ["killed"] * 3}))
+        True
+    """
+    return len(failures(trial)) >= MAX_FAILURES
+
+
+def retry_history(trial: FrozenTrial) -> list[int]:
+    """Read the numbers of the earlier trials of a trial's point, the first of them first."""
+    history: list[int] = trial.user_attrs.get(RETRY_HISTORY, [])
+    return history
+
+
+def running_trial(proposal: Proposal, worker: str, attributes: dict[str, Any]) -> FrozenTrial:
+    """Make the trial with which a worker claims a point."""
+    attributes = {WORKER: worker, ALIVE: time.time(), **attributes}
+    return create_trial(state=TrialState.RUNNING, user_attrs=attributes, **proposal._asdict())
+
+
+def retry_of(trial: FrozenTrial, worker: str) -> FrozenTrial:
+    """Make the trial with which a worker claims the point of one that was given back, or whose worker is dead."""
+    silent = trial.state is TrialState.RUNNING and FAILURE not in trial.user_attrs
+    attributes = {
+        FAILURES: [*failures(trial), *([NO_SIGN_OF_LIFE] if silent else [])],
+        RETRY_HISTORY: [*retry_history(trial), trial.number],
+    }
+    return running_trial(Proposal(trial.params, trial.distributions), worker, attributes)
+
+
+def finished_trial(trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial:
+    """Make the trial that a running one becomes with its result."""
+    attributes = {**trial.user_attrs, METRICS: metrics, FEASIBLE: feasible}
+    done = create_trial(value=value, params=trial.params, distributions=trial.distributions, user_attrs=attributes)
+    done.number = trial.number
+    return done
+
+
+def point_key(trial: FrozenTrial) -> str:
+    """Write a trial's point and retry history as text."""
+    return json.dumps([trial.params, retry_history(trial)], sort_keys=True, default=repr)

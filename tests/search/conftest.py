@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.search.searching import Searching, Started
+from tests.studies.conftest import database as database
+from tests.studies.conftest import prepared_file as prepared_file
 from tests.studies.conftest import server as server
-from tests.studies.conftest import url as url
 
 
 @pytest.fixture

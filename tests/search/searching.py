@@ -157,7 +157,7 @@ class Searching:
                     opened.append(self.study())
             except ValueError:  # the file or its tables are being made
                 return False
-            counts = [study.counts() for study in opened]
-            return any(count.finished >= finished and count.running >= running for count in counts)
+            found = [study.snapshot() for study in opened]
+            return any(len(one.finished) >= finished and len(one.running) >= running for one in found)
 
         return condition

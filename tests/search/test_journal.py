@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from optuna.trial import FrozenTrial
 
 from rnn_capacity.cli import main
 from rnn_capacity.search import processes, progress, read_sweep
@@ -20,7 +21,7 @@ from rnn_capacity.search.definition import define
 from rnn_capacity.search.loggers import loggers_of
 from rnn_capacity.search.members import MemberFactory
 from rnn_capacity.search.rows import common_sizes
-from rnn_capacity.studies import StoredTrial, Study
+from rnn_capacity.studies import Study, metrics
 from tests.search.heard import HEARD, Heard, Shown
 from tests.search.searching import DIVERGING, LR, PARAMETERS, SAMPLES, Searching, Started
 
@@ -65,7 +66,7 @@ def best(values: list[float]) -> list[float]:
 
 def test_every_trial_has_one_row_with_its_values(heard: Callable[..., Any], searching: Searching) -> None:
     logger = heard()
-    trials = {trial.number: trial for trial in searching.study().trials()}
+    trials = {trial.number: trial for trial in searching.study().snapshot().trials}
     rows = rows_of(logger)
     assert sorted(row["trial/number"] for row in rows) == list(range(6))
     for row, so_far in zip(rows, best([row["trial/value"] for row in rows]), strict=True):
@@ -74,7 +75,7 @@ def test_every_trial_has_one_row_with_its_values(heard: Callable[..., Any], sear
             "trial/number": trial.number,
             "trial/value": trial.value,
             "trial/feasible": True,
-            "trial/parameters": trial.figures["parameters"],
+            "trial/parameters": metrics(trial)["parameters"],
             "best/value": so_far,
             "swept/lr": trial.params[LR],
             "swept/recurrent_scale": trial.params["model.init_args.initialization.recurrent_scale"],
@@ -86,20 +87,20 @@ def test_the_metrics_of_the_best_trial_are_logged_once_at_the_end(
     heard: Callable[..., Any], searching: Searching
 ) -> None:
     logger = heard()
-    (found,) = searching.study().best(1)
+    (found,) = searching.study().snapshot().best(1)
     step, row = logger.rows[-1]
     assert step == 6
     assert [any(name.startswith("final/") for name in row) for _, row in logger.rows] == [False] * 6 + [True]
-    metrics = {name: value for name, value in found.figures.items() if value is not None}
+    logged = {name: value for name, value in metrics(found).items() if value is not None}
     given = {name.removeprefix("final/"): value for name, value in row.items() if name.startswith("final/")}
-    assert given == {**metrics, "trial": found.number, "trials": 6, "infeasible": 0.0}
+    assert given == {**logged, "trial": found.number, "trials": 6, "infeasible": 0.0}
     assert row["best/lr"] == found.params[LR]
     assert logger.ended == "success"
 
 
 def test_the_whole_definition_is_the_config(heard: Callable[..., Any], searching: Searching) -> None:
     config = heard("--trials=2").config
-    definition = searching.study().definition
+    definition = searching.study().specification
     for part in ("model", "data", "trainer"):
         assert config[part] == definition["config"][part]
     assert config["sweep"] == definition["sweep"]
@@ -138,7 +139,7 @@ def test_the_table_has_all_trials_in_columns_of_one_kind(heard: Callable[..., An
     logger = heard("--trials=8", "--population=8", parameters=MIXED)
     columns, rows = logger.tables["media/trials"]
     values = {name: [row[place] for row in rows] for place, name in enumerate(columns)}
-    trials = searching.study().trials()
+    trials = searching.study().snapshot().trials
     assert values["trial"] == list(range(8))
     assert values["value"] == values["bits_per_parameter"] == [trial.value for trial in trials]
     assert set(values["swept/clip_norm"]) == {None, 1.0}
@@ -186,13 +187,13 @@ def test_without_a_feasible_trial_the_final_metrics_are_the_baseline_metrics(hea
 
 def test_a_command_logs_its_own_trials_and_the_best_of_all(heard: Callable[..., Any], searching: Searching) -> None:
     heard("--trials=4")
-    before = searching.study().best(1)[0].value or 0.0
+    before = searching.study().snapshot().best(1)[0].value or 0.0
     logger = heard("--trials=6")
     rows = rows_of(logger)
     assert sorted(row["trial/number"] for row in rows) == [4, 5]
     assert [row["best/value"] for row in rows] == best([before, *(row["trial/value"] for row in rows)])[1:]
     assert len(logger.tables["media/trials"][1]) == 6
-    assert logger.rows[-1][1]["final/bits_per_parameter"] == searching.study().best(1)[0].value
+    assert logger.rows[-1][1]["final/bits_per_parameter"] == searching.study().snapshot().best(1)[0].value
     again = heard("--trials=6")
     assert [step for step, _ in again.rows] == [6]
 
@@ -206,7 +207,7 @@ def test_a_grid_is_one_run_whose_rows_name_their_study(heard: Callable[..., Any]
         (name, number) for name in studies for number in (0, 1)
     )
     for row in rows:
-        assert row["trial/parameters"] == studies[row["trial/study"]].trials()[0].figures["parameters"]
+        assert row["trial/parameters"] == metrics(studies[row["trial/study"]].snapshot().trials[0])["parameters"]
         assert ("swept/b_fg" in row) == row["trial/study"].startswith("gru")
     configs = logger.config["studies"]
     assert {name: config["cell"] for name, config in configs.items()} == {
@@ -214,7 +215,7 @@ def test_a_grid_is_one_run_whose_rows_name_their_study(heard: Callable[..., Any]
         "toy/gru-d1-p150": "gru",
     }
     final = logger.rows[-1][1]
-    found = {name: study.best(1)[0].value or 0.0 for name, study in studies.items()}
+    found = {name: study.snapshot().best(1)[0].value or 0.0 for name, study in studies.items()}
     assert final["final/bits_per_parameter"] == max(found.values())
     assert found[final["final/study"]] == max(found.values())
 
@@ -234,9 +235,9 @@ def test_loggers_of_the_command_get_the_rows_of_its_workers(searching: Searching
     with path.open() as file:
         rows = list(csv.DictReader(file))
     trials = [row for row in rows if row["trial/value"]]
-    assert sorted(int(row["trial/number"]) for row in trials) == list(range(6))
+    assert len({row["trial/number"] for row in trials}) == len(trials) == 6
     assert {row["swept/nonlinearity"] for row in trials} == {"tanh", "relu"}
-    found = searching.study().best(1)[0].value or 0.0
+    found = searching.study().snapshot().best(1)[0].value or 0.0
     assert [float(row["final/bits_per_parameter"]) for row in rows if row["final/bits_per_parameter"]] == [found]
     config = yaml.safe_load(path.with_name("hparams.yaml").read_text())
     assert config["cell"] == "rnn"
@@ -249,7 +250,7 @@ def test_a_stopped_search_has_no_final_metrics(
 ) -> None:
     finish = Study.finish
 
-    def stop_then_finish(self: Study, trial: StoredTrial, *result: Any) -> bool:
+    def stop_then_finish(self: Study, trial: FrozenTrial, *result: Any) -> FrozenTrial | None:
         os.kill(os.getpid(), signal.Signals[name])
         return finish(self, trial, *result)
 

@@ -8,16 +8,16 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import optuna
 import pytest
+from optuna.trial import FrozenTrial, TrialState
 from scipy import stats
 
 from rnn_capacity.search import Proposer, Space, importances, parse_sweep, proposals
-from rnn_capacity.studies.trial import Proposal, StoredTrial
+from rnn_capacity.studies import Proposal
 
 SPACE = {
     "x": {"min": -1.0, "max": 1.0},
@@ -39,15 +39,20 @@ def space_of(given: dict[str, Any]) -> Space:
 
 def trials_of(
     points: list[Proposal], value: Callable[[dict[str, Any]], float | None], first: int = 0
-) -> list[StoredTrial]:
-    return [
-        StoredTrial(first + place, place, point.params, point.distributions, "finished", value(point.params), True)
-        for place, point in enumerate(points)
-    ]
+) -> list[FrozenTrial]:
+    return [trial_of(point, first + place, value(point.params)) for place, point in enumerate(points)]
 
 
-def running(points: list[Proposal]) -> list[StoredTrial]:
-    return [StoredTrial(900 + place, 900, *point, "running") for place, point in enumerate(points)]
+def trial_of(point: Proposal, number: int, value: float | None, state: Any = TrialState.COMPLETE) -> FrozenTrial:
+    return FrozenTrial(number, state, value, None, None, *point, {}, {}, {}, number)
+
+
+def with_value(trial: FrozenTrial, value: float) -> FrozenTrial:
+    return trial_of(Proposal(trial.params, trial.distributions), trial.number, value)
+
+
+def running(points: list[Proposal]) -> list[FrozenTrial]:
+    return [trial_of(point, 900 + place, None, TrialState.RUNNING) for place, point in enumerate(points)]
 
 
 def bowl(params: dict[str, Any]) -> float:
@@ -79,7 +84,7 @@ def test_values_are_those_of_the_config() -> None:
 def best_of(method: str, seed: int) -> float:
     """The best value of 36 trials in batches of 12."""
     proposer = proposer_of(SPACE, method, seed=seed)
-    finished: list[StoredTrial] = []
+    finished: list[FrozenTrial] = []
     for _ in range(3):
         finished += trials_of(proposer(12, finished, []), bowl, len(finished))
     return max(trial.value for trial in finished if trial.value is not None)
@@ -94,8 +99,8 @@ def test_the_gaussian_process_finds_better_values_than_random_draws() -> None:
     assert np.median(bayes) > np.median(draws) / 3
 
 
-def test_minimizing_is_maximizing_the_negative(known: list[StoredTrial]) -> None:
-    negative = [replace(trial, value=-(trial.value or 0.0)) for trial in known]
+def test_minimizing_is_maximizing_the_negative(known: list[FrozenTrial]) -> None:
+    negative = [with_value(trial, -(trial.value or 0.0)) for trial in known]
     (most,) = proposer_of(SPACE, goal="maximize")(1, known, [])
     (least,) = proposer_of(SPACE, goal="minimize")(1, negative, [])
     (worst,) = proposer_of(SPACE, goal="minimize")(1, known, [])
@@ -103,7 +108,7 @@ def test_minimizing_is_maximizing_the_negative(known: list[StoredTrial]) -> None
 
 
 @pytest.fixture(scope="module")
-def known() -> list[StoredTrial]:
+def known() -> list[FrozenTrial]:
     """Forty finished trials."""
     return trials_of(proposer_of(SPACE, "random", seed=5)(40, [], []), bowl)
 
@@ -117,7 +122,7 @@ def spread(points: list[Proposal], point: Proposal) -> float:
     return min(float(np.linalg.norm(place(point.params) - place(other.params))) for other in points)
 
 
-def test_running_trials_are_taken_into_account(known: list[StoredTrial]) -> None:
+def test_running_trials_are_taken_into_account(known: list[FrozenTrial]) -> None:
     proposer = proposer_of(SPACE)
     (alone,) = proposer(1, known, [])
     assert spread([alone], alone) == 0
@@ -129,21 +134,21 @@ def test_running_trials_are_taken_into_account(known: list[StoredTrial]) -> None
     assert spread(around, beside) > 0.01
 
 
-def test_the_points_of_a_batch_differ(known: list[StoredTrial]) -> None:
+def test_the_points_of_a_batch_differ(known: list[FrozenTrial]) -> None:
     points = proposer_of(SPACE)(6, known, [])
     assert len({key(point) for point in points}) == 6
     assert all(spread(points[:place], point) > 1e-3 for place, point in enumerate(points) if place)
 
 
 @pytest.mark.parametrize("method", ["random", "bayes"])
-def test_two_workers_do_not_propose_the_same_points(method: str, known: list[StoredTrial]) -> None:
+def test_two_workers_do_not_propose_the_same_points(method: str, known: list[FrozenTrial]) -> None:
     for finished in ([], known):
         first, second = (proposer_of(SPACE, method, seed=None)(2, finished, []) for _ in range(2))
         assert not {key(point) for point in first} & {key(point) for point in second}
 
 
 @pytest.mark.parametrize("method", ["random", "bayes", "grid"])
-def test_proposals_depend_on_the_seed_and_the_trials_only(method: str, known: list[StoredTrial]) -> None:
+def test_proposals_depend_on_the_seed_and_the_trials_only(method: str, known: list[FrozenTrial]) -> None:
     space = GRID if method == "grid" else SPACE
     one, same, other = (proposer_of(space, method, seed=seed)(2, known, []) for seed in (1, 1, 2))
     assert one == same
@@ -172,20 +177,20 @@ def test_a_huge_grid_is_not_listed() -> None:
     assert len({key(point) for point in points}) == 64
 
 
-def test_seeds_are_random_and_hidden_from_the_gaussian_process(known: list[StoredTrial]) -> None:
+def test_seeds_are_random_and_hidden_from_the_gaussian_process(known: list[FrozenTrial]) -> None:
     given = {**SPACE, "model.init_args.seed": {"min": 0, "max": 9999}}
     proposer = proposer_of(given)
     finished = trials_of(proposer_of(given, "random", seed=5)(40, [], []), bowl)
     one = proposer(4, finished, [])
     assert len({point.params["model.init_args.seed"] for point in one}) == 4
     changed = [
-        StoredTrial(trial.number, 0, trial.params | {"model.init_args.seed": 0}, {}, "finished", trial.value, True)
+        trial_of(Proposal(trial.params | {"model.init_args.seed": 0}, {}), trial.number, trial.value)
         for trial in finished
     ]
     assert proposer(4, changed, []) == one
 
 
-def test_a_trial_without_a_value_counts_as_the_worst(known: list[StoredTrial]) -> None:
+def test_a_trial_without_a_value_counts_as_the_worst(known: list[FrozenTrial]) -> None:
     worst = min(trial.value for trial in known if trial.value is not None)
     holes = [*known[:20], *(trials_of([Proposal(t.params, t.distributions) for t in known[20:]], lambda _: None, 20))]
     filled = [*known[:20], *(trials_of([Proposal(t.params, t.distributions) for t in known[20:]], lambda _: worst, 20))]
@@ -194,10 +199,10 @@ def test_a_trial_without_a_value_counts_as_the_worst(known: list[StoredTrial]) -
     assert proposer_of(SPACE)(2, holes, []) == proposer_of(SPACE)(2, [*known[:20], *level], [])
 
 
-def test_trials_of_another_space_are_ignored(known: list[StoredTrial]) -> None:
+def test_trials_of_another_space_are_ignored(known: list[FrozenTrial]) -> None:
     foreign = [
-        StoredTrial(50, 50, {"z": 1.0}, {}, "finished", 9.0, True),
-        StoredTrial(51, 51, {**known[0].params, "x": 4.0}, known[0].distributions, "finished", 9.0, True),
+        trial_of(Proposal({"z": 1.0}, {}), 50, 9.0),
+        trial_of(Proposal({**known[0].params, "x": 4.0}, known[0].distributions), 51, 9.0),
     ]
     (point,) = proposer_of(SPACE)(1, [*known, *foreign], running([Proposal({"z": 1.0}, {})]))
     assert point.params.keys() == space_of(SPACE).distributions().keys()
@@ -215,7 +220,7 @@ def test_the_gaussian_process_is_fitted_to_the_best_and_the_latest(monkeypatch: 
         values = [
             float(50 - place) if place < 10 else -float(place) if 30 <= place < 40 else 0.0 for place in range(50)
         ]
-        finished = [StoredTrial(i, i, *points[i], "finished", values[i], True) for i in range(50)]
+        finished = [trial_of(points[i], i, values[i]) for i in range(50)]
         monkeypatch.setattr(proposals, "RUNNING", 3)
         proposer_of(SPACE, goal=goal)(1, finished, running(points[:5]))
         latest = [place for place in range(50) if place not in best][-10:]
@@ -235,9 +240,9 @@ def test_the_time_of_a_proposal_does_not_grow_with_the_number_of_trials() -> Non
     assert time.process_time() - start < 3 * bounded + 1
 
 
-def test_optuna_prints_nothing(known: list[StoredTrial], capfd: pytest.CaptureFixture[str]) -> None:
+def test_optuna_prints_nothing(known: list[FrozenTrial], capfd: pytest.CaptureFixture[str]) -> None:
     verbosity = optuna.logging.get_verbosity()
-    flat = [StoredTrial(t.number, t.trial_id, t.params, t.distributions, "finished", 1.0, True) for t in known]
+    flat = [with_value(trial, 1.0) for trial in known]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         proposer_of(SPACE)(3, flat, running([Proposal(known[0].params, known[0].distributions)]))
@@ -266,9 +271,9 @@ def test_parameters_that_change_the_value_are_important(goal: str) -> None:
     assert found.keys() == {"x", "y", "kind", "n"}
 
 
-def test_importances_need_trials_that_differ(known: list[StoredTrial]) -> None:
+def test_importances_need_trials_that_differ(known: list[FrozenTrial]) -> None:
     assert importances(known[:10], space_of(SPACE), "maximize") == {}
-    flat = [StoredTrial(t.number, t.trial_id, t.params, t.distributions, "finished", 1.0, True) for t in known]
+    flat = [with_value(trial, 1.0) for trial in known]
     assert set(importances(flat, space_of(SPACE), "maximize").values()) == {0.0}
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from optuna.trial import TrialState
 
 from rnn_capacity.cli import main
-from rnn_capacity.studies import Study, study_names
+from rnn_capacity.studies import Study, feasible, metrics, study_names
 from tests.program import Runner
 from tests.search.searching import DIVERGING, LR, PARAMETERS, SAMPLES, Searching
+from tests.studies.grid import counts
 
 Toy = Callable[..., list[str]]
 
@@ -21,14 +23,14 @@ def test_a_search_stores_every_trial_and_shows_the_best(
 ) -> None:
     main(["search", *searching.options()])
     study = searching.study()
-    assert study.counts() == (6, 0, 0, 0)
-    for trial in study.trials():
+    assert counts(study) == (6, 0, 0, 0)
+    for trial in study.snapshot().trials:
         assert set(trial.params) == set(PARAMETERS)
-        assert trial.value == trial.figures["bits_per_parameter"]
-        assert trial.figures["steps"] == 60
-        assert trial.figures["samples"] == round(trial.params[SAMPLES] * trial.figures["parameters"])
-    best = study.best(1)[0]
-    assert best.value == max(trial.value or 0 for trial in study.trials())
+        assert trial.value == metrics(trial)["bits_per_parameter"]
+        assert metrics(trial)["steps"] == 60
+        assert metrics(trial)["samples"] == round(trial.params[SAMPLES] * metrics(trial)["parameters"])
+    best = study.snapshot().best(1)[0]
+    assert best.value == max(trial.value or 0 for trial in study.snapshot().trials)
     shown = capsys.readouterr().out
     assert "toy: 6 trials, 0.0% infeasible" in shown
     assert f"{best.value:.4g}" in shown
@@ -38,14 +40,14 @@ def test_a_search_stores_every_trial_and_shows_the_best(
 
 def test_a_finished_search_gets_more_trials_from_its_storage(searching: Searching) -> None:
     main(["search", *searching.options("--trials=3")])
-    first = searching.study().trials()
+    first = searching.study().snapshot().trials
     main(["search", *searching.options("--trials=5")])
     main(["search", "--resume", *searching.again("--trials=6")])
     main(["search", "--resume", *searching.again("--trials=6")])
     study = searching.study()
-    assert study.counts() == (6, 0, 0, 0)
-    assert study.trials()[:3] == first
-    assert len({json.dumps(trial.params) for trial in study.trials()}) == 6
+    assert counts(study) == (6, 0, 0, 0)
+    assert study.snapshot().trials[:3] == first
+    assert len({json.dumps(trial.params) for trial in study.snapshot().trials}) == 6
 
 
 def test_a_study_resumes_to_its_largest_number_of_trials(searching: Searching) -> None:
@@ -54,25 +56,25 @@ def test_a_study_resumes_to_its_largest_number_of_trials(searching: Searching) -
     main(["search", "--resume", *searching.again("--trials=2")])
     searching.study().set_total(3)  # as --trials=3 does, which then is interrupted
     main(["search", "--resume", *searching.again("--trials=1")])
-    assert searching.study().counts().finished == 2
+    assert len(searching.study().snapshot().finished) == 2
     main(["search", "--resume", *resumed])
-    assert searching.study().counts().finished == 3
+    assert len(searching.study().snapshot().finished) == 3
 
 
 def test_a_diverged_trial_has_a_result(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
     main(["search", *searching.options("--trials=4", parameters=DIVERGING)])
     study = searching.study()
-    assert study.counts() == (4, 0, 0, 4)
-    assert {(trial.value, trial.feasible) for trial in study.trials()} == {(0.0, False)}
-    assert all(trial.figures["diverged_at"] >= 1 for trial in study.trials())
+    assert counts(study) == (4, 0, 0, 4)
+    assert {(trial.value, feasible(trial)) for trial in study.snapshot().trials} == {(0.0, False)}
+    assert all(metrics(trial)["diverged_at"] >= 1 for trial in study.snapshot().trials)
     assert "4 trials, 100.0% infeasible" in capsys.readouterr().out
 
 
 def test_a_diverged_trial_has_the_baseline_loss(searching: Searching) -> None:
     metric = {"name": "final/loss", "goal": "minimize"}
     main(["search", *searching.options("--trials=2", parameters=DIVERGING, metric=metric)])
-    assert searching.study().counts() == (2, 0, 0, 2)
-    assert [trial.value for trial in searching.study().trials()] == pytest.approx([math.log(2)] * 2)
+    assert counts(searching.study()) == (2, 0, 0, 2)
+    assert [trial.value for trial in searching.study().snapshot().trials] == pytest.approx([math.log(2)] * 2)
 
 
 def test_enough_trials_show_the_importances(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,16 +92,16 @@ def test_a_trial_that_a_constructor_rejects_is_infeasible(
     budget = "model.init_args.max_parameters"
     parameters = {budget: {"distribution": "int_uniform", "min": 1, "max": 60}}
     main(["search", *searching.options(parameters=parameters)])
-    trials = searching.study().trials()
-    refused = [trial for trial in trials if "refused" in trial.figures]
+    trials = searching.study().snapshot().trials
+    refused = [trial for trial in trials if "refused" in metrics(trial)]
     assert {trial.number for trial in refused} == {trial.number for trial in trials if trial.params[budget] < 29}
     assert 0 < len(refused) < 6
     said = capsys.readouterr().err
     for trial in refused:
-        assert (trial.value, trial.feasible) == (0.0, False)
+        assert (trial.value, feasible(trial)) == (0.0, False)
         assert f"toy: trial {trial.number} refused: max_parameters must be at least 29, " in said
         assert f", got {trial.params[budget]}" in said
-    assert searching.study().counts().infeasible == len(refused)
+    assert len(searching.study().snapshot().infeasible) == len(refused)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +118,8 @@ def test_a_study_optimizes_the_metric_of_the_sweep(
     main(["search", *searching.options("--trials=3", metric=metric)])
     study = searching.study()
     assert study.goal == goal
-    found = [trial.figures[name] for trial in study.trials()]
-    assert study.best(1)[0].value == (max(found) if goal == "maximize" else min(found))
+    found = [metrics(trial)[name] for trial in study.snapshot().trials]
+    assert study.snapshot().best(1)[0].value == (max(found) if goal == "maximize" else min(found))
 
 
 def test_a_goal_against_the_metrics_direction_is_reported(
@@ -131,7 +133,7 @@ def test_a_goal_against_the_metrics_direction_is_reported(
 def test_no_trial_starts_after_one_has_reached_the_target(searching: Searching) -> None:
     metric = {"name": "final/accuracy", "goal": "maximize", "target": 0.5}
     main(["search", *searching.options("--population=2", metric=metric)])
-    assert searching.study().counts() == (2, 0, 0, 0)
+    assert counts(searching.study()) == (2, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -152,19 +154,21 @@ def test_the_printed_command_retrains_the_best_trial(
     main(["search", *options])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("retrain")]
     command = line.partition("rnn-capacity ")[2].split()
-    best = searching.study().best(1)[0]
+    best = searching.study().snapshot().best(1)[0]
     summary = runner(*command, "--trainer.accelerator=cpu")
-    assert best.figures["diverged_at"] is None
-    for name, value in best.figures.items():
+    assert metrics(best)["diverged_at"] is None
+    for name, value in metrics(best).items():
         assert summary[name] == (value if value is None else pytest.approx(value, rel=tolerance)), name
 
 
 def test_a_grid_search_ends_with_its_grid(searching: Searching) -> None:
     parameters = {LR: {"values": [1e-3, 1e-2]}, "model.init_args.depth": {"values": [1, 2]}}
     main(["search", *searching.options(method="grid", parameters=parameters)])
-    points = {(trial.params[LR], trial.params["model.init_args.depth"]) for trial in searching.study().trials()}
+    points = {
+        (trial.params[LR], trial.params["model.init_args.depth"]) for trial in searching.study().snapshot().trials
+    }
     assert points == {(rate, depth) for rate in (1e-3, 1e-2) for depth in (1, 2)}
-    assert searching.study().counts().finished == 4
+    assert len(searching.study().snapshot().finished) == 4
 
 
 def test_a_grid_of_studies_can_be_resumed(searching: Searching, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,19 +180,19 @@ def test_a_grid_of_studies_can_be_resumed(searching: Searching, capsys: pytest.C
     assert "intersection-d1-p150: left out" in shown.err
     assert "model.init_args.b_fg: left out, RNNCell has no forget gate" in shown.err
     assert study_names(searching.storage) == sorted(names)
-    first = {name: searching.study(name).trials() for name in names}
+    first = {name: searching.study(name).snapshot().trials for name in names}
     for name, trials in first.items():
-        assert [trial.state for trial in trials] == ["finished"]
-        assert trials[0].figures["parameters"] <= int(name.rpartition("p")[2])
+        assert [trial.state for trial in trials] == [TrialState.COMPLETE]
+        assert metrics(trials[0])["parameters"] <= int(name.rpartition("p")[2])
         assert ("model.init_args.b_fg" in trials[0].params) == ("intersection" in name)
         assert f"{name}: 1 trials, 0.0% infeasible" in shown.out
         assert (searching.root / "runs" / "studies" / name / "best.yaml").is_file()
     main(["search", "--resume", *searching.again("--study=toy/rnn-d2-p150", "--trials=2")])
     main(["search", "--resume", *searching.again("--trials=2")])
     for name in names:
-        trials = searching.study(name).trials()
+        trials = searching.study(name).snapshot().trials
         assert trials[:1] == first[name]
-        assert [trial.state for trial in trials] == ["finished", "finished"]
+        assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 2
 
 
 def test_storage_and_name_have_defaults(
@@ -200,7 +204,7 @@ def test_storage_and_name_have_defaults(
     assert study_names("sqlite:///runs/studies.db") == ["random_mapping-gru-d1-p150"]
     said = capsys.readouterr()
     assert "1 of 1 trials" in said.err
-    best = Study.open("sqlite:///runs/studies.db", "random_mapping-gru-d1-p150").best(1)[0]
+    best = Study.open("sqlite:///runs/studies.db", "random_mapping-gru-d1-p150").snapshot().best(1)[0]
     assert f"lr {best.params[LR]:.4g}" in said.err
     assert "fit --config runs/studies/random_mapping-gru-d1-p150/best.yaml" in said.out
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from optuna.trial import FrozenTrial
 
 from rnn_capacity.cli import main
 from rnn_capacity.population import Member, Result, train
@@ -20,8 +21,9 @@ from rnn_capacity.search.command import again, so_far
 from rnn_capacity.search.devices import devices_of
 from rnn_capacity.search.journal import Journal
 from rnn_capacity.search.ongoing import Search
-from rnn_capacity.studies import StoredTrial, Study
+from rnn_capacity.studies import Study, failures, feasible, metrics
 from tests.search.searching import Searching
+from tests.studies.grid import counts
 
 SEED = "model.init_args.seed"
 SEEDS = {"method": "grid", "parameters": {SEED: {"values": [0, 1, 2, 3]}}}
@@ -42,18 +44,18 @@ def test_a_trial_that_ends_several_workers_is_given_up(
     for _ in range(3):
         with pytest.raises(RuntimeError, match="out of"):
             main(["search", *searching.options(**SEEDS)])
-        assert searching.study().counts().running == 0
+        assert len(searching.study().snapshot().running) == 0
     main(["search", *searching.options(**SEEDS)])
     assert together[:2] == [4, 4]
     assert set(together[2:]) == {1}
     assert len(together) == 2 + 4
-    assert searching.study().counts() == (4, 0, 0, 1)
-    for trial in searching.study().trials():
-        assert trial.feasible is (trial.params[SEED] != 2)
-        assert trial.figures.get("failed") == (
-            None if trial.feasible else "3 workers ended: RuntimeError: out of memory"
+    assert counts(searching.study()) == (4, 0, 0, 1)
+    for trial in searching.study().snapshot().trials:
+        assert feasible(trial) is (trial.params[SEED] != 2)
+        assert metrics(trial).get("failed") == (
+            None if feasible(trial) else "3 workers ended: RuntimeError: out of memory"
         )
-        assert trial.feasible or trial.value == 0.0
+        assert feasible(trial) or trial.value == 0.0
     assert "failed: 3 workers ended: RuntimeError: out of memory (seed 2)" in capsys.readouterr().err
 
 
@@ -64,15 +66,14 @@ def test_a_failing_logger_does_not_fail_the_trials(searching: Searching, monkeyp
     monkeypatch.setattr(Journal, "result", fail)
     with pytest.raises(OSError, match="no connection"):
         main(["search", *searching.options("--trials=4")])
-    counts = searching.study().counts()
-    assert (counts.finished, counts.running, counts.waiting) == (1, 0, 3)
-    assert {trial.failures for trial in searching.study().trials()} == {()}
+    assert counts(searching.study())[:3] == (1, 0, 3)
+    assert {failures(trial) for trial in searching.study().snapshot().trials} == {()}
 
 
 def test_a_signal_during_a_claim_stops_before_training(searching: Searching, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = Search.claim
 
-    def claims(self: Search, count: int) -> list[StoredTrial]:
+    def claims(self: Search, count: int) -> list[FrozenTrial]:
         trials = claim(self, count)
         os.kill(os.getpid(), signal.SIGINT)
         return trials
@@ -84,8 +85,8 @@ def test_a_signal_during_a_claim_stops_before_training(searching: Searching, mon
         main(["search", *searching.options()])
     assert stop.value.code == 130
     assert trained == []
-    assert searching.study().counts() == (0, 0, 4, 0)
-    assert {trial.failures for trial in searching.study().trials()} == {()}
+    assert counts(searching.study()) == (0, 0, 4, 0)
+    assert {failures(trial) for trial in searching.study().snapshot().trials} == {()}
 
 
 def test_a_full_disk_loses_only_the_config_of_the_best_trial(
@@ -119,14 +120,14 @@ def test_workers_that_start_a_study_together_may_ask_for_different_numbers_of_tr
     for trials in (1, 2):
         main(["search", *searching.options(f"--trials={trials}")])
     study = searching.study()
-    assert (study.counts().finished, study.total()) == (2, 2)
+    assert (len(study.snapshot().finished), study.total()) == (2, 2)
 
 
 def searches(**totals: int) -> list[Any]:
     """As many of searches as it takes to say how to go on."""
     return [
         SimpleNamespace(
-            study=SimpleNamespace(name=f"toy/{name}", counts=lambda: SimpleNamespace(finished=3)), total=total
+            study=SimpleNamespace(name=f"toy/{name}", snapshot=lambda: SimpleNamespace(finished=[1, 2, 3])), total=total
         )
         for name, total in totals.items()
     ]

@@ -13,6 +13,7 @@ import pytest
 from rnn_capacity.cli import main
 from rnn_capacity.studies import study_names
 from tests.search.searching import LR, Searching
+from tests.studies.grid import counts
 
 Toy = Callable[..., list[str]]
 
@@ -39,7 +40,7 @@ def test_a_study_with_another_definition_is_rejected(searching: Searching, capsy
         line = error_line(["search", *searching.options("--trials=2", option)], capsys)
         for word in words:
             assert word in line
-    assert searching.study().counts() == (1, 0, 0, 0)
+    assert counts(searching.study()) == (1, 0, 0, 0)
     assert searching.study().total() == 1
 
 
@@ -51,8 +52,8 @@ def test_a_study_with_another_definition_is_rejected(searching: Searching, capsy
         (["--trials=0"], {}, ["trials: '0' given"]),
         (["--population=many"], {}, ["population: 'many' given"]),
         (["--sweep=nowhere.yaml"], {}, ["sweep: 'nowhere.yaml' given, no such file"]),
-        (["--storage=mysql://host/base"], {}, ["storage: 'mysql' is not known"]),
-        (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage: the folder nowhere"]),
+        (["--storage=mysql://host/base"], {}, ["storage must be sqlite:///FILE", "got 'mysql://host/base'"]),
+        (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage must be in a folder that exists"]),
         (["--study=../toy"], {}, ["study: '../toy' given"]),
         (["--trainer.devices=0"], {}, ["trainer: "]),
         (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
@@ -102,11 +103,11 @@ def test_bad_options_give_one_line_and_write_nothing(
 def test_missing_options_are_named(searching: Searching, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
     assert "sweep: none given" in error_line(["search", *toy(), *searching.again()], capsys)
     assert "data: none given" in error_line(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
-    assert "there is no file" in error_line(["search", "--resume", *searching.again()], capsys)
+    assert "storage must be a file that exists" in error_line(["search", "--resume", *searching.again()], capsys)
     main(["search", *searching.options("--trials=1")])
     nameless = [option for option in searching.again() if not option.startswith("--study")]
     assert "study: none given with --resume" in error_line(["search", "--resume", *nameless], capsys)
-    assert "no 'other'" in error_line(["search", "--resume", *searching.again("--study=other")], capsys)
+    assert "got 'other'" in error_line(["search", "--resume", *searching.again("--study=other")], capsys)
     assert study_names(searching.storage) == ["toy"]
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from rnn_capacity.cli import main
+from rnn_capacity.studies import feasible, metrics
 from tests.program import CONFIGS
 from tests.search.searching import Searching
 
@@ -36,10 +37,11 @@ def test_a_shipped_sweep_runs_in_a_search(
     options = [*toy(config_of(content)), f"--sweep={file}", "--trainer.max_steps=20", *searching.again("--trials=2")]
     main(["search", *options])
     study = searching.study()
-    assert study.counts().finished == 2
+    snapshot = study.snapshot()
+    assert len(snapshot.finished) == 2
     metric = content["metric"]["name"].replace("final/", "").replace("val/", "")  # random mapping's is the final one
     assert study.goal == content["metric"]["goal"]
-    for trial in study.trials():
-        assert trial.figures["steps"] <= 20
-        constant = study.definition["objective"]["constant"]
-        assert trial.value == (trial.figures if trial.feasible else constant)[metric]
+    for trial in snapshot.trials:
+        assert metrics(trial)["steps"] <= 20
+        constant = study.specification["objective"]["constant"]
+        assert trial.value == (metrics(trial) if feasible(trial) else constant)[metric]

@@ -9,35 +9,43 @@ from pathlib import Path
 
 import pytest
 
-from rnn_capacity.studies import Study, address, shown, study_names
+from rnn_capacity.studies import Study, address, hide_password, storage, study_names
 from tests.studies.conftest import Server
 
 
-def refusal(url: str, definition: dict[str, str] | None = None) -> str:
+def refusal(url: str, specification: dict[str, str] | None = None) -> str:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the callers look at the text
-        Study.open(url, "study", definition=definition)
+        Study.open(url, "study", specification=specification)
     text = str(refused.value)
     assert "\n" not in text
-    assert text.startswith("storage: ")
+    assert text.startswith("storage ")
     return text
 
 
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("study.db", "'study.db' is no URL; give sqlite:///FILE or postgresql://"),
-        ("", "'' is no URL"),
-        ("postgresql://host:port/name", "is no URL"),
-        ("postgresql://me:secret@host:port/name", "'postgresql://me:***@host:port/name' is no URL"),
-        ("mysql://host/name", "'mysql' is not known; give"),
-        ("postgres://host/name", "'postgres' is not known; give"),
-        ("postgresql+asyncpg://host/name", "'postgresql+asyncpg' is not known; give"),
-        ("sqlite://", "workers share a file, sqlite:/// names none"),
-        ("sqlite:///:memory:", "workers share a file, sqlite:///:memory: names none"),
-        ("sqlite://study.db", "workers share a file, sqlite://study.db names none; give sqlite:///FILE"),
-        ("sqlite:////no/such/study.db", "the folder /no/such of sqlite:////no/such/study.db does not exist"),
-        ("sqlite:////tmp", "/tmp is a folder"),
-        ("postgresql://host", "postgresql://host names no database"),
+        (
+            "study.db",
+            "storage must be sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT; got",
+        ),
+        ("study.db", "got 'study.db'"),
+        ("", "got ''"),
+        ("postgresql://host:port/name", "got 'postgresql://host:port/name'"),
+        ("postgresql://me:secret@host:port/name", "got 'postgresql://me:***@host:port/name'"),
+        ("mysql://host/name", "got 'mysql://host/name'"),
+        ("postgres://host/name", "got 'postgres://host/name'"),
+        ("postgresql+asyncpg://host/name", "got 'postgresql://host/name'"),
+        ("sqlite://", "must be a file that workers can share, as sqlite:///FILE, got sqlite:///"),
+        ("sqlite:///:memory:", "must be a file that workers can share, as sqlite:///FILE, got sqlite:///:memory:"),
+        ("sqlite://study.db", "must be a file that workers can share, as sqlite:///FILE, got sqlite://study.db"),
+        ("sqlite:////no/such/study.db", "must be in a folder that exists, got sqlite:////no/such/study.db"),
+        ("sqlite:////tmp", "must be a file, got the folder /tmp"),
+        ("postgresql://host", "must name a database, got postgresql://host"),
+        ("grpc://host", "got 'grpc://host'"),
+        ("grpc://host:port", "got 'grpc://host:port'"),
+        ("grpc://me:secret@host:1", "got 'grpc://me:***@host:1'"),
+        ("grpc://host:1/name", "got 'grpc://host:1/name'"),
     ],
 )
 def test_a_url_that_is_wrong(url: str, told: str) -> None:
@@ -55,51 +63,57 @@ def test_a_url_that_is_wrong(url: str, told: str) -> None:
     ],
 )
 def test_a_password_is_not_shown(url: str) -> None:
-    assert not {"secret", "sec", "cret"} & set(re.split(r"\W", shown(url)))
-    assert "host" in shown(url)
-    assert shown("sqlite:///a/b.db") == "sqlite:///a/b.db"
+    assert not {"secret", "sec", "cret"} & set(re.split(r"\W", hide_password(url)))
+    assert "host" in hide_password(url)
+    assert hide_password("sqlite:///a/b.db") == "sqlite:///a/b.db"
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("what I wanted to remember " * 100)
-    assert refusal(f"sqlite:///{tmp_path}/notes.txt", {}).endswith("notes.txt is not a SQLite database")
+    assert refusal(f"sqlite:///{tmp_path}/notes.txt", {}) == (
+        f"storage must be a SQLite database, got sqlite:///{tmp_path}/notes.txt"
+    )
 
 
 def test_a_database_of_another_program(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "mail.db")) as connection:
         connection.execute("CREATE TABLE letters (text)")
-    assert "holds no studies, but the tables letters" in refusal(f"sqlite:///{tmp_path}/mail.db", {})
+    assert "must be a database of studies, got" in refusal(f"sqlite:///{tmp_path}/mail.db", {})
 
 
 def test_reading_makes_nothing(tmp_path: Path, server: Server) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
-    assert refusal(url) == f"storage: there is no file {tmp_path}/study.db"
+    assert refusal(url) == f"storage must be a file that exists, got {url}"
     (tmp_path / "empty.db").touch()
-    assert refusal(f"sqlite:///{tmp_path}/empty.db").endswith("empty.db holds no studies")
+    assert refusal(f"sqlite:///{tmp_path}/empty.db").endswith("empty.db without any")
     assert [file.name for file in tmp_path.iterdir()] == ["empty.db"]
     fresh = server.fresh()
-    assert refusal(fresh).endswith("holds no studies")
-    with pytest.raises(ValueError, match="holds no studies"):
+    assert refusal(fresh).endswith("without any")
+    with pytest.raises(ValueError, match="must be a database of studies"):
         study_names(fresh)
 
 
 def test_an_empty_file_becomes_a_storage(tmp_path: Path) -> None:
     (tmp_path / "study.db").touch()
-    Study.open(f"sqlite:///{tmp_path}/study.db", "study", definition={})
+    Study.open(f"sqlite:///{tmp_path}/study.db", "study", specification={})
     assert study_names(f"sqlite:///{tmp_path}/study.db") == ["study"]
 
 
 def test_a_name_with_braces_and_percents(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/{{a}} 100%.db"
-    Study.open(url, "study", definition={})
+    Study.open(url, "study", specification={})
     assert study_names(url) == ["study"]
     assert (tmp_path / "{a} 100%.db").is_file()
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     told = refusal("postgresql://me:secret@127.0.0.1:1/name", {})
-    assert "cannot connect to postgresql://me:***@127.0.0.1:1/name: " in told
+    assert "storage postgresql://me:***@127.0.0.1:1/name cannot be opened: " in told
     assert "refused" in told
+    monkeypatch.setattr(storage, "GRPC_SECONDS", 0.5)
+    assert refusal("grpc://localhost:1", {}).endswith(
+        "grpc://localhost:1 cannot be opened: no answer within 0.5 seconds"
+    )
 
 
 def test_a_database_that_is_not_there(server: Server) -> None:
@@ -116,7 +130,7 @@ def test_a_wrong_password(server: Server) -> None:
     told = refusal(url.format("wrong"), {})
     assert "password authentication failed" in told
     assert "wrong" not in told
-    Study.open(url.format("right"), "study", definition={})
+    Study.open(url.format("right"), "study", specification={})
     assert study_names(url.format("right")) == ["study"]
 
 
@@ -124,3 +138,13 @@ def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(address, "find_spec", lambda name: None)
     assert refusal("postgresql://host/name", {}).endswith("pip install 'psycopg2-binary'")
     assert refusal("postgresql+psycopg://host/name", {}).endswith("pip install 'psycopg[binary]'")
+    assert refusal("grpc://host:1", {}) == "storage grpc://host:1 needs gRPC: pip install 'rnn-capacity[grpc]'"
+
+
+def test_a_database_of_another_version_of_optuna(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    Study.open(url, "study", specification={})
+    with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v9.9.9'")
+        connection.commit()
+    assert "study.db cannot be opened: The runtime optuna version" in refusal(url)

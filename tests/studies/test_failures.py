@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import event
 
-from rnn_capacity.studies import StorageError, Study, Timing
-from tests.studies.conftest import Server
-from tests.studies.grid import grid
+from rnn_capacity.studies import StorageError, Study, Timing, metrics
+from tests.studies.conftest import Server, free_port
+from tests.studies.grid import counts, grid
 from tests.studies.processes import started
 
 
@@ -23,34 +25,39 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "study.db"
 
 
-def opened(file: Path, patience: float = 20) -> Study:
-    return Study.open(f"sqlite:///{file}", "study", definition={"task": "memory"}, timing=Timing(patience=patience))
+def opened(file: Path, **timing: float) -> Study:
+    times = Timing(**{"retry_seconds": 20, **timing})
+    return Study.open(f"sqlite:///{file}", "study", specification={"task": "memory"}, timing=times)
 
 
-def test_a_full_disk(file: Path) -> None:
+def test_a_full_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = opened(file)
     trials = study.claim(8, 8, grid(8))
 
     limit = file.stat().st_size // 4096 + 10  # pages
+    connect = sqlite3.connect
 
-    @event.listens_for(study._storage.optuna.engine, "connect")
-    def limited(connection: sqlite3.Connection, _: object) -> None:
+    def limited(*given: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(*given, **named)
         connection.execute(f"PRAGMA max_page_count = {limit}")
+        return connection
 
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", limited)
     stored = 0
 
     def work() -> None:
         nonlocal stored
         for trial in trials:
-            stored += study.finish(trial, 1.0, True, {"fill": "x" * 10_000})
+            stored += study.finish(trial, 1.0, True, {"fill": "x" * 10_000}) is not None
 
     with pytest.raises(StorageError, match=r"^storage sqlite:///.*study.db failed: database or disk is full; ") as told:
         work()
     assert "\n" not in str(told.value)
     assert 0 < stored < 8
+    monkeypatch.undo()
     later = opened(file)
-    assert later.counts() == (stored, 8 - stored, 0, 0)
-    assert [trial.figures for trial in later.trials() if trial.value == 1.0] == [{"fill": "x" * 10_000}] * stored
+    assert counts(later) == (stored, 8 - stored, 0, 0)
+    assert [metrics(trial) for trial in later.snapshot().finished] == [{"fill": "x" * 10_000}] * stored
 
 
 def test_a_file_that_may_not_grow(file: Path) -> None:
@@ -62,9 +69,9 @@ def test_a_file_that_may_not_grow(file: Path) -> None:
     assert worker.lines[-1][:2] == ["error", "storage"]
     stored = worker.numbers("finished")
     assert 0 < len(stored) < 30
-    later = opened(file)
-    assert [trial.number for trial in later.trials() if trial.state == "finished"] == stored
-    assert all(len(trial.figures["fill"]) == 5_000 for trial in later.trials() if trial.state == "finished")
+    later = opened(file).snapshot().finished
+    assert [trial.number for trial in later] == stored
+    assert all(len(metrics(trial)["fill"]) == 5_000 for trial in later)
 
 
 @pytest.fixture
@@ -98,29 +105,28 @@ def test_a_locked_file_is_waited_for(file: Path, locked: Callable[[float], None]
     assert study.finish(trials[0], 1.0, True, {})
     assert time.monotonic() - begin > 2
     locked(0.3)
-    assert opened(file).counts() == (1, 1, 0, 0)
+    assert counts(opened(file)) == (1, 1, 0, 0)
 
 
 def test_a_file_that_stays_locked(file: Path, locked: Callable[[float], None]) -> None:
-    study = opened(file, patience=0)
+    study = opened(file, retry_seconds=0)
     trials = study.claim(2, 4, grid(4))
     study.finish(trials[0], 1.0, True, {})
     locked(3.0)
     with pytest.raises(StorageError, match=r"study.db failed for 2 seconds: database is locked; the trials that were"):
         study.finish(trials[1], 1.0, True, {})
     time.sleep(1.2)
-    assert opened(file).counts() == (1, 1, 0, 0)
+    assert counts(opened(file)) == (1, 1, 0, 0)
     assert study.finish(trials[1], 1.0, True, {}), "the same may be stored later"
 
 
 def test_a_heartbeat_outlives_a_locked_file(file: Path, locked: Callable[[float], None]) -> None:
-    timing = Timing(heartbeat=1, grace=3, patience=0)
-    study = Study.open(f"sqlite:///{file}", "study", definition={"task": "memory"}, timing=timing)
+    study = opened(file, heartbeat=0.5, grace=3, retry_seconds=0)
     trials = study.claim(2, 4, grid(4))
-    with study.alive(trials):
+    with study.alive():
         time.sleep(0.1)
         locked(2.2)
-        time.sleep(4.5)
+        time.sleep(3.5)
         assert len(study.claim(4, 4, grid(4))) == 2, "the two are still alive"
     assert all(study.finish(trial, 1.0, True, {}) for trial in trials)
 
@@ -128,9 +134,9 @@ def test_a_heartbeat_outlives_a_locked_file(file: Path, locked: Callable[[float]
 def test_a_server_that_is_stopped_and_started(server: Server) -> None:
     try:
         url = server.fresh()
-        study = Study.open(url, "study", definition={"task": "memory"}, timing=Timing(patience=20))
+        study = Study.open(url, "study", specification={"task": "memory"}, timing=Timing(retry_seconds=20))
         trials = study.claim(4, 8, grid(8))
-        with study.alive(trials):
+        with study.alive():
             assert study.finish(trials[0], 1.0, True, {})
             server.stop()
             starter = threading.Timer(1.0, server.start)
@@ -140,11 +146,46 @@ def test_a_server_that_is_stopped_and_started(server: Server) -> None:
             assert time.monotonic() - begin > 0.9
             starter.join()
             assert len(study.claim(4, 8, grid(8))) == 4
-        assert study.counts() == (2, 6, 0, 0)
-        hasty = Study.open(url, "study", timing=Timing(patience=0))
+        assert counts(study) == (2, 6, 0, 0)
+        hasty = Study.open(url, "study", timing=Timing(retry_seconds=0))
         [trial] = hasty.claim(1, 9, grid(9))
         server.stop()
         with pytest.raises(StorageError, match=r"^storage postgresql://.* failed for \d seconds: .*; the trials that"):
             hasty.finish(trial, 1.0, True, {})
     finally:
         server.start()
+
+
+def test_a_grpc_server_that_is_killed_and_started(file: Path) -> None:
+    port, servers = free_port(), []
+    code = "from optuna.storages import get_storage, run_grpc_proxy_server as run; import sys; "
+    code += "run(get_storage(sys.argv[1]), port=int(sys.argv[2]))"
+
+    def start() -> None:
+        servers.append(subprocess.Popen([sys.executable, "-W", "ignore", "-c", code, f"sqlite:///{file}", str(port)]))
+
+    def kill() -> None:
+        servers[-1].kill()
+        servers[-1].wait()
+
+    try:
+        start()
+        timing = Timing(retry_seconds=30)
+        study = Study.open(f"grpc://localhost:{port}", "study", specification={"task": "memory"}, timing=timing)
+        trials = study.claim(3, 3, grid(3))
+        assert study.finish(trials[0], 1.0, True, {})
+        kill()
+        starter = threading.Timer(0.5, start)
+        starter.start()
+        assert study.finish(trials[1], 1.0, True, {})
+        starter.join()
+        assert counts(study) == (2, 1, 0, 0)
+        hasty = Study.open(f"grpc://localhost:{port}", "study", timing=Timing(retry_seconds=0))
+        kill()
+        with pytest.raises(
+            StorageError, match=r"^storage grpc://localhost:\d+ failed for \d seconds: .*; the trials"
+        ) as told:
+            hasty.snapshot()
+        assert "\n" not in str(told.value)
+    finally:
+        kill()

@@ -19,9 +19,9 @@ parser.add_argument("--total", type=int, default=200)
 parser.add_argument("--batch", type=int, default=16)
 parser.add_argument("--stop", type=int, default=None)
 parser.add_argument("--value", type=float, default=1.0)
-parser.add_argument("--heartbeat", type=int, default=60)
-parser.add_argument("--grace", type=int, default=180)
-parser.add_argument("--fill", type=int, default=0, help="characters of a figure")
+parser.add_argument("--heartbeat", type=float, default=60)
+parser.add_argument("--grace", type=float, default=180)
+parser.add_argument("--fill", type=int, default=0, help="characters of a metric")
 parser.add_argument("--file_size", type=int, default=None, help="bytes that a file may have")
 
 
@@ -33,9 +33,8 @@ def main() -> None:
     args = parser.parse_args()
     say("ready")
     sys.stdin.readline()
-    study = Study.open(
-        args.url, "study", definition={"task": "memory"}, timing=Timing(args.heartbeat, args.grace, patience=20)
-    )
+    timing = Timing(args.heartbeat, args.grace, retry_seconds=20)
+    study = Study.open(args.url, "study", specification={"task": "memory"}, timing=timing)
     say("open")
     if args.file_size is not None:
         import resource
@@ -44,15 +43,14 @@ def main() -> None:
     done = 0
     while trials := study.claim(args.batch, args.total, grid(args.total)):
         say("claimed", *(trial.number for trial in trials))
-        with study.alive(trials):
+        with study.alive():
             for trial in trials:
                 if args.stop is not None and done >= args.stop:
                     say("waits")
                     sys.stdin.readline()
                 time.sleep(0.005)
-                stored = study.finish(
-                    trial, args.value, True, {"place": trial.params["place"], "fill": "x" * args.fill}
-                )
+                metrics = {"place": trial.params["place"], "fill": "x" * args.fill}
+                stored = study.finish(trial, args.value, True, metrics) is not None
                 say("finished" if stored else "lost", trial.number)
                 done += stored
 
