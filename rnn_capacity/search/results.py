@@ -10,9 +10,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from rnn_capacity.callbacks import write_whole
+from rnn_capacity.formatting import format_value, metric_label
+from rnn_capacity.runs import write_atomically
 from rnn_capacity.search.importance import importances
-from rnn_capacity.search.names import readable, short_names
+from rnn_capacity.search.names import short_names
 from rnn_capacity.search.ongoing import Search
 
 SHOWN = 5
@@ -61,11 +62,13 @@ def show_study(search: Search, console: Console) -> None:
         table.add_column(str(trial.number), justify="right", no_wrap=True)
     if shares:
         table.add_column("importance", justify="right", no_wrap=True)
-    table.add_row(search.objective.figure.replace("_", " "), *(readable(trial.value) for trial in best))
-    table.add_row("parameters", *(readable(trial.figures.get("parameters", "")) for trial in best), end_section=True)
+    table.add_row(metric_label(search.objective.figure), *(format_value(trial.value) for trial in best))
+    table.add_row(
+        "parameters", *(format_value(trial.figures.get("parameters", "")) for trial in best), end_section=True
+    )
     for name in sorted(names, key=lambda name: -shares.get(name, 0)):
         share = [f"{shares.get(name, 0):.2f}"] if shares else []
-        table.add_row(names[name], *(readable(search.values(trial)[name]) for trial in best), *share)
+        table.add_row(names[name], *(format_value(search.values(trial)[name]) for trial in best), *share)
     console.print(table)
 
 
@@ -85,7 +88,9 @@ def overview(searches: list[Search]) -> Table:
         counts, best = search.study.counts(), search.study.best(1)
         share = counts.infeasible / max(1, counts.finished)
         found = (best[0].value, best[0].figures.get("parameters", "")) if best else ("none", "")
-        table.add_row(search.study.name, str(counts.finished), f"{share:.1%}", *(readable(value) for value in found))
+        table.add_row(
+            search.study.name, str(counts.finished), f"{share:.1%}", *(format_value(value) for value in found)
+        )
     return table
 
 
@@ -112,5 +117,5 @@ def write_best(search: Search, root: Path) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure = search.objective.figure
     head = f"# Trial {trial.number} of {search.study.name}, its best of {figure}: {trial.value}\n"
-    write_whole(path, head + yaml.safe_dump(config, sort_keys=False))
+    write_atomically(path, head + yaml.safe_dump(config, sort_keys=False))
     return path
