@@ -79,18 +79,18 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
             check_mapping("config", path)
     if given["help"]:
         return arguments
-    if given.get("sweep"):
+    if given.get("sweep") not in (None, "null"):
         check_mapping("sweep", given["sweep"])
     for name in ("trials", "population"):
         number = given.get(name)
         if number is not None and not (number.isdecimal() and int(number)):
             raise ValueError(f"{name} must be a positive integer, got {number!r}")
-    if given["ckpt_path"] in (None, "null"):
-        return arguments
-    check_exists("ckpt_path", given["ckpt_path"])
-    config = Path(given["ckpt_path"]).resolve().parent.parent / "config.yaml"
-    measures = command in ("validate", "test", "predict")
-    return ["--config", str(config), *arguments] if measures and not given["config"] and config.is_file() else arguments
+    if given["ckpt_path"] not in (None, "null"):
+        check_exists("ckpt_path", given["ckpt_path"])
+        config = Path(given["ckpt_path"]).resolve().parent.parent / "config.yaml"
+        if command in ("validate", "test", "predict") and not given["config"] and config.is_file():
+            return ["--config", str(config), *arguments]
+    return arguments
 
 
 def check_exists(argument: str, path: str) -> None:

@@ -41,8 +41,8 @@ def settle_warnings() -> None:
     """Silence the messages of Lightning that do not concern users of this program."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
     warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
-    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # measuring saves no checkpoints
-    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # that of the run that goes on
+    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # an evaluation saves no checkpoints
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # that of a resumed run
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
 
 

@@ -5,26 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable
 from types import FrameType
-from typing import Any, Literal, NamedTuple
-
-
-class ExitCodes(NamedTuple):
-    """Exit codes of the two commands after a signal."""
-
-    fit: int
-    search: int
-
+from typing import Any, Literal
 
 EXIT_CODES = {
-    "SIGINT": ExitCodes(fit=130, search=130),  # 128 + 2, as shells report an interrupted process
+    "SIGINT": {"fit": 130, "search": 130},  # 128 + 2, as shells report an interrupted process
     # a sweep ends a run of fit that is good enough, and does not repeat it; a search that ends early lacks trials,
     # so its code is the shells' 128 + 15
-    "SIGTERM": ExitCodes(fit=0, search=143),
-    "SIGUSR1": ExitCodes(fit=75, search=75),  # EX_TEMPFAIL: the machine is taken away, the work continues elsewhere
+    "SIGTERM": {"fit": 0, "search": 143},
+    "SIGUSR1": {"fit": 75, "search": 75},  # EX_TEMPFAIL: the machine is taken away, the work continues elsewhere
 }
-"""Exit codes by signal, from the weakest signal to the strongest; of several signals the strongest counts."""
+"""Exit codes of the commands by signal, from the weakest signal to the strongest."""
+
+RANKS: tuple[str | None, ...] = (None, *EXIT_CODES)
+"""Signals by rank, after None for no signal; of several signals the one of the highest rank counts."""
 
 
 def exit_code(name: str, command: Literal["fit", "search"], wandb_run: bool = False) -> int:
@@ -35,13 +29,7 @@ def exit_code(name: str, command: Literal["fit", "search"], wandb_run: bool = Fa
         command: The command.
         wandb_run: Whether a W&B run records the exit code; its sweep ends it with SIGTERM as good enough: code 0.
     """
-    code: int = getattr(EXIT_CODES[name], command)
-    return 0 if wandb_run and name == "SIGTERM" else code
-
-
-def strength(name: str | None) -> int:
-    """Return the rank of a signal, from 1; 0 stands for no signal."""
-    return 0 if name is None else 1 + list(EXIT_CODES).index(name)
+    return 0 if wandb_run and name == "SIGTERM" else EXIT_CODES[name][command]
 
 
 def started_by_agent() -> bool:
@@ -54,14 +42,10 @@ class SignalRecorder:
 
     A second SIGINT ends the process at once, except under a W&B agent: there SIGINT counts as SIGTERM, since the agent
     sends SIGTERM and W&B's own thread SIGINT for the same stop, in any order, and no terminal is attached.
-
-    Args:
-        end_at_once: Called at the second SIGINT.
     """
 
-    def __init__(self, end_at_once: Callable[[], object]) -> None:
+    def __init__(self) -> None:
         self.received: str | None = None
-        self._end_at_once = end_at_once
         self._interrupted = False
 
     def listen(self, *names: str) -> dict[int, Any]:
@@ -82,11 +66,19 @@ class SignalRecorder:
         name = signal.Signals(number).name
         if name == "SIGINT" and started_by_agent():
             name = "SIGTERM"
-        if name == "SIGINT":
-            if self._interrupted:
-                self._end_at_once()
-            self._interrupted = True
-        self._record(name)
+        if name == "SIGINT" and self._interrupted:
+            self.end_at_once()
+        self._interrupted |= name == "SIGINT"
+        self.record(name)
 
-    def _record(self, name: str) -> None:
-        self.received = max(self.received, name, key=strength)
+    def record(self, name: str) -> None:
+        """Record a signal unless a stronger one came before."""
+        self.received = max(self.received, name, key=RANKS.index)
+
+    def end_at_once(self) -> None:
+        """End the process as Python does at a SIGINT.
+
+        Raises:
+            KeyboardInterrupt: Always.
+        """
+        raise KeyboardInterrupt

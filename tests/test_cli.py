@@ -65,6 +65,10 @@ def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--data.samples_per_parameter=1e6"], ["samples must be at most 2**input_size = 16777216 distinct patterns"]),
         (["--data.input_size=3"], ["samples must be at most 2**input_size = 8 distinct patterns"]),
         (["--data.loss_from=6"], ["loss_from must be in [1, steps = 5], got 6"]),
+        (["--model.clip_norm=x"], ["model.clip_norm must be one of float, null; got 'x'"]),
+        (["--model.schedule=no_such_package.Schedule"], ["model.schedule: ", "no_such_package"]),
+        (["--config={trainer: {max_step: 3}}"], ["trainer.max_step must be a known option", "trainer.max_steps?"]),
+        (["--trainer.callbacks=tests.wandb_callbacks.Fails"], ["trainer.callbacks.step must be given"]),
         (["--data.show=often"], ["data.show must be one of 'first', 'every'; got 'often'"]),
         (["--model.cell=intersection"], ["depth must be at least 2", "got 1", "paper"]),
         (

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from rnn_capacity.signals import EXIT_CODES, SignalRecorder, exit_code, started_by_agent, strength
+from rnn_capacity.signals import EXIT_CODES, RANKS, SignalRecorder, exit_code, started_by_agent
 from rnn_capacity.wandb_runs import mark_preempting
 
 
@@ -29,7 +29,7 @@ class StopOnSignal(Callback):
     """
 
     def __init__(self) -> None:
-        self.signals = SignalRecorder(interrupt)
+        self.signals = SignalRecorder()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Replace Lightning's handlers; Lightning restores the original ones after the training."""
@@ -52,22 +52,17 @@ class StopOnSignal(Callback):
             SystemExit: With the signal's exit code; with 0 in the processes that Lightning started, since for any other
                 code it would kill the process that started them.
         """
-        received = strength(self.signals.received)
+        received = RANKS.index(self.signals.received)
         if trainer.world_size > 1:
             strongest: Any = trainer.strategy.reduce(
                 torch.tensor(received, device=trainer.strategy.root_device), reduce_op="max"
             )
             received = int(strongest)
-        if not received:
+        name = RANKS[received]
+        if name is None:
             return
-        name = list(EXIT_CODES)[received - 1]
         if trainer.is_global_zero:
             print(f"rnn-capacity: {name} after {trainer.global_step} optimizer steps", file=sys.stderr)
         if name == "SIGUSR1":
             mark_preempting(trainer.loggers)
         raise SystemExit(exit_code(name, "fit") if trainer.local_rank == 0 else 0)
-
-
-def interrupt() -> None:
-    """End the training at once, as Python does at a SIGINT."""
-    raise KeyboardInterrupt

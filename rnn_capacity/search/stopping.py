@@ -24,12 +24,13 @@ class StopRequest(SignalRecorder):
     """
 
     def __init__(self, at_once: Callable[[], None] = lambda: None, says: bool = False) -> None:
-        super().__init__(self._exit)
+        super().__init__()
         self.at_once = at_once
         self.says = says
         self._replaced: dict[int, Any] = {}
 
-    def _exit(self) -> None:
+    def end_at_once(self) -> None:
+        """End the process at once."""
         self.at_once()
         os._exit(exit_code("SIGINT", "search"))
 
@@ -43,10 +44,11 @@ class StopRequest(SignalRecorder):
         for number, handler in self._replaced.items():
             signal(number, handler)
 
-    def _record(self, name: str) -> None:
+    def record(self, name: str) -> None:
+        """Record a signal; the first one is answered if this was asked for."""
         if self.says and self.received is None:
             os.write(2, f"\nrnn-capacity: {name}: ends after the steps under way\n".encode())
-        super()._record(name)
+        super().record(name)
 
     def check(self) -> None:
         """End the search if a signal came.
