@@ -121,7 +121,12 @@ class CapacityCLI(LightningCLI):
             raise ValueError(f"run must be null where the trainer writes nothing, got {self.options.run!r}")
         checkpoints = fits and writes and config.enable_checkpointing is not False
         progress_bar = fits and config.enable_progress_bar is not False
-        callbacks += [StopOnSignal()] * fits + [LastCheckpoint()] * checkpoints + [RunProgressBar()] * progress_bar
+        if fits:
+            callbacks.append(StopOnSignal())
+        if checkpoints:
+            callbacks.append(LastCheckpoint())
+        if progress_bar:
+            callbacks.append(RunProgressBar())
         kwargs |= {"enable_checkpointing": checkpoints, "enable_progress_bar": progress_bar}
         return super().instantiate_trainer(callbacks=callbacks, **kwargs)
 
@@ -166,8 +171,8 @@ class CapacityCLI(LightningCLI):
 
     def _check_training(self) -> None:
         """Check the trainer's options that a training of this package restricts, and build the optimizer on trial."""
-        config = self.options.trainer
-        check_minimum(1, **{"trainer.max_steps": config.max_steps})
+        config, max_steps = self.options.trainer, self.trainer.max_steps
+        check_minimum(1, **{"trainer.max_steps": max_steps})
         if config.gradient_clip_val is not None:
             raise ValueError(
                 "trainer.gradient_clip_val must be null (model.clip_norm and model.clip_value clip), "
@@ -178,14 +183,14 @@ class CapacityCLI(LightningCLI):
                 "trainer.accumulate_grad_batches must be 1 (data.batch_size sets the batch), "
                 f"got {config.accumulate_grad_batches}"
             )
-        calls = math.ceil(config.max_steps / self.model.steps_per_call)
+        calls = math.ceil(max_steps / self.model.steps_per_call)
         every = config.val_check_interval
         if isinstance(every, int) and every > calls and config.check_val_every_n_epoch is not None:
             raise ValueError(
                 f"trainer.val_check_interval must be a share of the run or at most its {calls} calls of "
                 f"model.steps_per_call = {self.model.steps_per_call} optimizer steps, got {every}"
             )
-        self.model.build_optimizer(config.max_steps)
+        self.model.build_optimizer(max_steps)
 
     def after_fit(self) -> None:
         """Save the trained network and run the final evaluation."""

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-# jsonargparse's exceptions have no attributes: these parts of its messages are in their text only
+# jsonargparse's exceptions have no attributes for an option's name, its types and the value: they are in the text alone
 KEY = re.compile(r'Parser key "([^"]+)"')
-UNKNOWN = re.compile(
-    r"(?:(?:Group '(?P<group>[^']+)'|Subcommand '\w+') does not accept )?[Oo]ption '(?P<key>[^']+)'"
-    r"|unrecognized arguments: -*(?P<word>[^\s=]+)"
-)
+UNKNOWN_KEY = re.compile(r"(?:(?:Group '([^']+)'|Subcommand '\w+') does not accept )?[Oo]ption '([^']+)'")
+UNKNOWN_WORD = re.compile(r"unrecognized arguments: -*([^\s=]+)")
 REQUIRED = re.compile(r"the following arguments are required: (.+)")
 WRONG_TYPE = re.compile(r"Expected an? (?P<type>.+)\. Got value: (?P<value>.*)", re.DOTALL)
 UNION = re.compile(r"Subtypes: \[(.+)\]\s+Errors:", re.DOTALL)
-CLASS = re.compile(r"Problem with given class_path '\S+':\s+(.+)")
+INSIDE_CLASS = re.compile(r"Problem with given class_path '\S+':\s+(.+)")
+TYPE = re.compile(r"<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\]")
 
 
 def fail(message: str, code: int = 2) -> NoReturn:
@@ -49,46 +48,53 @@ def settle_warnings() -> None:
 def explain(message: str, error: BaseException | None, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
     """Turn an error of jsonargparse into the form of this package's messages.
 
-    The parser of a class is inside the parser of the command line; its message, turned into this form before, is the
-    text of an ArgumentError among the causes.
-
     Args:
         message: Message of the parser.
         error: The exception behind the message.
         parser: The parser that raised it, which knows its options.
         bases: Base class of each option that is a class.
     """
-    unknown = UNKNOWN.match(message)
-    if unknown and (isinstance(error, KeyError) or unknown["word"]):
-        name = unknown["word"] or ".".join(filter(None, (unknown["group"], unknown["key"])))
-        return f"{name} must be a known option; {closest(name, known_options(parser))}"
+    if word := UNKNOWN_WORD.match(message):
+        return unknown_option(word[1], parser)
+    if isinstance(error, KeyError) and (found := UNKNOWN_KEY.match(message)):
+        return unknown_option(".".join(filter(None, found.groups())), parser)
     if required := REQUIRED.match(message):
         return f"{required[1]} must be given"
-    key = KEY.match(message)
-    if key is None:
-        return message
-    cause = error
-    while cause is not None and cause.__cause__ is not None and not isinstance(cause, ArgumentError):
-        cause = cause.__cause__
-    if isinstance(cause, ArgumentError):
-        return f"{key[1]}.{cause}"
-    if key[1] in bases:
-        return f"{key[1]} must be one of {', '.join(class_names(bases[key[1]]))} ({cause})"
-    wrong = WRONG_TYPE.fullmatch(str(cause))
+    if key := KEY.match(message):
+        return wrong_value(key[1], message, error, bases.get(key[1]))
+    return message
+
+
+def unknown_option(name: str, parser: ArgumentParser) -> str:
+    """Return the message about an option that a parser does not know."""
+    known = list(parser.get_defaults(skip_validation=True).keys(branches=True))
+    return f"{name} must be a known option; {closest(name, known)}"
+
+
+def wrong_value(name: str, message: str, error: BaseException | None, base: type[object] | None) -> str:
+    """Return the message about an option whose value jsonargparse rejects.
+
+    Args:
+        name: The option.
+        message: Message of the parser.
+        error: The exception behind the message; the first of its causes says what is wrong.
+        base: Base class of the value, if it is a class; None for other options.
+    """
+    while error is not None and error.__cause__ is not None and not isinstance(error, ArgumentError):
+        error = error.__cause__
+    if isinstance(error, ArgumentError):  # from the parser of the class's arguments, which has explained it
+        return f"{name}.{error}"
+    if base is not None:
+        return f"{name} must be one of {', '.join(class_names(base))} ({error})"
+    wrong = WRONG_TYPE.fullmatch(str(error))
     if wrong is None:
-        return f"{key[1]}: {cause}"
-    if wrong["value"].startswith("Namespace(") and (inside := CLASS.search(message)):
-        return f"{key[1]}.{inside[1]}"  # of a list or a class, the first cause is that it is no list
+        return f"{name}: {error}"
+    # where a list or a class is allowed, the first cause of an error inside the class is that it is no list
+    if wrong["value"].startswith("Namespace(") and (inside := INSIDE_CLASS.search(message)):
+        return f"{name}.{inside[1]}"
     union = UNION.search(message)
-    types = union[1] if union else wrong["type"]
-    types = re.sub(r"<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\]", r"\1\2", types).replace("NoneType", "null")
-    allowed = f"one of {types};" if ", " in types else f"of type {types},"
-    return f"{key[1]} must be {allowed} got {wrong['value']!r}"
-
-
-def known_options(parser: ArgumentParser) -> list[str]:
-    """Return the dotted names of a parser's options."""
-    return list(parser.get_defaults(skip_validation=True).keys(branches=True))
+    types = TYPE.sub(r"\1\2", union[1] if union else wrong["type"]).replace("NoneType", "null")
+    return f"{name} must be {f'one of {types};' if ', ' in types else f'of type {types},'} got {wrong['value']!r}"
 
 
 def class_names(base: type[object]) -> list[str]:
