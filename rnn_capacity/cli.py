@@ -1,10 +1,9 @@
-"""The program `rnn-capacity`: what needs no torch is answered here, before torch is imported."""
+"""The program `rnn-capacity`; wrong files, help texts and the version are answered before torch is imported."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -41,65 +40,79 @@ def main(argv: list[str] | None = None) -> None:
     commands = overview.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, purpose in COMMANDS.items():
         commands.add_parser(name, help=purpose, add_help=False)
-    options = overview.parse_known_args(argv[:1])[0]
-    arguments = with_run_config(options.command, argv[1:])
-    for path in values_of(arguments, "-c", "--config"):
-        check_config(path)
-    if not {"-h", "--help"} & set(arguments):
-        for path in values_of(arguments, "--ckpt_path"):
-            check_exists("ckpt_path", path)
-        if options.command == "search":
-            check_search(arguments)
+    command = overview.parse_known_args(argv[:1])[0].command
+    try:
+        arguments = check_files(command, argv[1:])
+    except ValueError as error:
+        fail(str(error))
 
     from rnn_capacity.commands import run
 
-    sys.path.insert(0, "")  # a cell of one's own may lie in the current folder
-    run([options.command, *arguments])
+    sys.path.insert(0, "")  # a user's cell may be in the current folder
+    run([command, *arguments])
 
 
-def values_of(arguments: list[str], *names: str) -> list[str]:
-    """The values that the options of these names are given, as `--name value` or `--name=value`."""
-    found = [after for name, after in pairwise(arguments) if name in names]
-    return found + [text.split("=", 1)[1] for text in arguments if text.split("=", 1)[0] in names and "=" in text]
+def check_files(command: str, arguments: list[str]) -> list[str]:
+    """Check what needs no torch: importing it takes seconds, and these are the most frequent mistakes.
 
+    Args:
+        command: The command.
+        arguments: Its arguments.
 
-def with_run_config(command: str, arguments: list[str]) -> list[str]:
-    """A checkpoint is measured with its own run's config unless another is given."""
-    checkpoints = values_of(arguments, "--ckpt_path")
-    if command in ("fit", "search") or not checkpoints or values_of(arguments, "-c", "--config"):
+    Returns:
+        The arguments; a checkpoint without a config is measured with the config of its own run.
+
+    Raises:
+        ValueError: If a file does not exist or does not contain a YAML mapping, or a number is not a positive integer.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.error = fail  # type: ignore[method-assign]
+    parser.add_argument("-h", "--help", action="store_true")
+    parser.add_argument("-c", "--config", action="append", default=[])
+    parser.add_argument("--ckpt_path")
+    if command == "search":
+        for name in ("sweep", "trials", "population"):
+            parser.add_argument(f"--{name}")
+    given = vars(parser.parse_known_args(arguments)[0])
+    for path in given["config"]:
+        if not path.lstrip().startswith("{"):  # YAML in place of a path
+            check_mapping("config", path)
+    if given["help"]:
         return arguments
-    config = Path(checkpoints[-1]).resolve().parent.parent / "config.yaml"
-    return ["--config", str(config), *arguments] if config.is_file() else arguments
+    if given.get("sweep") not in (None, "null"):
+        check_mapping("sweep", given["sweep"])
+    for name in ("trials", "population"):
+        number = given.get(name)
+        if number is not None and not (number.isdecimal() and int(number)):
+            raise ValueError(f"{name} must be a positive integer, got {number!r}")
+    if given["ckpt_path"] not in (None, "null"):
+        check_exists("ckpt_path", given["ckpt_path"])
+        config = Path(given["ckpt_path"]).resolve().parent.parent / "config.yaml"
+        if command in ("validate", "test", "predict") and not given["config"] and config.is_file():
+            return ["--config", str(config), *arguments]
+    return arguments
 
 
 def check_exists(argument: str, path: str) -> None:
-    """Fail unless the file exists; null stands for none."""
-    if path != "null" and not Path(path).is_file():
-        fail(f"{argument}: {path!r} given, {'a folder, a file needed' if Path(path).is_dir() else 'no such file'}")
+    """Check that a file exists.
 
-
-def check_config(path: str) -> None:
-    """Fail unless the file is there and holds a YAML mapping; YAML given in place of a path is left to the parser."""
-    if not path.lstrip().startswith("{"):
-        check_mapping("config", path)
+    Raises:
+        ValueError: If it does not.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{argument} must be an existing file, got {path!r}")
 
 
 def check_mapping(argument: str, path: str) -> None:
-    """Fail unless the file is there and holds a YAML mapping."""
+    """Check that a file contains a YAML mapping.
+
+    Raises:
+        ValueError: If it does not.
+    """
     check_exists(argument, path)
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        fail(f"{argument}: {path!r} given, which is not YAML: {error}")
+        raise ValueError(f"{argument} must be a YAML file, got {path!r} ({error})") from error
     if not isinstance(content, dict):
-        fail(f"{argument}: {path!r} given, which holds no mapping of options")
-
-
-def check_search(arguments: list[str]) -> None:
-    """Fail if a search's sweep file is none, or its numbers are."""
-    for path in values_of(arguments, "--sweep"):
-        check_mapping("sweep", path)
-    for name in ("trials", "population"):
-        for text in values_of(arguments, f"--{name}"):
-            if not text.isdecimal() or int(text) < 1:
-                fail(f"{name}: {text!r} given, a positive integer needed")
+        raise ValueError(f"{argument} must be a YAML file with a mapping of options, got {path!r}")

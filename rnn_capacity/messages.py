@@ -1,4 +1,4 @@
-"""Errors of the command line, in one line that says what would be right. Imports nothing heavy."""
+"""Error messages of the command line, each in one line. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -6,101 +6,114 @@ import logging
 import re
 import sys
 import warnings
+from argparse import ArgumentError
 from difflib import get_close_matches
-from importlib import import_module
 from inspect import isabstract
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser
 
-NOISE = re.compile(
-    r"^(Does not validate against any of the Union subtypes|Subtypes: .*|Errors:|Given value.*"
-    r"|Expected a <class 'NoneType'>.*|Expected a path but .*|Not a valid subclass of NoneType.*)$"
-)
-"""Lines that tell of the parser's inside."""
+# jsonargparse's exceptions have no attributes for an option's name, its types and the value: they are in the text alone
+KEY = re.compile(r'Parser key "([^"]+)"')
+UNKNOWN_KEY = re.compile(r"(?:(?:Group '([^']+)'|Subcommand '\w+') does not accept )?[Oo]ption '([^']+)'")
+UNKNOWN_WORD = re.compile(r"unrecognized arguments: -*([^\s=]+)")
+REQUIRED = re.compile(r"the following arguments are required: (.+)")
+WRONG_TYPE = re.compile(r"Expected an? (?P<type>.+)\. Got value: (?P<value>.*)", re.DOTALL)
+UNION = re.compile(r"Subtypes: \[(.+)\]\s+Errors:", re.DOTALL)
+INSIDE_CLASS = re.compile(r"Problem with given class_path '\S+':\s+(.+)")
+TYPE = re.compile(r"<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\]")
 
 
 def fail(message: str, code: int = 2) -> NoReturn:
-    """Say what is wrong, in one line, and exit: with 2 if it is the command line, with another code if it is not."""
+    """Print an error in one line and exit.
+
+    Args:
+        message: What is wrong.
+        code: Exit code: 2 for a wrong command line.
+    """
     print(f"rnn-capacity: error: {' '.join(message.split())}", file=sys.stderr)
     raise SystemExit(code)
 
 
 def settle_warnings() -> None:
-    """Leave out what Lightning says and a user of this program has no use for."""
+    """Silence the messages of Lightning that do not concern users of this program."""
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
     warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
-    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # measuring saves no checkpoints
-    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # that of the run that goes on
+    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # an evaluation saves no checkpoints
+    warnings.filterwarnings("ignore", "Checkpoint directory .* exists")  # that of a resumed run
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
 
 
-def one_line(message: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
-    """The message without the parser's inside, with what is allowed where a name is unknown.
+def explain(message: str, error: BaseException | None, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
+    """Turn an error of jsonargparse into the form of this package's messages.
 
     Args:
-        message: What the parser says, over several lines.
-        parser: The parser that says it; knows the options.
-        bases: The class that each key's class must descend from.
+        message: Message of the parser.
+        error: The exception behind the message.
+        parser: The parser that raised it, which knows its options.
+        bases: Base class of each option that is a class.
     """
-    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
-    text = " ".join(line for line in lines if line and not NOISE.match(line))
-    text = re.sub(r"<class '([^']+)'>", r"\1", text)
-    text = re.sub(r'Parser key "([^"]+)":', r"\1:", text)
-    known = allowed(text, parser, bases)
-    text = re.sub(r"Problem with given class_path '\S+': |Type collections\.abc\.Callable\S+ .*class: ", "", text)
-    text = re.sub(r"^(model|data): ([a-z]\w*): ", r"\1.\2: ", text)
-    text = re.sub(r"typing\.Literal\[(.*?)\]", r"one of \1", text).replace("Expected a one of", "Expected one of")
-    return re.sub(r"\. Got value: Namespace\(.*\)$", "", text) + known
+    if word := UNKNOWN_WORD.match(message):
+        return unknown_option(word[1], parser)
+    if isinstance(error, KeyError) and (found := UNKNOWN_KEY.match(message)):
+        return unknown_option(".".join(filter(None, found.groups())), parser)
+    if required := REQUIRED.match(message):
+        return f"{required[1]} must be given"
+    if key := KEY.match(message):
+        return wrong_value(key[1], message, error, bases.get(key[1]))
+    return message
 
 
-def allowed(text: str, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
-    """What could stand in place of an unknown option, argument or class; empty if none is named."""
-    if "are required" in text:
-        example = "give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
-        return f"; {example}, or --data with one of {', '.join(class_names(bases['data']))}"
-    if unknown := re.match(r"Subcommand '(\S+)' does not accept option '([^.']+)", text):
-        commands = next(action.choices for action in parser._actions if isinstance(action.choices, dict))
-        return "; " + closest(unknown[2], options_of(commands[unknown[1]]))
-    if unknown := re.search(r"unrecognized arguments: (?P<name>\S+)|Option '(?P<key>\S+)' is not accepted", text):
-        classes = re.findall(r"class_path[ =]'([\w.]+)'", text)
-        name = (unknown["name"] or unknown["key"]).lstrip("-").split("=")[0]
-        return "; " + closest(name, arguments_of(classes[-1]) if classes else options_of(parser))
-    for key, base in bases.items():
-        if re.match(
-            rf"{key}: (Expected a dot|Import path does not|Unexpected import|Expected an instantiatable)", text
-        ):
-            return f"; {key} is one of {', '.join(class_names(base))}"
-    return ""
+def unknown_option(name: str, parser: ArgumentParser) -> str:
+    """Return the message about an option that a parser does not know."""
+    known = list(parser.get_defaults(skip_validation=True).keys(branches=True))
+    return f"{name} must be a known option; {closest(name, known)}"
+
+
+def wrong_value(name: str, message: str, error: BaseException | None, base: type[object] | None) -> str:
+    """Return the message about an option whose value jsonargparse rejects.
+
+    Args:
+        name: The option.
+        message: Message of the parser.
+        error: The exception behind the message; the first of its causes says what is wrong.
+        base: Base class of the value, if it is a class; None for other options.
+    """
+    while error is not None and error.__cause__ is not None and not isinstance(error, ArgumentError):
+        error = error.__cause__
+    if isinstance(error, ArgumentError):  # from the parser of the class's arguments, which has explained it
+        return f"{name}.{error}"
+    if base is not None:
+        return f"{name} must be one of {', '.join(class_names(base))} ({error})"
+    wrong = WRONG_TYPE.fullmatch(str(error))
+    if wrong is None:
+        return f"{name}: {error}"
+    # where a list or a class is allowed, the first cause of an error inside the class is that it is no list
+    if wrong["value"].startswith("Namespace(") and (inside := INSIDE_CLASS.search(message)):
+        return f"{name}.{inside[1]}"
+    union = UNION.search(message)
+    types = TYPE.sub(r"\1\2", union[1] if union else wrong["type"]).replace("NoneType", "null")
+    return f"{name} must be {f'one of {types};' if ', ' in types else f'of type {types},'} got {wrong['value']!r}"
 
 
 def class_names(base: type[object]) -> list[str]:
-    """List the names of a class and its subclasses, without abstract classes."""
+    """Return the names of a class and its subclasses, without abstract classes."""
     names = [name for kind in base.__subclasses__() for name in class_names(kind)]
     return sorted(names if isabstract(base) else [base.__name__, *names])
 
 
-def arguments_of(class_path: str) -> list[str]:
-    """The names of a class's constructor arguments, with those of nested settings after a dot."""
-    from jsonargparse import ArgumentParser
-
-    module, _, name = class_path.rpartition(".")
-    parser = ArgumentParser()
-    parser.add_class_arguments(getattr(import_module(module), name), fail_untyped=False)
-    return options_of(parser)
-
-
-def options_of(parser: ArgumentParser) -> list[str]:
-    """The names of a parser's options, without those that only help with another one."""
-    names = [name for action in parser._actions for name in action.option_strings]
-    return [name[2:] for name in names if name.startswith("--") and not name.endswith((".help", "+", "-help"))]
-
-
 def closest(name: str, names: list[str]) -> str:
-    """The name most like this one, then all that stand on its level."""
+    """Suggest the known name that is most similar to a wrong one, and list all on its level.
+
+    Args:
+        name: The wrong name, with dots between levels.
+        names: The known names.
+    """
     level = name.rpartition(".")[0]
     siblings = [other for other in names if other.rpartition(".")[0] == level]
+    if level and not siblings:
+        return closest(level, names)
     likely = get_close_matches(name, siblings, n=1)
-    listed = f"known are {', '.join(siblings or names)}"
+    listed = f"known are {', '.join(siblings)}"
     return f"did you mean {likely[0]}? {listed}" if likely else listed

@@ -1,4 +1,4 @@
-"""The checkpoint that a run goes on from."""
+"""The checkpoint that a run resumes from."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Keeps `last.ckpt`: at every validation, and where a training ends early.
+    """Saves `last.ckpt` at every validation and where a training ends early.
 
-    An error of one process among several ends it without: the others do not come to the exchanges that saving takes,
-    and all would wait forever.
+    An error in one of several processes saves none: saving exchanges data between processes, and the others, which
+    have not failed, would wait forever.
+
+    Example:
+        >>> from pytorch_lightning import Trainer
+        >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=LastCheckpoint())
+        >>> trainer.checkpoint_callback.save_last
+        True
     """
 
     def __init__(self) -> None:
@@ -18,6 +24,6 @@ class LastCheckpoint(ModelCheckpoint):
         super().__init__(save_last=True, save_on_exception=True, save_on_train_epoch_end=False)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Save where all processes end, as `StopOnSignal` has them do."""
+        """Save where all processes end together, as after `StopOnSignal`."""
         if trainer.world_size == 1 or isinstance(exception, SystemExit):
             super().on_exception(trainer, pl_module, exception)

@@ -1,4 +1,4 @@
-"""The progress bar."""
+"""The progress bar of a training."""
 
 from __future__ import annotations
 
@@ -11,30 +11,35 @@ from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 
 class RunProgressBar(TQDMProgressBar):
-    """Counts optimizer steps, since Lightning's own bar would count calls of several."""
+    """Shows the optimizer steps of a run; Lightning's own bar counts calls of `training_step`, of several steps each.
+
+    Example:
+        >>> from pytorch_lightning import Trainer
+        >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=RunProgressBar())
+        >>> trainer.progress_bar_callback.is_enabled
+        True
+    """
 
     def init_train_tqdm(self) -> Tqdm:
-        """The run's bar; a log file gets a line now and then."""
+        """Return the bar of the run; a log file gets a line every ten seconds."""
         bar = super().init_train_tqdm()
         bar.mininterval = 0.1 if sys.stdout.isatty() else 10.0
         return bar
 
     def init_validation_tqdm(self) -> Tqdm:
-        """No bar of its own: a validation is one call."""
+        """Return a disabled bar: a validation is one call."""
         return Tqdm(disable=True)
 
-    def init_test_tqdm(self) -> Tqdm:
-        """No bar of its own: a test is one call."""
-        return Tqdm(disable=True)
+    init_test_tqdm = init_validation_tqdm
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The metrics marked for the bar, without the run's number."""
+        """Return the metrics that are logged for the bar, without the version of the logger."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
         return metrics
 
     def on_train_start(self, trainer: Trainer, *_: Any) -> None:
-        """One bar for the run, which one that goes on fills up to where it was."""
+        """Set the bar to the optimizer steps of the run; a resumed run starts where it stopped."""
         super().on_train_start(trainer, *_)
         self.train_progress_bar.reset(total=trainer.max_steps)
         self.train_progress_bar.update(trainer.global_step)
@@ -42,10 +47,10 @@ class RunProgressBar(TQDMProgressBar):
         self.train_progress_bar.set_description("Training")
 
     def on_train_epoch_start(self, *_: Any) -> None:
-        """No bar of its own: an epoch is the run."""
+        """Keep the bar: the one epoch is the whole run."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Move to the optimizer steps made."""
+        """Move the bar to the optimizer steps made."""
         bar = self.train_progress_bar
         bar.set_postfix(self.get_metrics(trainer, pl_module), refresh=False)
         bar.update(trainer.global_step - bar.n)

@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 from jsonargparse import SUPPRESS
-from jsonargparse._actions import ActionConfigFile
 from pytorch_lightning import Trainer
 
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser
@@ -53,12 +52,12 @@ def search_parser() -> OneLineParser:
         description="Search for the hyperparameters of one study or a grid of them, many networks at once. Every trial "
         "lays the values of a sweep file over the config; the results are in a database that several workers share.",
     )
-    parser.add_argument("-c", "--config", action=ActionConfigFile, help="A YAML file with options, as for fit.")
+    parser.add_argument("-c", "--config", action="config", help="A YAML file with options, as for fit.")
     parser.add_class_arguments(SearchOptions, skip={"resume"}, fail_untyped=True)
     parser.add_argument("--resume", action="store_true", help=RESUME)
     parser.add_lightning_class_args(Trainer, "trainer")
     parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
-    parser.add_model_and_task(task_required=False)
+    parser.add_model_and_task()
     for name in OF_FIT:
         parser.add_argument(f"--{name}", default=None, help=SUPPRESS)
     return parser
@@ -82,11 +81,11 @@ def read_command_line(argv: list[str]) -> Asked:
     """
     parser = search_parser()
     parsed = parser.parse_args(argv)
-    whole = yaml.safe_load(parser.dump(parsed, skip_none=False))
+    whole = yaml.safe_load(parser.dump(parsed, skip_unset=False))
     for name in OF_FIT:
         if whole.get(name):
             raise ValueError(f"{name}: {whole[name]!r} given, which is for fit alone")
-    defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_none=False))
+    defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_unset=False))
     trainer, usual = whole["trainer"], defaults["trainer"]
     for name, value in trainer.items():
         if name not in (*MACHINE, *MEASURED, *ON_THE_WAY) and value != usual[name]:

@@ -18,9 +18,10 @@ from rnn_capacity.search.opening import begun_searches, storage_of, stored_searc
 from rnn_capacity.search.processes import Job, Workers
 from rnn_capacity.search.progress import Progress
 from rnn_capacity.search.results import show
-from rnn_capacity.search.stopping import Stopped, StopRequest, exit_code
+from rnn_capacity.search.stopping import Stopped, StopRequest
 from rnn_capacity.search.watching import Watch
 from rnn_capacity.search.worker import work
+from rnn_capacity.signals import exit_code
 from rnn_capacity.studies import StorageError, hide_password
 
 
@@ -51,7 +52,7 @@ def search(argv: list[str]) -> None:
         except Stopped as stopped:
             print(so_far(asked, searches), file=sys.stderr)
             journal.stopped(str(stopped))
-            raise SystemExit(exit_code(str(stopped), journal.has_wandb)) from None
+            raise SystemExit(exit_code(str(stopped), "search", journal.has_wandb)) from None
         show(searches, Path(asked.root))
         finished = not any(one.missing() for one in searches)
         journal.conclude(finished)

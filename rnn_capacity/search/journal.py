@@ -8,11 +8,13 @@ from typing import Any
 from optuna.trial import FrozenTrial
 from pytorch_lightning.loggers import CSVLogger, Logger
 
-from rnn_capacity.callbacks import Curves, define_figures, draw, mark_preempting, wandb_loggers
+from rnn_capacity.formatting import metric_label
+from rnn_capacity.runs import LinePlot
 from rnn_capacity.search.names import short_names
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.search.rows import best_so_far, described, final, label, row, table
 from rnn_capacity.studies import feasible
+from rnn_capacity.wandb_runs import define_metrics, mark_preempting, wandb_loggers
 
 AXIS = "trial/number"
 """The figure that all others are drawn over."""
@@ -54,7 +56,7 @@ class Journal:
         names = short_names(self.searches[0].definition.sweep.space.searched).values()
         last = ["trial/feasible", "trial/parameters", "trial/study", *(f"swept/{name}" for name in names)]
         figures = {"trial/value": best, "best/value": best, **dict.fromkeys(last, "none"), "final/*": None}
-        define_figures(self.loggers, figures, AXIS)
+        define_metrics(self.loggers, figures, AXIS)
 
     def result(self, search: Search, trial: FrozenTrial) -> None:
         """Log a trial that is done."""
@@ -76,13 +78,13 @@ class Journal:
             return
         columns, rows = table(self.searches)
         lines = {label(search): points for search in self.searches if (points := best_so_far(search))}
-        figure = self.searches[0].objective.figure.replace("_", " ")
+        figure = metric_label(self.searches[0].objective.figure)
         for logger in self.loggers:
             if rows and hasattr(logger, "log_table"):
                 logger.log_table("media/trials", columns, rows, step=len(rows))
             if lines and hasattr(logger, "log_image"):
-                picture = draw(Curves("best_so_far", ("trial", f"best {figure} so far"), lines))
-                logger.log_image("media/best_so_far", [picture], step=len(rows))
+                plot = LinePlot("best_so_far", ("trial", f"best {figure} so far"), lines)
+                logger.log_image("media/best_so_far", [plot.render()], step=len(rows))
         if finished:
             self._log(final(self.searches), len(rows))
         for logger in self.loggers:

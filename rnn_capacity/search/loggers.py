@@ -7,8 +7,8 @@ from typing import Any
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.loggers import Logger
 
-from rnn_capacity.callbacks import wandb_loggers
 from rnn_capacity.parsing import OneLineParser
+from rnn_capacity.wandb_runs import wandb_loggers
 
 
 def loggers_of(config: Any) -> list[Logger]:
@@ -26,7 +26,7 @@ def loggers_of(config: Any) -> list[Logger]:
     parser.add_argument("--logger", type=Logger)
     try:
         found: list[Logger] = [
-            parser.instantiate_classes(parser.parse_object({"logger": one})).logger
+            parser.instantiate(parser.parse_object({"logger": one})).logger
             for one in (config if isinstance(config, list) else [config])
         ]
     except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 
-from rnn_capacity.parsing import OneLineParser, reason_of
+from rnn_capacity.parsing import OneLineParser, constructor_error
 from rnn_capacity.population import Member
 from rnn_capacity.search.overlay import Config, Overlay
 from rnn_capacity.training import RecurrentModule, Task
@@ -71,7 +71,7 @@ class MemberFactory:
             ValueError: As for the member.
         """
         config, max_steps = self._config(values)
-        whole: Config = yaml.safe_load(self.overlay.parser.dump(config, skip_none=False))
+        whole: Config = yaml.safe_load(self.overlay.parser.dump(config, skip_unset=False))
         return {**whole, "trainer": {"max_steps": max_steps, "precision": self.precision}}
 
     def _config(self, values: dict[str, Any]) -> tuple[Namespace, int]:
@@ -94,9 +94,9 @@ class MemberFactory:
         """An instance of a parsed config's class."""
         try:
             given = Namespace(**{part: config})  # type: ignore[no-untyped-call]  # jsonargparse has it so
-            return self.makers[part].instantiate_classes(given)[part]
+            return self.makers[part].instantiate(given)[part]
         except ValueError as error:
-            raise ValueError(reason_of(error)) from error
+            raise ValueError(constructor_error(error)) from error
 
 
 def factory_of(config: Config) -> MemberFactory:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rnn_capacity.formatting import format_value
+
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
     """Dotted names by their last parts, as few as tell one from the other: optimizer.lr would be lr alone.
@@ -23,12 +25,7 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def readable(value: Any) -> str:
-    """A hyperparameter or a figure in few digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def listed(values: dict[str, Any]) -> str:
     """Hyperparameters in one line, by their short names."""
     short = short_names(values)
-    return ", ".join(f"{short[name]} {readable(value)}" for name, value in values.items())
+    return ", ".join(f"{short[name]} {format_value(value)}" for name, value in values.items())

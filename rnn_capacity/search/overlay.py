@@ -8,7 +8,6 @@ from typing import Any
 
 from jsonargparse import Namespace
 
-from rnn_capacity.messages import one_line
 from rnn_capacity.parsing import BASES, OneLineParser
 
 Config = dict[str, Any]
@@ -79,9 +78,9 @@ class Overlay:
             ValueError: If the parser refuses it; one line.
         """
         try:
-            parsed: Namespace = self.parser.parse_object(given, cfg_base=base)
+            parsed: Namespace = self.parser.parse_object(given, namespace=base)
         except ArgumentError as error:
-            raise ValueError(one_line(str(error.message), self.parser, BASES)) from error
+            raise ValueError(str(error)) from error
         return parsed
 
 

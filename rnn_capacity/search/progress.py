@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from rnn_capacity.search.names import listed, readable
+from rnn_capacity.formatting import format_value
+from rnn_capacity.search.names import listed
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.studies import Snapshot
 
@@ -132,4 +133,4 @@ def state_of(search: Search) -> State:
     best = snapshot.best(1)
     if not best or best[0].value is None:
         return State(snapshot, "", "")
-    return State(snapshot, f", best {readable(best[0].value)}", listed(search.values(best[0])))
+    return State(snapshot, f", best {format_value(best[0].value)}", listed(search.values(best[0])))

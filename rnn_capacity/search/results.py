@@ -10,9 +10,10 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from rnn_capacity.callbacks import write_whole
+from rnn_capacity.formatting import format_value, metric_label
+from rnn_capacity.runs import write_atomically
 from rnn_capacity.search.importance import importances
-from rnn_capacity.search.names import readable, short_names
+from rnn_capacity.search.names import short_names
 from rnn_capacity.search.ongoing import Search
 from rnn_capacity.studies import Snapshot, metrics
 
@@ -62,11 +63,13 @@ def show_study(search: Search, console: Console) -> None:
         table.add_column(str(trial.number), justify="right", no_wrap=True)
     if shares:
         table.add_column("importance", justify="right", no_wrap=True)
-    table.add_row(search.objective.figure.replace("_", " "), *(readable(trial.value) for trial in best))
-    table.add_row("parameters", *(readable(metrics(trial).get("parameters", "")) for trial in best), end_section=True)
+    table.add_row(metric_label(search.objective.figure), *(format_value(trial.value) for trial in best))
+    table.add_row(
+        "parameters", *(format_value(metrics(trial).get("parameters", "")) for trial in best), end_section=True
+    )
     for name in sorted(names, key=lambda name: -shares.get(name, 0)):
         share = [f"{shares.get(name, 0):.2f}"] if shares else []
-        table.add_row(names[name], *(readable(search.values(trial)[name]) for trial in best), *share)
+        table.add_row(names[name], *(format_value(search.values(trial)[name]) for trial in best), *share)
     console.print(table)
 
 
@@ -92,7 +95,7 @@ def overview(searches: list[Search]) -> Table:
         finished, share = finished_trials(snapshot)
         best = snapshot.best(1)
         found = (best[0].value, metrics(best[0]).get("parameters", "")) if best else ("none", "")
-        table.add_row(search.study.name, str(finished), f"{share:.1%}", *(readable(value) for value in found))
+        table.add_row(search.study.name, str(finished), f"{share:.1%}", *(format_value(value) for value in found))
     return table
 
 
@@ -119,5 +122,5 @@ def write_best(search: Search, root: Path) -> Path | None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure = search.objective.figure
     head = f"# Trial {trial.number} of {search.study.name}, its best of {figure}: {trial.value}\n"
-    write_whole(path, head + yaml.safe_dump(config, sort_keys=False))
+    write_atomically(path, head + yaml.safe_dump(config, sort_keys=False))
     return path

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from rnn_capacity.callbacks import sizes
+from rnn_capacity.runs import run_sizes
 from rnn_capacity.search.definition import draws, try_out
 from rnn_capacity.search.names import short_names
 from rnn_capacity.search.ongoing import Search
@@ -44,7 +44,7 @@ def described(searches: Sequence[Search]) -> Row:
 def common_sizes(search: Search) -> Row:
     """Task, cell, depth, units, parameters and samples, as far as all trials have the same."""
     member = try_out(search.factory, draws(search.space, search.definition.seed))
-    found = sizes(member.module, member.task)
+    found = run_sizes(member.module, member.task)
     searched = [name.partition(".init_args.")[::2] for name in search.space.searched]
     model = {name for part, name in searched if part == "model"}
     data = {name for part, name in searched if part == "data"} - set(HARMLESS)

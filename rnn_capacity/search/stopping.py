@@ -1,81 +1,57 @@
-"""How a search ends when it is told to."""
+"""The end of a search after a signal."""
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from signal import signal
+from types import TracebackType
 from typing import Any
 
-from rnn_capacity.callbacks.stopping import by_agent
-
-EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGUSR1": 75}
-"""What the program ends with after a signal, of several the last of these: as shells have it, and 75, a temporary
-failure, where a machine is about to go and the search goes on elsewhere."""
-
-
-def exit_code(name: str, sweeps: bool) -> int:
-    """What the program ends with after a signal.
-
-    Args:
-        name: The signal's.
-        sweeps: Whether there is a W&B run, whose sweep ends it with SIGTERM as one that is good enough: the run is then
-            a finished one, as one of `fit` is.
-    """
-    return 0 if sweeps and name == "SIGTERM" else EXIT_CODES[name]
+from rnn_capacity.signals import EXIT_CODES, SignalRecorder, exit_code
 
 
 class Stopped(Exception):
-    """The search was told to end. Its running trials are given back."""
+    """Raised to end a search after a signal; its running trials are given back."""
 
 
-class StopRequest:
-    """Notices signals, so that a search ends between two steps and gives its trials back; a second SIGINT ends at once.
+class StopRequest(SignalRecorder):
+    """Records signals while it is entered, so that a search ends between two steps and gives its trials back.
 
     Args:
-        at_once: Called before the process ends at once.
+        at_once: Called before a second SIGINT ends the process.
         says: Whether the first signal is answered with a line, since the end may take a while.
     """
 
     def __init__(self, at_once: Callable[[], None] = lambda: None, says: bool = False) -> None:
+        super().__init__()
         self.at_once = at_once
         self.says = says
-        self.received: str | None = None
-        self._interrupted = False
-        self._before: dict[int, Any] = {}
+        self._replaced: dict[int, Any] = {}
+
+    def end_at_once(self) -> None:
+        """End the process at once."""
+        self.at_once()
+        os._exit(exit_code("SIGINT", "search"))
 
     def __enter__(self) -> StopRequest:
-        """Take the signals over; only a process's main thread can."""
-        if threading.current_thread() is threading.main_thread():
-            for name in EXIT_CODES:
-                if hasattr(signal, name):  # Windows has no SIGUSR1
-                    number = signal.Signals[name]
-                    self._before[number] = signal.signal(number, self._receive)
+        """Install the signal handlers."""
+        self._replaced = self.listen(*EXIT_CODES)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Give the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        """Restore the replaced signal handlers."""
+        for number, handler in self._replaced.items():
+            signal(number, handler)
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        if name == "SIGINT" and by_agent():  # W&B's own; see `StopOnSignal`
-            name = "SIGTERM"
-        if name == "SIGINT" and self._interrupted:
-            self.at_once()
-            os._exit(EXIT_CODES[name])
-        self._interrupted |= name == "SIGINT"
+    def record(self, name: str) -> None:
+        """Record a signal; the first one is answered if this was asked for."""
         if self.says and self.received is None:
             os.write(2, f"\nrnn-capacity: {name}: ends after the steps under way\n".encode())
-        ranks = list(EXIT_CODES)
-        if self.received is None or ranks.index(name) > ranks.index(self.received):
-            self.received = name
+        super().record(name)
 
     def check(self) -> None:
-        """End here if a signal came.
+        """End the search if a signal came.
 
         Raises:
             Stopped: If one did.

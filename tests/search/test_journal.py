@@ -15,6 +15,7 @@ import yaml
 from optuna.trial import FrozenTrial
 
 from rnn_capacity.cli import main
+from rnn_capacity.runs import LinePlot
 from rnn_capacity.search import processes, progress, read_sweep
 from rnn_capacity.search.asked import read_command_line
 from rnn_capacity.search.definition import define
@@ -158,20 +159,20 @@ def test_values_of_several_types_are_logged_as_texts(heard: Callable[..., Any]) 
         assert len(kinds) <= 1, columns[place]
 
 
-def test_a_figure_shows_the_best_value_so_far(heard: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[Any] = []
+def test_a_plot_shows_the_best_value_so_far(heard: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    plots: list[LinePlot] = []
 
-    def draw(curves: Any) -> str:
-        drawn.append(curves)
+    def render(plot: LinePlot) -> str:
+        plots.append(plot)
         return "pixels"
 
-    monkeypatch.setattr("rnn_capacity.search.journal.draw", draw)
+    monkeypatch.setattr(LinePlot, "render", render)
     metric = {"name": "final/loss", "goal": "minimize"}
     logger = heard(metric=metric)
     assert logger.pictures == {"media/best_so_far": ["pixels"]}
     values = [row["trial/value"] for row in sorted(rows_of(logger), key=lambda row: row["trial/number"])]
     least = [min(values[: place + 1]) for place in range(6)]
-    assert drawn[0].lines == {"toy": [(float(place), value) for place, value in enumerate(least)]}
+    assert plots[0].lines == {"toy": [(float(place), value) for place, value in enumerate(least)]}
     assert [row["best/value"] for row in rows_of(logger)][-1] == least[-1]
 
 

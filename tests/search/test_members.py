@@ -79,9 +79,9 @@ def test_a_shared_factory_makes_the_members_of_separate_factories(points: list[d
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"model.init_args.optimizer.init_args.lrr": 1.0}, ["model.optimizer", "'lrr'", "did you mean lr?"]),
-        ({"model.init_args.lr": 1.0}, ["model", "'lr'", "max_parameters"]),
-        ({"data.init_args.sample": 3}, ["data", "'sample'", "did you mean samples?"]),
+        ({"model.init_args.optimizer.init_args.lrr": 1.0}, ["model.optimizer.lrr must be", "did you mean lr?"]),
+        ({"model.init_args.lr": 1.0}, ["model.lr must be", "max_parameters"]),
+        ({"data.init_args.sample": 3}, ["data.sample must be", "did you mean samples?"]),
         ({"modell.init_args.depth": 3}, ["modell.init_args.depth", "model.*, data.* and trainer.max_steps"]),
         ({"trainer.precision": "bf16"}, ["trainer.precision", "trainer.max_steps"]),
         ({"model.init_args.depth": 1.5}, ["model.depth", "int", "1.5"]),

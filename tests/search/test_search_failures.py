@@ -95,7 +95,7 @@ def test_a_full_disk_loses_only_the_config_of_the_best_trial(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("rnn_capacity.search.results.write_whole", full)
+    monkeypatch.setattr("rnn_capacity.search.results.write_atomically", full)
     main(["search", *searching.options("--trials=1")])
     said = capsys.readouterr()
     line = f"no config of the best of toy written: {searching.root / 'runs'}: No space left on device\n"

@@ -1,4 +1,4 @@
-"""A run's picture, for the loggers that show any."""
+"""The plot of a run, for the loggers that show images or tables."""
 
 from __future__ import annotations
 
@@ -6,37 +6,42 @@ from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
-from rnn_capacity.callbacks.figures import Curves, Finished, Texts, draw, picture_of
+from rnn_capacity.runs import LinePlot, TextSamples, plot_run
 
 
-class Pictures(Callback):
-    """Logs the picture of the run's task once, after the final evaluation, as `media/<its name>`."""
+class LogPlot(Callback):
+    """Logs the plot of the run's task once, after the final evaluation, as `media/<name of the plot>`.
+
+    Example:
+        >>> LogPlot().state_dict()
+        {'history': []}
+    """
 
     def __init__(self) -> None:
         self.history: list[tuple[int, float]] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Keep the primary metric."""
+        """Add the primary metric to the learning curve."""
         value = pl_module.metrics["val"][pl_module.task.primary_metric]
         self.history.append((pl_module.steps_trained, value))
 
     def on_test_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Log the picture."""
+        """Log the plot."""
         loggers: list[Any] = [logger for logger in trainer.loggers if hasattr(logger, "log_image")]
-        if not (loggers and trainer.is_global_zero and trainer.state.fn == "test"):
+        if not (loggers and trainer.is_global_zero):
             return
-        picture = picture_of(pl_module.task, Finished(pl_module, self.history))
+        plot = plot_run(pl_module.task, pl_module, self.history)
         step = pl_module.steps_trained
         for logger in loggers:
-            if isinstance(picture, Curves):
-                logger.log_image(f"media/{picture.name}", [draw(picture)], step=step)
-            elif isinstance(picture, Texts):
-                logger.log_table(f"media/{picture.name}", picture.columns, picture.rows, step=step)
+            if isinstance(plot, LinePlot):
+                logger.log_image(f"media/{plot.name}", [plot.render()], step=step)
+            elif isinstance(plot, TextSamples):
+                logger.log_table(f"media/{plot.name}", plot.columns, plot.rows, step=step)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a run that goes on has seen."""
+        """Return the learning curve."""
         return {"history": [list(point) for point in self.history]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on after what was seen."""
+        """Restore the learning curve of the resumed run."""
         self.history = [(step, value) for step, value in state_dict["history"]]

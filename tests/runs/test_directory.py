@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from rnn_capacity.callbacks import RunLogger, checkpoint_of, given_name, new_name
 from rnn_capacity.cli import main
+from rnn_capacity.runs import RunLogger, expand_run_name, last_checkpoint, new_run_name
 from tests.program import Runner
 
 Toy = Callable[..., list[str]]
@@ -74,14 +74,17 @@ def test_runs_that_cannot_resume_are_rejected_in_one_line(
     checkpoint = runner.root / "random_mapping" / "done" / "checkpoints" / "last.ckpt"
     capsys.readouterr()
     for options, words in (
-        (["--run=done"], ["run: 'done' given", "finished"]),
-        (["--run=a/b"], ["run: 'a/b' given", "one folder"]),
-        (["--run=.."], ["run: '..' given", "one folder"]),
-        (["--run="], ["run: '' given", "one folder"]),
-        (["--run=$NOWHERE"], ["run: '$NOWHERE' given", "environment"]),
-        (["--run=new", f"--ckpt_path={checkpoint}"], ["run: 'new' given with ckpt_path"]),
-        (["--run=new", "--trainer.logger=false"], ["run: 'new' given", "writes nothing"]),
-        (["--run=begun", "--model.optimizer.lr=0.5"], ["model.optimizer.init_args.lr: 0.5 given", "begun", "0.003"]),
+        (["--run=done"], ["run must be", "unfinished", "got 'done'"]),
+        (["--run=a/b"], ["run must be the name of one folder, got 'a/b'"]),
+        (["--run=.."], ["run must be the name of one folder, got '..'"]),
+        (["--run="], ["run must be the name of one folder, got ''"]),
+        (["--run=$NOWHERE"], ["run must contain", "environment", "got '$NOWHERE'"]),
+        (["--run=new", f"--ckpt_path={checkpoint}"], ["run or ckpt_path must be null, got 'new' and"]),
+        (["--run=new", "--trainer.logger=false"], ["run must be null", "writes nothing", "got 'new'"]),
+        (
+            ["--run=begun", "--model.optimizer.lr=0.5"],
+            ["model.optimizer.init_args.lr must be 0.003", "begun", "got 0.5"],
+        ),
     ):
         assert fit(runner, *toy(), *options) == 2
         line = capsys.readouterr().err
@@ -92,20 +95,20 @@ def test_runs_that_cannot_resume_are_rejected_in_one_line(
 
 
 def test_a_run_without_a_checkpoint_starts_afresh(tmp_path: Path) -> None:
-    assert checkpoint_of(tmp_path / "new") is None
+    assert last_checkpoint(tmp_path / "new") is None
     (tmp_path / "checkpoints").mkdir()
-    assert checkpoint_of(tmp_path) is None
+    assert last_checkpoint(tmp_path) is None
     (tmp_path / "checkpoints" / "last.ckpt").touch()
-    assert checkpoint_of(tmp_path) == tmp_path / "checkpoints" / "last.ckpt"
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoints" / "last.ckpt"
     (tmp_path / "summary.json").touch()
     with pytest.raises(ValueError, match="finished"):
-        checkpoint_of(tmp_path)
+        last_checkpoint(tmp_path)
 
 
 def test_variables_in_names_are_expanded_and_new_names_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOB", "7")
-    assert given_name("a-${JOB}-$JOB") == "a-7-7"
-    assert len({new_name() for _ in range(100)}) == 100
+    assert expand_run_name("a-${JOB}-$JOB") == "a-7-7"
+    assert len({new_run_name() for _ in range(100)}) == 100
 
 
 def test_a_logger_appends_to_existing_metrics(tmp_path: Path) -> None:

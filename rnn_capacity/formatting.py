@@ -1,0 +1,43 @@
+"""How values and the names of metrics are printed, in tables, plots and progress lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LABELS = {
+    "bits_per_parameter": "bits per parameter (accuracy)",
+    "likelihood_bits_per_parameter": "bits per parameter (likelihood)",
+}
+"""Labels of the metrics whose keys would not tell two of them apart."""
+
+
+def format_value(value: Any) -> str:
+    """Format a metric or a hyperparameter for people.
+
+    Args:
+        value: A number in four significant digits, with commas between thousands; None is "null", as in YAML.
+
+    Example:
+        >>> [format_value(value) for value in (True, 0.00012345, 3.14159, 12345.6, 2500, None, "gru")]
+        ['yes', '0.0001234', '3.142', '12,346', '2,500', 'null', 'gru']
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def metric_label(key: str) -> str:
+    """Turn a metric's key into words.
+
+    Args:
+        key: A key of summary.json.
+
+    Example:
+        >>> metric_label("bits_per_parameter"), metric_label("sequence_accuracy")
+        ('bits per parameter (accuracy)', 'sequence accuracy')
+    """
+    return LABELS.get(key, key.replace("_", " "))

@@ -1,0 +1,76 @@
+"""summary.json: the sizes, final metrics, seeds and versions of a run."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rnn_capacity.training import RecurrentModule, Task, run_result
+
+
+def run_sizes(module: RecurrentModule, task: Task) -> dict[str, Any]:
+    """Return what a run trains and on how many samples, known before it starts.
+
+    Args:
+        module: The module.
+        task: The task for the module's network.
+
+    Example:
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> from rnn_capacity.training import RecurrentModule
+        >>> run_sizes(RecurrentModule(hidden_size=4, input_size=6), RandomMapping(samples=16, input_size=6))
+        {'task': 'random_mapping', 'cell': 'rnn', 'depth': 1, 'units': 4, 'parameters': 53, 'samples': 16}
+    """
+    return {
+        "task": task.name,
+        "cell": module.cell,
+        "depth": module.depth,
+        "units": module.hidden_size,
+        "parameters": module.parameters_total,
+        "samples": task.samples,
+    }
+
+
+def run_summary(module: RecurrentModule, seconds: float) -> dict[str, Any]:
+    """Return the content of summary.json.
+
+    Args:
+        module: A module after the final evaluation of its run.
+        seconds: Wall time of training and evaluation.
+
+    Example:
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> from rnn_capacity.training import RecurrentModule, diverged_metrics
+        >>> module = RecurrentModule(hidden_size=4, input_size=6)
+        >>> module.task = RandomMapping(samples=16, input_size=6)
+        >>> module.metrics["test"] = diverged_metrics(module.task)
+        >>> summary = run_summary(module, seconds=1.5)
+        >>> summary["units"], summary["accuracy"], summary["seconds"], summary["seeds"]
+        (4, 0.5, 1.5, {'network': 0, 'task': 0})
+    """
+    task = module.task
+    return {
+        **run_sizes(module, task),
+        **run_result(module, task, module.metrics, module.diverged_at, module.steps_trained),
+        "seconds": round(seconds, 3),
+        "seeds": {"network": module.seed, "task": task.seed},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("rnn-capacity", "torch", "pytorch-lightning")},
+        },
+        "commit": source_commit(),
+    }
+
+
+def source_commit() -> str | None:
+    """Return the commit at which this package's source is checked out; None where it is not a checkout."""
+    here = Path(__file__).parent
+    try:
+        for command in (["ls-files", "--error-unmatch", "__init__.py"], ["rev-parse", "HEAD"]):
+            done = subprocess.run(["git", *command], cwd=here, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,41 @@
+"""The table of final metrics that a run prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rnn_capacity.formatting import format_value, metric_label
+
+NOT_PRINTED = ("task", "seeds", "versions", "commit")
+"""Keys of summary.json that have no row in the table."""
+
+
+def print_summary(summary: dict[str, Any], directory: Path | None) -> None:
+    """Print a run's summary as a table, and its directory below.
+
+    Args:
+        summary: The content of summary.json.
+        directory: Directory of the run; None if it has none.
+
+    Example:
+        >>> print_summary({"task": "memory", "units": 1200, "mse": 0.25}, None)
+            memory
+        ┌───────┬───────┐
+        │ units │ 1,200 │
+        │ mse   │  0.25 │
+        └───────┴───────┘
+    """
+    table = Table(title=summary["task"].replace("_", " "), show_header=False)
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    for key, value in summary.items():
+        if key not in NOT_PRINTED and value is not None:
+            table.add_row(metric_label(key), format_value(value))
+    console = Console(soft_wrap=True)
+    console.print(table)
+    if directory is not None:
+        console.print(f"run: {directory}", highlight=False)
