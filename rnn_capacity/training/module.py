@@ -243,7 +243,8 @@ class RecurrentModule(EvaluatedModule):
                 predictions, state = self.task.predict(self.network, batch, previous)
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
-            loss = self.task.loss_per_sample(predictions, batch).sum() * (world_size / batch.size)
+            losses_of_samples = batch.weigh(self.task.loss_per_sample(predictions, batch))
+            loss = losses_of_samples.sum() * (world_size / batch.size)
             optimizer.zero_grad()
             self._backward(loss, carried=previous is not None)
             self.limits.apply_to_module(self.network.parameters())
