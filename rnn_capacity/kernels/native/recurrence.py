@@ -137,7 +137,7 @@ class NativeRecurrence(torch.autograd.Function):
         return results
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch types it so
+    @once_differentiable
     def backward(ctx: Any, grad_results: Tensor) -> tuple[Tensor | None, ...]:
         """Compute the gradients of the parameters and, where it is asked for, of the sequence."""
         values, sequence = ctx.saved_tensors
