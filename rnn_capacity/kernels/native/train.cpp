@@ -116,7 +116,7 @@ class Trainer {
             for (size_t i = 0; i < size; i++) total[i] += total[slice * size + i];
         const double loss = network.loss(total);
         job.losses[step] = loss;
-        if (!(loss <= job.bound)) {
+        if (!(std::isfinite(loss) && loss <= job.bound)) {
             std::fill(job.losses + step, job.losses + steps, loss);
             job.diverged_at = job.steps_made + step + 1;
             stop = true;
