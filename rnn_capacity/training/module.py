@@ -230,7 +230,7 @@ class RecurrentModule(EvaluatedModule):
         torch.set_flush_denormal(True)
         self.limits = GradientLimits([self.rule], next(self.network.parameters()))
         exponents = self.task.loss_exponents(self.trainer.max_steps)
-        self.exponents = None if exponents is None else exponents.to(self.device, torch.float32)
+        self.exponents = None if exponents is None else exponents.to(next(self.parameters()))
         self.kernel = None
 
     def training_step(self, call: int) -> None:
