@@ -9,6 +9,7 @@ from torch import Tensor
 
 from rnn_capacity.kernels.inputs import RecurrenceInputs
 from rnn_capacity.kernels.loop import TimeLoop
+from rnn_capacity.kernels.native.recurrence import library_for, run_native_recurrence
 from rnn_capacity.kernels.step import StepKernel
 
 TILE_BYTES = 7 * 2**17
@@ -49,6 +50,16 @@ def run_recurrence(
         >>> run_recurrence(step_kernel(cells[0]), inputs, steps=6, warmup=1).shape
         torch.Size([5, 5, 2, 7])
     """
+    library = library_for(kernel, inputs)
+    if library is not None:
+        return run_native_recurrence(
+            library,
+            kernel,
+            inputs,
+            steps=steps,
+            warmup=warmup,
+            repeat_last=repeat_last and len(inputs.sequence) < steps,
+        )
     loop = TimeLoop(kernel, steps, warmup, repeat_last)
     return cast(Tensor, Recurrence.apply(loop, len(inputs.state), *inputs.flatten()))  # type: ignore[no-untyped-call]  # torch types it so
 

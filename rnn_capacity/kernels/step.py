@@ -93,6 +93,7 @@ class StepKernel(ABC):
     def __init__(self, cell: Cell) -> None:
         self.hidden_size = cell.hidden_size
         self.activation = ACTIVATION_KERNELS[cell.nonlinearity]
+        self.nonlinearity = cell.nonlinearity
 
     @abstractmethod
     def forward_step(

@@ -77,35 +77,49 @@ class Chunk:
         steps = min(plan.member.module.steps_per_call for plan in self.plans)
         last = min(first + steps, min(plan.member.max_steps for plan in self.plans))
         rates = torch.stack([plan.rates[first:last] for plan in self.plans], 1).unsqueeze(2).to(self.values)
-        losses = torch.stack([self.step(step, rates[step - first]) for step in range(first, last)])
+        exponents = self._exponents(first, last)
+        losses = torch.stack(
+            [self.step(step, rates[step - first], exponents[step - first]) for step in range(first, last)]
+        )
         diverged = [None if index is None else first + index + 1 for index in first_divergence(losses, self.bounds)]
         self.steps_made = last
         return self._remove_finished(diverged), losses.mean(0)
 
-    def step(self, step: int, rates: Tensor) -> Tensor:
+    def _exponents(self, first: int, last: int) -> list[Tensor | None]:
+        """Return each member's exponent of the generalized cross-entropy, (K,), at some steps; None if none has it."""
+        tables = [plan.member.task.loss_exponents(plan.member.max_steps) for plan in self.plans]
+        if all(table is None for table in tables):
+            return [None] * (last - first)
+        zeros = torch.zeros(last - first)
+        parts = [zeros if table is None else table[first:last] for table in tables]
+        return list(torch.stack(parts, 1).to(self.values).unbind(0))
+
+    def step(self, step: int, rates: Tensor, exponents: Tensor | None = None) -> Tensor:
         """Make one optimizer step of every member.
 
         Args:
             step: Optimizer steps made before.
             rates: Learning rates, (K, 1).
+            exponents: Exponents of the generalized cross-entropy, (K,); None is the task's other loss.
 
         Returns:
             The mean loss of each member before the step, (K,).
         """
         batch, weights = self._batch(step)
-        losses = self._losses(batch, weights)
+        losses = self._losses(batch, weights, exponents)
         parts = torch.autograd.grad(losses.sum(), self.parameters, materialize_grads=True)
         gradients = torch.cat([part.flatten(1) for part in parts], 1)
         self.limits.apply(gradients, self.values)
         self.optimizer.step(gradients, rates)
         return losses.detach()
 
-    def _losses(self, batch: Batch, weights: Tensor) -> Tensor:
+    def _losses(self, batch: Batch, weights: Tensor, exponents: Tensor | None) -> Tensor:
         """Compute the mean loss of each member, (K,)."""
         predictions, _ = self.task.predict(self.network, batch)
         members, samples = predictions.shape[:2]
         targets = batch.targets.expand(members, *batch.targets.shape[1:]).flatten(0, 1)
-        flat = batch._replace(targets=targets)
+        exponent: Tensor | float = 0.0 if exponents is None else exponents.repeat_interleave(samples)
+        flat = batch._replace(targets=targets, loss_exponent=exponent)
         losses = self.task.loss_per_sample(predictions.flatten(0, 1), flat).view(members, samples)
         return (losses * weights).sum(1)
 
@@ -122,8 +136,9 @@ class Chunk:
         if inputs.is_floating_point():
             inputs = inputs.permute(2, 0, 3, 1).contiguous().permute(1, 3, 0, 2)  # the batch innermost in memory
         targets = torch.stack([pad_rows(batch.targets, most) for batch in batches])
+        ones = self.values.new_ones(most)
         weights = torch.stack(
-            [pad_rows(self.values.new_full((len(batch.inputs),), 1 / batch.size), most) for batch in batches]
+            [pad_rows(batch.weigh(ones[: len(batch.inputs)]) / batch.size, most) for batch in batches]
         )
         stacked = Batch(inputs, targets, batches[0].size, batches[0].starts_fresh)
         self.latest = (batches, stacked, weights)
@@ -172,7 +187,13 @@ class Chunk:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of a chunk of the same members."""
+        """Restore the state of a chunk of the same members.
+
+        Raises:
+            ValueError: If the state is that of a chunk of the compiled kernel.
+        """
+        if "kernel" in state:
+            raise ValueError("ckpt_path must be a checkpoint made without the compiled kernel, got one made with it")
         self.steps_made = state["steps_made"]
         self.values.copy_(state["values"])
         self.optimizer.load_state_dict(state["optimizer"])

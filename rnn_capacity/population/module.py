@@ -14,6 +14,7 @@ from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor, nn
 
 from rnn_capacity.population.chunk import Chunk
+from rnn_capacity.population.kernel_chunk import KernelChunk
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.plan import MemberPlan, make_chunks, plan_member
 from rnn_capacity.training import BatchSource, Split, diverged_metrics, evaluate_split, run_result
@@ -80,7 +81,7 @@ class Population(LightningModule):
         self.results: dict[int, Result] = {}
         self.plans: list[MemberPlan] = []
         self.waiting: list[list[MemberPlan]] = []
-        self.chunk: Chunk | None = None
+        self.chunk: Chunk | KernelChunk | None = None
         self.sources: dict[str, BatchSource] = {}
         self.loaded: dict[str, Any] | None = None
 
@@ -99,7 +100,8 @@ class Population(LightningModule):
             for member in self.members:
                 member.module.double()
         mappable: dict[str, bool] = {}
-        self.plans = [plan_member(index, member, mappable) for index, member in enumerate(self.members)]
+        device = self.trainer.strategy.root_device
+        self.plans = [plan_member(index, member, mappable, device) for index, member in enumerate(self.members)]
 
     def on_train_start(self) -> None:
         """Divide the members into chunks, or continue from the loaded checkpoint."""
@@ -119,7 +121,7 @@ class Population(LightningModule):
         return [plan.index for plan in self.plans if plan.optimizer is None]
 
     def _start(self, plans: list[MemberPlan]) -> None:
-        self.chunk = Chunk(plans, self.device)
+        self.chunk = KernelChunk(plans) if plans[0].kernel else Chunk(plans, self.device)
         self.sources = dict(self.chunk.sources)
 
     def on_train_batch_start(self, call: int, batch_index: int) -> int | None:
@@ -133,7 +135,7 @@ class Population(LightningModule):
         """Make the steps of one call of the current chunk, and evaluate the members that leave it."""
         if self.chunk is None:
             self._start(self.waiting.pop())
-        chunk = cast(Chunk, self.chunk)
+        chunk = cast("Chunk | KernelChunk", self.chunk)
         leaving, losses = chunk.advance()
         self._log(chunk, losses)
         for plan, diverged_at in leaving:
@@ -148,7 +150,7 @@ class Population(LightningModule):
         optimizer: Any = self.optimizers()
         optimizer.step()
 
-    def _log(self, chunk: Chunk, losses: Tensor) -> None:
+    def _log(self, chunk: Chunk | KernelChunk, losses: Tensor) -> None:
         if not self.trainer.loggers:
             return
         values: dict[str, Any] = {

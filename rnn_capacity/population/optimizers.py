@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from rnn_capacity.training.optimizers import is_supported, update_rule
+
 
 class MemberOptimizer(ABC):
     """Base of the optimizers over the rows of a matrix of parameters.
@@ -147,17 +149,10 @@ POPULATION_OPTIMIZERS: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] 
     torch.optim.SGD: MemberSGD,
 }
 
-UNSUPPORTED_OPTIONS = ("amsgrad", "maximize", "centered", "nesterov", "differentiable")
-"""Options of torch.optim that no optimizer here implements."""
-
 
 def population_optimizer(optimizer: torch.optim.Optimizer) -> type[MemberOptimizer] | None:
     """Return the class that makes the same steps for K networks; None if there is none."""
-    if len(optimizer.param_groups) != 1 or any(optimizer.param_groups[0].get(name) for name in UNSUPPORTED_OPTIONS):
-        return None
-    if type(optimizer) is torch.optim.Adam and optimizer.param_groups[0].get("decoupled_weight_decay"):
-        return MemberAdamW
-    return POPULATION_OPTIMIZERS.get(type(optimizer))
+    return POPULATION_OPTIMIZERS[update_rule(optimizer)] if is_supported(optimizer) else None
 
 
 def optimizer_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -15,7 +15,10 @@ from rnn_capacity.models.stacking import layout
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.memory_limits import chunk_bytes
 from rnn_capacity.population.optimizers import MemberOptimizer, optimizer_settings, population_optimizer
-from rnn_capacity.training import learning_rates
+from rnn_capacity.training import FixedTask, learning_rates
+from rnn_capacity.training.kernel_shape import kernel_for, shape_key
+
+CPU = torch.device("cpu")
 
 MAX_PADDING = 1 / 8
 """Largest share of a chunk's samples that may be padding, unless that takes less than SPARE_BYTES."""
@@ -23,7 +26,7 @@ MAX_PADDING = 1 / 8
 SPARE_BYTES = 2**23
 """Padding that takes no more time than the calls of one more chunk."""
 
-FREE_OPTIONS = ("samples", "samples_per_parameter", "show")
+FREE_OPTIONS = ("samples", "samples_per_parameter", "show", "loss_exponent", "loss_exponent_from")
 """Options of the task in which the members of one chunk may differ."""
 
 
@@ -40,6 +43,9 @@ class MemberPlan:
     optimizer: type[MemberOptimizer] | None
     """Its optimizer for K networks; None for a member that only `fit` can train."""
 
+    kernel: bool
+    """Whether its whole training runs in the compiled kernel."""
+
     settings: dict[str, Any]
     """Hyperparameters of the optimizer."""
 
@@ -53,13 +59,14 @@ class MemberPlan:
     """Equal for members that can make their steps together."""
 
 
-def plan_member(index: int, member: Member, mappable: dict[str, bool]) -> MemberPlan:
+def plan_member(index: int, member: Member, mappable: dict[str, bool], device: torch.device = CPU) -> MemberPlan:
     """Decide how a member is trained.
 
     Args:
         index: Index of the member in the population.
         member: The member.
         mappable: Answers of `can_run_together` by the network's layout; answers are added.
+        device: The device on which it is trained.
     """
     module = member.module
     optimizer = population_optimizer(member.optimizer)
@@ -70,18 +77,24 @@ def plan_member(index: int, member: Member, mappable: dict[str, bool]) -> Member
     together = mappable[form] and not member.task.carries_state
     rates = None if optimizer is None else learning_rates(member.optimizer, member.schedule, member.max_steps)
     if optimizer is None or rates is None or not together:
-        return MemberPlan(index, member, None, {}, torch.empty(0), "", "")
+        return MemberPlan(index, member, None, False, {}, torch.empty(0), "", "")
     options = {name: value for name, value in asdict(member.task).items() if name not in FREE_OPTIONS}
     task_key = json.dumps([member.task.name, options], default=str, sort_keys=True)
+    kernel = device.type == "cpu" and kernel_for(module.network, member.task, member.optimizer) is not None
     dtype = next(module.parameters()).dtype
+    if kernel:
+        group_key = f"kernel {shape_key(module.network, cast(FixedTask, member.task))}"
+    else:
+        group_key = f"{form} {optimizer.__name__} {dtype} {task_key}"
     return MemberPlan(
         index,
         member,
         optimizer,
+        kernel,
         optimizer_settings(member.optimizer),
         rates,
         data_key=f"{task_key} {member.task.samples}",
-        group_key=f"{form} {optimizer.__name__} {dtype} {task_key}",
+        group_key=group_key,
     )
 
 
@@ -99,7 +112,8 @@ def make_chunks(plans: Sequence[MemberPlan], device: torch.device) -> list[list[
         needed = member_bytes(plan)
         if chunks and chunks[-1][0].group_key == plan.group_key:
             padded = max(largest, needed) * (len(chunks[-1]) + 1)
-            if padded <= limit and padded - used - needed <= max(MAX_PADDING * padded, SPARE_BYTES):
+            wasted = 0 if plan.kernel else padded - used - needed  # the kernel does not pad
+            if padded <= limit and wasted <= max(MAX_PADDING * padded, SPARE_BYTES):
                 chunks[-1].append(plan)
                 used, largest = used + needed, max(largest, needed)
                 continue
@@ -117,8 +131,8 @@ def samples_per_step(member: Member) -> int:
 def member_bytes(plan: MemberPlan) -> int:
     """Estimate the memory of a member: activations of one step, weights, gradients, optimizer state and rates.
 
-    Activations are inputs, gates and states; five copies of the weights' size are the weights, their gradients by
-    tensor and in a row, and two running means of the optimizer.
+    Activations are inputs, gates and states, which the compiled kernel does not keep. Five copies of the weights' size
+    are the weights, their gradients by tensor and in a row, and two running means of the optimizer.
     """
     task: Any = plan.member.task
     stack = plan.member.module.network.stack
@@ -126,6 +140,6 @@ def member_bytes(plan: MemberPlan) -> int:
         2 * state.numel() + getattr(cell, "bias", state).numel()
         for cell, state in zip(stack.cells, stack.initial_states, strict=True)
     )
-    size = (widths + stack.input_size) * task.steps * samples_per_step(plan.member)
+    size = 0 if plan.kernel else (widths + stack.input_size) * task.steps * samples_per_step(plan.member)
     size += 5 * plan.member.module.parameters_total
     return int(size * next(stack.parameters()).element_size()) + plan.rates.nbytes

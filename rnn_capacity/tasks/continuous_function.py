@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import torch
@@ -11,11 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from rnn_capacity.cells import State
 from rnn_capacity.checks import check_choice, check_minimum
 from rnn_capacity.metrics import ImpliedBits, sample_weights
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, BatchSource, Split, Task, generator
+from rnn_capacity.training import Batch, FixedTask, LossKind, generator
 
 Show = Literal["first", "every"]
 Sampling = Literal["weighted", "uniform"]
@@ -26,12 +26,9 @@ DRAW, CHOICE = range(2)
 BLOCK = 16384
 """Samples that are drawn at once."""
 
-EVALUATION_BATCH = 8192
-"""Samples that are evaluated at once."""
-
 
 @dataclass(frozen=True)
-class ContinuousFunction(Task):
+class ContinuousFunction(FixedTask):
     """Memorise N(0, 1) targets of fixed random inputs on the unit sphere, with a loss that weighs early samples most.
 
     The loss is Σ β_i (y_i - ŷ_i)² with β_i ∝ 1/(i + τ) and Σβ = 1, so that networks of any size learn the same data in
@@ -44,14 +41,13 @@ class ContinuousFunction(Task):
         >>> import torch
         >>> source = ContinuousFunction(samples=100).batch_source(torch.device("cpu"), torch.float32)
         >>> source.batch(0).inputs.shape, source.batch(0).targets.shape
-        (torch.Size([512, 1, 50]), torch.Size([512, 2]))
+        (torch.Size([512, 1, 50]), torch.Size([512]))
     """
 
     name = "continuous_function"
     primary_metric = "implied_bits_per_parameter"
     metric_directions = ImpliedBits.directions
     output_size = 1
-    final_splits = ("test",)
 
     samples: int = 1_000_000
     """Samples N; a smaller set is the beginning of a larger one."""
@@ -99,23 +95,49 @@ class ContinuousFunction(Task):
         inputs = F.normalize(torch.randn(BLOCK, self.input_size, generator=random, dtype=torch.float32))
         return inputs, torch.randn(BLOCK, generator=random, dtype=torch.float32)
 
-    def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Put the data on a device."""
-        return ContinuousFunctionBatchSource(self, device, dtype, rank, world_size)
+    @property
+    def loss_kind(self) -> LossKind:
+        """The squared error."""
+        return "squared"
 
-    def predict(
-        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
-    ) -> tuple[Tensor, list[State]]:
-        """Return the output of the last step, (batch, 1, 1), and the last state."""
-        outputs, state = network(
-            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, repeat_last=self.show == "every"
-        )
-        return outputs, state
+    @property
+    def training_loss(self) -> str:
+        """The weighted squared error."""
+        return "squared error"
+
+    def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Draw inputs and targets, at most BLOCK at once, so that the peak of memory is little above their size."""
+        for index, start in enumerate(range(0, self.samples, BLOCK)):
+            inputs, targets = self.block(index)
+            yield inputs[: self.samples - start], targets[: self.samples - start]
+
+    def sample_weights(self) -> Tensor:
+        """Return N β_i, (samples,)."""
+        return self.samples * sample_weights(self.samples, self.tau)
+
+    @cached_property
+    def cumulative_weights(self) -> Tensor:
+        """Σ_{j ≤ i} β_j, (samples,), float64."""
+        return sample_weights(self.samples, self.tau).cumsum(0)
+
+    def minibatch(self, step: int) -> Tensor | None:
+        """Draw the samples of a step with replacement, by their weight or uniformly."""
+        if self.batch_size is None:
+            return None
+        random = generator(self.seed, CHOICE, step)
+        if self.sampling == "uniform":
+            return torch.randint(self.samples, (self.batch_size,), generator=random)
+        places = torch.rand(self.batch_size, dtype=torch.float64, generator=random) * self.cumulative_weights[-1]
+        return torch.searchsorted(self.cumulative_weights, places, right=True)
+
+    @property
+    def weighs_minibatches(self) -> bool:
+        """Whether samples were drawn uniformly."""
+        return self.sampling == "uniform"
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the squared error times the sample's weight in the mean: (batch,)."""
-        targets, weights = batch.targets.unbind(1)
-        return weights * (targets - predictions[:, -1, 0]).square()
+        """Compute the squared error, (batch,)."""
+        return (batch.targets - predictions[:, -1, 0]).square()
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
         """Build the metric of the weighted squared error and the bits that it implies."""
@@ -123,65 +145,9 @@ class ContinuousFunction(Task):
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
         """Add the outputs of the last step."""
-        metric.update(predictions[:, -1, 0], *batch.targets.unbind(1))
+        weights = torch.ones_like(batch.targets) if batch.weights is None else batch.weights
+        metric.update(predictions[:, -1, 0], batch.targets, weights)
 
     def baseline_metrics(self) -> dict[str, float]:
         """Return the metrics of predicting zero, which implies no bits."""
         return {"weighted_mse": 1.0, "implied_bits": 0.0, "implied_bits_per_parameter": 0.0}
-
-
-class ContinuousFunctionBatchSource(BatchSource):
-    """Keeps all samples on one device; the targets of a batch are pairs (y, weight in the mean).
-
-    A minibatch may need any sample: N = 1e6 of d = 50 take 208 MB in float32. They are drawn block by block, so that
-    the peak of memory is little above that (`tools/bench_generation.py` measures it).
-
-    Args:
-        task: The task.
-        device: The device of the data.
-        dtype: Type of inputs, targets and weights.
-        rank: Index of this process; it gets every `world_size`-th sample of a batch.
-        world_size: Number of processes.
-    """
-
-    def __init__(
-        self, task: ContinuousFunction, device: torch.device, dtype: torch.dtype, rank: int, world_size: int
-    ) -> None:
-        self.task = task
-        self.share = slice(rank, None, world_size)
-        self.inputs = torch.empty(task.samples, 1, task.input_size, device=device, dtype=dtype)
-        self.targets = torch.empty(task.samples, 2, device=device, dtype=dtype)
-        for index, start in enumerate(range(0, task.samples, BLOCK)):
-            inputs, targets = task.block(index)
-            part = slice(start, min(start + BLOCK, task.samples))
-            self.inputs[part, 0] = inputs[: part.stop - start].to(device, dtype)
-            self.targets[part, 0] = targets[: part.stop - start].to(device, dtype)
-        weights = sample_weights(task.samples, task.tau)
-        self.targets[:, 1] = (task.samples * weights).to(device, dtype)
-        self.cumulative = weights.cumsum(0)
-
-    def batch(self, step: int) -> Batch:
-        """Return the minibatch of a step, or every sample."""
-        task = self.task
-        if task.batch_size is None:
-            return Batch(self.inputs[self.share], self.targets[self.share], task.samples)
-        random = generator(task.seed, CHOICE, step)
-        if task.sampling == "uniform":
-            chosen = torch.randint(task.samples, (task.batch_size,), generator=random)
-        else:
-            places = torch.rand(task.batch_size, dtype=torch.float64, generator=random) * self.cumulative[-1]
-            chosen = torch.searchsorted(self.cumulative, places, right=True)
-        mine = chosen[self.share].to(self.inputs.device)
-        targets = self.targets[mine]
-        if task.sampling == "weighted":
-            targets[:, 1] = 1.0  # their weight is in the probability of being drawn
-        return Batch(self.inputs[mine], targets, task.batch_size)
-
-    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
-        """Iterate over every sample; all splits are the same."""
-        for inputs, targets in zip(
-            torch.split(self.inputs[self.share], EVALUATION_BATCH),
-            torch.split(self.targets[self.share], EVALUATION_BATCH),
-            strict=True,
-        ):
-            yield Batch(inputs, targets, self.task.samples)

@@ -63,6 +63,11 @@ class Memory(FreshTask):
         return self.input_size
 
     @property
+    def training_loss(self) -> str:
+        """The squared error."""
+        return "squared error"
+
+    @property
     def baseline_loss(self) -> float:
         """The variance of the values, 1: the best constant prediction is zero."""
         return 1.0

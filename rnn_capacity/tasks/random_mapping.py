@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, get_args
 
 import torch
@@ -12,20 +13,17 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from rnn_capacity.cells import State
-from rnn_capacity.checks import check_choice, check_minimum, check_positive
+from rnn_capacity.checks import check_choice, check_fraction, check_minimum, check_positive
 from rnn_capacity.metrics import StoredInformation
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, BatchSource, Split, Task, generator
+from rnn_capacity.training import Batch, FixedTask, LossKind, generator
+from rnn_capacity.training.losses import generalized_cross_entropy, rising_exponents
 
 Encoding = Literal["signed", "binary"]
 Show = Literal["first", "every"]
 
 INPUTS, LABELS, ORDER = range(3)
 """First number of the purpose given to `generator`."""
-
-EVALUATION_BATCH = 8192
-"""Samples that are evaluated at once."""
 
 
 def distinct_bits(samples: int, size: int, random: torch.Generator) -> Tensor:
@@ -69,7 +67,7 @@ def check_distinct(samples: int, size: int) -> None:
 
 
 @dataclass(frozen=True)
-class RandomMapping(Task):
+class RandomMapping(FixedTask):
     """Memorise random labels of fixed, distinct, random binary inputs.
 
     Training, validation and test set are the same: the result is the information that the network stores about the
@@ -88,7 +86,6 @@ class RandomMapping(Task):
     name = "random_mapping"
     primary_metric = "bits_per_parameter"
     metric_directions = StoredInformation.directions
-    final_splits = ("test",)
 
     samples: int | None = None
     """Samples b. Give this or samples_per_parameter."""
@@ -119,6 +116,13 @@ class RandomMapping(Task):
     batch_size: int | None = None
     """Samples of an optimizer step over all devices, in a new random order for each epoch; null is all of them."""
 
+    loss_exponent: float = 0.0
+    """Exponent q at the end of the run of the generalized cross-entropy (1 - p^q)/q, in [0, 1]; 0 is the cross-entropy,
+    the paper's loss. The generalized one stores more, since it gives up samples that cannot be fitted."""
+
+    loss_exponent_from: float = 0.2
+    """Share of the run after which the exponent rises linearly from 0 to loss_exponent."""
+
     seed: int = 0
     """Seed of the inputs, the labels and the order of the minibatches; the network has its own."""
 
@@ -134,6 +138,9 @@ class RandomMapping(Task):
         check_minimum(0, seed=self.seed)
         check_choice(get_args(Show), show=self.show)
         check_choice(get_args(Encoding), encoding=self.encoding)
+        check_fraction(loss_exponent_from=self.loss_exponent_from)
+        if not 0 <= self.loss_exponent <= 1:
+            raise ValueError(f"loss_exponent must be in [0, 1], got {self.loss_exponent:g}")
         if self.samples is not None:
             check_distinct(self.samples, self.input_size)
         if self.loss_from is not None and not 1 <= self.loss_from <= self.steps:
@@ -173,28 +180,51 @@ class RandomMapping(Task):
         labels = torch.randint(self.classes, (self.samples,), generator=generator(self.seed, LABELS))
         return (2 * bits - 1 if self.encoding == "signed" else bits).float(), labels
 
-    def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Put the samples on a device."""
-        return RandomMappingBatchSource(self, device, dtype, rank, world_size)
+    @property
+    def loss_kind(self) -> LossKind:
+        """The cross-entropy of one logit for two classes, otherwise of one logit per class."""
+        return "binary" if self.classes == 2 else "classes"
 
-    def predict(
-        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
-    ) -> tuple[Tensor, list[State]]:
-        """Return the logits of the scored steps, (batch, scored steps, output_size), and the last state."""
-        first = self.steps if self.loss_from is None else self.loss_from
-        logits, state = network(
-            batch.inputs, state, steps=self.steps, warmup=first - 1, repeat_last=self.show == "every"
-        )
-        return logits, state
+    @property
+    def training_loss(self) -> str:
+        """The cross-entropy, or the generalized cross-entropy with its exponent."""
+        if not self.loss_exponent:
+            return "cross-entropy"
+        return f"generalized cross-entropy, exponent {self.loss_exponent:g} from {self.loss_exponent_from:g}"
+
+    def loss_exponents(self, total_steps: int) -> Tensor | None:
+        """Return the exponent q of each step, (total_steps,); None for the cross-entropy."""
+        if not self.loss_exponent:
+            return None
+        return rising_exponents(self.loss_exponent, self.loss_exponent_from, total_steps)
+
+    @property
+    def scored_from(self) -> int:
+        """First time step, from 0, whose output is scored."""
+        return (self.steps if self.loss_from is None else self.loss_from) - 1
+
+    def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Draw all samples at once."""
+        yield self.draw_samples()
+
+    def minibatch(self, step: int) -> Tensor | None:
+        """Return the samples of a step, in a new random order for each epoch; an epoch's last batch may be smaller."""
+        if self.samples is None or self.batch_size is None or self.batch_size >= self.samples:
+            return None
+        epoch, index = divmod(step, math.ceil(self.samples / self.batch_size))
+        order = epoch_order(self.samples, self.seed, epoch)
+        return order[index * self.batch_size : (index + 1) * self.batch_size]
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the cross-entropy in nats, averaged over the scored steps: (batch,)."""
+        """Compute the cross-entropy, generalized if the batch has an exponent, over the scored steps: (batch,)."""
         targets = batch.targets.unsqueeze(1).expand(predictions.shape[:2])
         if self.classes == 2:
-            losses = F.binary_cross_entropy_with_logits(predictions.squeeze(-1), targets, reduction="none")
+            nats = F.binary_cross_entropy_with_logits(predictions.squeeze(-1), targets, reduction="none")
         else:
-            losses = F.cross_entropy(predictions.transpose(1, 2), targets, reduction="none")
-        return losses.mean(1)
+            nats = F.cross_entropy(predictions.transpose(1, 2), targets, reduction="none")
+        exponent = batch.loss_exponent
+        exponent = exponent.unsqueeze(1) if isinstance(exponent, Tensor) and exponent.dim() else exponent
+        return generalized_cross_entropy(nats, exponent).mean(1)
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
         """Build the metric of accuracy and stored bits."""
@@ -205,49 +235,7 @@ class RandomMapping(Task):
         metric.update(predictions[:, -1], batch.targets.long())
 
 
-class RandomMappingBatchSource(BatchSource):
-    """Keeps all samples on one device.
-
-    Args:
-        task: The task.
-        device: The device of the data.
-        dtype: Type of the inputs.
-        rank: Index of this process; it gets every `world_size`-th sample of a batch.
-        world_size: Number of processes.
-    """
-
-    def __init__(
-        self, task: RandomMapping, device: torch.device, dtype: torch.dtype, rank: int, world_size: int
-    ) -> None:
-        inputs, labels = task.draw_samples()
-        self.batch_size = task.batch_size
-        self.seed = task.seed
-        self.share = slice(rank, None, world_size)
-        self.inputs = inputs.to(device, dtype).unsqueeze(1)
-        self.targets = labels.to(device, dtype if task.classes == 2 else torch.int64)
-        self.whole = Batch(self.inputs[self.share].contiguous(), self.targets[self.share].contiguous(), len(labels))
-        self.epoch = -1
-        self.order = torch.empty(0, dtype=torch.int64)
-
-    def batch(self, step: int) -> Batch:
-        """Return all samples, or the minibatch of a step; the last minibatch of an epoch may be smaller."""
-        size, samples = self.batch_size, len(self.targets)
-        if size is None or size >= samples:
-            return self.whole
-        epoch, index = divmod(step, math.ceil(samples / size))
-        if self.epoch != epoch:
-            self.epoch = epoch
-            order = torch.randperm(samples, generator=generator(self.seed, ORDER, epoch))
-            self.order = order.to(self.targets.device)
-        chosen = self.order[index * size : (index + 1) * size]
-        share = chosen[self.share]
-        return Batch(self.inputs[share], self.targets[share], len(chosen))
-
-    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
-        """Iterate over every sample; all splits are the same."""
-        for inputs, targets in zip(
-            torch.split(self.whole.inputs, EVALUATION_BATCH),
-            torch.split(self.whole.targets, EVALUATION_BATCH),
-            strict=True,
-        ):
-            yield Batch(inputs, targets, self.whole.size)
+@lru_cache(maxsize=4)
+def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:
+    """Draw the order of the samples in an epoch, (samples,), int64."""
+    return torch.randperm(samples, generator=generator(seed, ORDER, epoch))

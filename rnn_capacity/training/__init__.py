@@ -2,9 +2,11 @@
 
 from rnn_capacity.training.data import CallLoader, TaskDataModule
 from rnn_capacity.training.evaluation import evaluate_split, run_result
+from rnn_capacity.training.fixed import FixedTask, LossKind
 from rnn_capacity.training.fresh import FreshTask
 from rnn_capacity.training.gradient import GradientLimits
 from rnn_capacity.training.learning_rates import learning_rates
+from rnn_capacity.training.losses import generalized_cross_entropy, rising_exponents
 from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.optimizers import OptimizerChoice
 from rnn_capacity.training.randomness import generator
@@ -16,8 +18,10 @@ __all__ = [
     "Batch",
     "BatchSource",
     "CallLoader",
+    "FixedTask",
     "FreshTask",
     "GradientLimits",
+    "LossKind",
     "OptimizerChoice",
     "RecurrentModule",
     "Split",
@@ -28,7 +32,9 @@ __all__ = [
     "diverged_metrics",
     "evaluate_split",
     "first_divergence",
+    "generalized_cross_entropy",
     "generator",
     "learning_rates",
+    "rising_exponents",
     "run_result",
 ]

@@ -16,6 +16,7 @@ from rnn_capacity.checks import check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
 from rnn_capacity.training.evaluated_module import EvaluatedModule
 from rnn_capacity.training.gradient import GradientLimits
+from rnn_capacity.training.kernel_fit import KernelFit
 from rnn_capacity.training.randomness import seeded_global_generators
 from rnn_capacity.training.rule import OptimizerFactory, TrainingRule, first_divergence
 from rnn_capacity.training.schedules import Schedule
@@ -156,6 +157,8 @@ class RecurrentModule(EvaluatedModule):
         self.draws_dropout = bool(dropout or recurrent_dropout)
         self.automatic_optimization = False
         self.limits: GradientLimits
+        self.exponents: Tensor | None = None
+        self.kernel: KernelFit | None = None
         self.carried_state: list[State] | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -225,6 +228,9 @@ class RecurrentModule(EvaluatedModule):
         """
         torch.set_flush_denormal(True)
         self.limits = GradientLimits([self.rule], next(self.network.parameters()))
+        exponents = self.task.loss_exponents(self.trainer.max_steps)
+        self.exponents = None if exponents is None else exponents.to(next(self.parameters()))
+        self.kernel = None
 
     def training_step(self, call: int) -> None:
         """Make up to `steps_per_call` optimizer steps; log their mean loss and check for divergence once."""
@@ -233,16 +239,25 @@ class RecurrentModule(EvaluatedModule):
         schedule = cast("LRScheduler | None", self.lr_schedulers())
         world_size = self.trainer.world_size
         first = self.global_step
+        steps = min(self.steps_per_call, self.trainer.max_steps - first)
+        if self.kernel is None:
+            self.kernel = KernelFit(self, optimizer.optimizer)
+        if self.kernel.usable:
+            self._log_training(first, self.kernel.make_steps(steps, optimizer, schedule))
+            return
         state = self.carried_state
         losses = []
-        for step in range(first, min(first + self.steps_per_call, self.trainer.max_steps)):
+        for step in range(first, first + steps):
             batch = source.batch(step)
+            if self.exponents is not None:
+                batch = batch._replace(loss_exponent=self.exponents[step])
             previous = None if batch.starts_fresh else state
             with self._dropout_generators(step):
                 predictions, state = self.task.predict(self.network, batch, previous)
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
-            loss = self.task.loss_per_sample(predictions, batch).sum() * (world_size / batch.size)
+            losses_of_samples = batch.weigh(self.task.loss_per_sample(predictions, batch))
+            loss = losses_of_samples.sum() * (world_size / batch.size)
             optimizer.zero_grad()
             self._backward(loss, carried=previous is not None)
             self.limits.apply_to_module(self.network.parameters())

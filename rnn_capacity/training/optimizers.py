@@ -6,11 +6,35 @@ import math
 from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
-from torch.optim import SGD, Adam, Optimizer, RMSprop
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from rnn_capacity.checks import check_choice, check_positive
 
 Kind = Literal["sgd", "momentum", "rmsprop", "adam"]
+
+UNSUPPORTED_OPTIONS = ("amsgrad", "maximize", "centered", "nesterov", "differentiable")
+"""Options of torch.optim that neither the population nor the compiled kernel implements."""
+
+
+def update_rule(optimizer: Optimizer) -> type[Optimizer]:
+    """Return the class of torch.optim whose steps an optimizer makes: Adam with decoupled weight decay is AdamW.
+
+    Args:
+        optimizer: The optimizer.
+    """
+    if type(optimizer) is Adam and optimizer.param_groups[0].get("decoupled_weight_decay"):
+        return AdamW
+    return type(optimizer)
+
+
+def is_supported(optimizer: Optimizer) -> bool:
+    """Return whether the population and the compiled kernel implement an optimizer.
+
+    Args:
+        optimizer: The optimizer; with several groups of parameters it is not supported.
+    """
+    known = type(optimizer) in (Adam, AdamW, RMSprop, SGD) and len(optimizer.param_groups) == 1
+    return known and not any(map(optimizer.param_groups[0].get, UNSUPPORTED_OPTIONS))
 
 
 class OptimizerChoice(Optimizer):

@@ -39,6 +39,16 @@ class Batch(NamedTuple):
     starts_fresh: bool = True
     """Whether the samples start from the learned initial state; otherwise they continue the previous batch."""
 
+    weights: Tensor | None = None
+    """Weight of each sample in the mean loss, (batch,), whose mean over all samples is 1; None is 1 for each."""
+
+    loss_exponent: Tensor | float = 0.0
+    """Exponent q of the generalized cross-entropy, one or (batch,), where the task has this loss."""
+
+    def weigh(self, losses: Tensor) -> Tensor:
+        """Multiply the loss of each sample, (batch,), by its weight in the mean."""
+        return losses if self.weights is None else losses * self.weights
+
 
 class BatchSource(ABC):
     """A task's data on one device, for one of several processes.
@@ -204,6 +214,19 @@ class Task(ABC):
             predictions: Scored outputs, (batch, scored steps, output_size).
             batch: The samples.
         """
+
+    @property
+    def training_loss(self) -> str:
+        """Name of the loss that is trained with, as in summary.json."""
+        return "cross-entropy"
+
+    def loss_exponents(self, total_steps: int) -> Tensor | None:
+        """Return the exponent q of the generalized cross-entropy at each step, (total_steps,); None without this loss.
+
+        Args:
+            total_steps: Optimizer steps of the run.
+        """
+        return None
 
     def check_generation(self) -> None:
         """Check that `generate` can work.

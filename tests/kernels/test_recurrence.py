@@ -243,5 +243,10 @@ def test_a_second_gradient_is_refused() -> None:
     cells = make_cells("gru", None, 2)
     drawn = draw(cells[0], "first", 2, 3, 1)
     outputs = run_recurrence(the_kernel(cells), stacked_inputs(cells, drawn), steps=STEPS)
+
+    def second_gradient() -> None:
+        gradients = torch.autograd.grad(outputs.square().sum(), drawn.leaves(cells), create_graph=True)
+        torch.autograd.grad(gradients[0].sum(), drawn.leaves(cells))
+
     with pytest.raises(RuntimeError):
-        torch.autograd.grad(outputs.square().sum(), drawn.leaves(cells), create_graph=True)
+        second_gradient()

@@ -24,7 +24,8 @@ def source(task: ContinuousFunction, rank: int = 0, world_size: int = 1) -> Batc
 def everything(task: ContinuousFunction) -> tuple[Tensor, Tensor]:
     """Inputs, (samples, d), and targets with weights, (samples, 2)."""
     batch = source(replace(task, batch_size=None)).batch(0)
-    return batch.inputs[:, 0], batch.targets
+    assert batch.weights is not None
+    return batch.inputs[:, 0], torch.stack((batch.targets, batch.weights), 1)
 
 
 def sample_indices(task: ContinuousFunction, inputs: Tensor) -> list[int]:
@@ -82,9 +83,9 @@ def test_the_loss_of_all_samples_is_the_weighted_sum_of_squared_errors() -> None
     shares = [1 / (place + 50) for place in range(1, 701)]
     expected = sum(
         share / sum(shares) * (float(target) - float(guess)) ** 2
-        for share, target, guess in zip(shares, batch.targets[:, 0], predictions.flatten(), strict=True)
+        for share, target, guess in zip(shares, batch.targets, predictions.flatten(), strict=True)
     )
-    assert float(task.loss_per_sample(predictions, batch).mean()) == pytest.approx(expected, rel=1e-12)
+    assert float(batch.weigh(task.loss_per_sample(predictions, batch)).mean()) == pytest.approx(expected, rel=1e-12)
     metric = task.make_metric(RecurrentNetwork("rnn", 1, 4, 2, 1))
     for part in source(task).evaluation_batches("test"):
         task.update_metric(metric, predictions, part)
@@ -109,13 +110,13 @@ def test_minibatches_are_unbiased_estimates_of_the_loss(sampling: Literal["weigh
     task = ContinuousFunction(samples=60, input_size=2, tau=3.0, batch_size=50, sampling=sampling)
     guess = 0.7  # squared errors then differ from sample to sample
     whole = source(replace(task, batch_size=None)).batch(0)
-    expected = float(task.loss_per_sample(torch.full((60, 1, 1), guess), whole).mean())
+    expected = float(whole.weigh(task.loss_per_sample(torch.full((60, 1, 1), guess), whole)).mean())
     data = source(task)
     means = []
     for step in range(2000):
         batch = data.batch(step)
         assert batch.size == 50
-        means.append(float(task.loss_per_sample(torch.full((50, 1, 1), guess), batch).mean()))
+        means.append(float(batch.weigh(task.loss_per_sample(torch.full((50, 1, 1), guess), batch)).mean()))
     spread = torch.tensor(means).std() / len(means) ** 0.5
     assert sum(means) / len(means) == pytest.approx(expected, abs=4 * float(spread))
     assert float(spread) < 0.02 * expected
@@ -131,8 +132,8 @@ def test_weighted_sampling_draws_by_weight_and_has_less_variance() -> None:
     for sampling in ("weighted", "uniform"):
         task = replace(weighted, sampling=sampling)
         batch = source(task).batch(1)
-        ones = batch.targets[:, :1].unsqueeze(1) + 1  # an error of 1 everywhere
-        noise[sampling] = float(task.loss_per_sample(ones, batch).square().mean())
+        ones = batch.targets.view(-1, 1, 1) + 1  # an error of 1 everywhere
+        noise[sampling] = float(batch.weigh(task.loss_per_sample(ones, batch)).square().mean())
     assert noise["weighted"] == pytest.approx(1)
     assert noise["uniform"] == pytest.approx(40 * float(sample_weights(40, 2.0).square().sum()), rel=0.05)
 
@@ -148,9 +149,12 @@ def test_a_batch_has_samples_of_the_data_set_and_does_not_depend_on_earlier_batc
     for step in (7, 0, 3, 7):
         batch = out_of_order.batch(step)
         assert torch.equal(batch.inputs, batches[step].inputs)
-        assert torch.equal(batch.targets[:, 0], targets[sample_indices(task, batch.inputs), 0])
-        weights = targets[sample_indices(task, batch.inputs), 1] if sampling == "uniform" else torch.ones(16).double()
-        assert torch.equal(batch.targets[:, 1], weights)
+        assert torch.equal(batch.targets, targets[sample_indices(task, batch.inputs), 0])
+        if sampling == "uniform":
+            assert batch.weights is not None
+            assert torch.equal(batch.weights, targets[sample_indices(task, batch.inputs), 1])
+        else:
+            assert batch.weights is None
     assert not torch.equal(batches[0].inputs, batches[1].inputs)
 
 
@@ -161,8 +165,8 @@ def test_the_ranks_divide_the_batch_and_the_evaluation_set(world_size: int, batc
     whole, ranks = source(task), [source(task, rank, world_size) for rank in range(world_size)]
     batch, shares = whole.batch(2), [data.batch(2) for data in ranks]
     assert {share.size for share in shares} == {batch.size} == {batch_size or 10_001}
-    held = torch.cat([torch.cat((share.inputs[:, 0], share.targets), 1) for share in shares])
-    expected = torch.cat((batch.inputs[:, 0], batch.targets), 1)
+    held = torch.cat([torch.cat((share.inputs[:, 0], share.targets.unsqueeze(1)), 1) for share in shares])
+    expected = torch.cat((batch.inputs[:, 0], batch.targets.unsqueeze(1)), 1)
     assert sorted(held.tolist()) == sorted(expected.tolist())
     evaluated = torch.cat([part.inputs[:, 0] for data in ranks for part in data.evaluation_batches("val")])
     assert sorted(evaluated.tolist()) == sorted(everything(task)[0].tolist())

@@ -1,0 +1,70 @@
+// The optimizers of torch.optim, and what is done to a gradient before them.
+#pragma once
+
+#include <cmath>
+
+enum Optimizer : int { ADAM, ADAMW, RMSPROP, SGD };
+
+// Hyperparameters of one network; infinite bounds do not clip.
+struct Settings {
+    int optimizer;
+    double beta1, beta2, eps, weight_decay, alpha, momentum, dampening;
+    double l2, clip_value, clip_norm;
+};
+
+template <class S>
+static void limit_gradient(const Settings& given, const S* values, S* gradient, int count) {
+    if (given.l2 != 0)
+        for (int i = 0; i < count; i++) gradient[i] += values[i] * S(given.l2);
+    if (!std::isinf(given.clip_value)) {
+        const S bound = S(given.clip_value);
+        for (int i = 0; i < count; i++)
+            gradient[i] = gradient[i] > bound ? bound : gradient[i] < -bound ? -bound : gradient[i];
+    }
+    if (!std::isinf(given.clip_norm)) {
+        double squares = 0;
+        for (int i = 0; i < count; i++) squares += double(gradient[i]) * gradient[i];
+        const double factor = given.clip_norm / (std::sqrt(squares) + 1e-6);
+        if (!(factor >= 1))
+            for (int i = 0; i < count; i++) gradient[i] *= S(factor);
+    }
+}
+
+// One step; `made` counts the steps before it. `first` and `second` are what the optimizer remembers.
+template <class S>
+static void optimizer_step(const Settings& given, S* values, S* gradient, S* first, S* second, int count, long made,
+                           double rate) {
+    const S decay = S(given.weight_decay);
+    if (given.optimizer == ADAMW) {
+        for (int i = 0; i < count; i++) values[i] *= S(1 - rate * given.weight_decay);
+    } else if (decay != 0) {
+        for (int i = 0; i < count; i++) gradient[i] += values[i] * decay;
+    }
+    if (given.optimizer == ADAM || given.optimizer == ADAMW) {
+        const S beta2 = S(given.beta2), rest1 = S(1 - given.beta1), rest2 = S(1 - given.beta2), eps = S(given.eps);
+        const S size = S(rate / -std::expm1((made + 1) * std::log(given.beta1)));
+        const S root = S(1 / std::sqrt(-std::expm1((made + 1) * std::log(given.beta2))));
+        for (int i = 0; i < count; i++) {
+            const S g = gradient[i];
+            first[i] += (g - first[i]) * rest1;
+            second[i] = second[i] * beta2 + g * g * rest2;
+            values[i] -= size * first[i] / (std::sqrt(second[i]) * root + eps);
+        }
+    } else if (given.optimizer == RMSPROP) {
+        const S alpha = S(given.alpha), rest = S(1 - given.alpha), eps = S(given.eps), momentum = S(given.momentum),
+                size = S(rate);
+        for (int i = 0; i < count; i++) {
+            const S g = gradient[i];
+            first[i] = first[i] * alpha + g * g * rest;
+            second[i] = second[i] * momentum + g / (std::sqrt(first[i]) + eps);
+            values[i] -= size * second[i];
+        }
+    } else {
+        const S momentum = S(given.momentum), size = S(rate),
+                share = S(momentum != 0 && made > 0 ? 1 - given.dampening : 1);
+        for (int i = 0; i < count; i++) {
+            first[i] = made > 0 ? first[i] * momentum + gradient[i] * share : gradient[i];
+            values[i] -= size * first[i];
+        }
+    }
+}

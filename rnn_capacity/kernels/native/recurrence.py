@@ -1,0 +1,154 @@
+"""A layer of K networks over time, by the compiled kernel."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from rnn_capacity.kernels.gru import GRUKernel
+from rnn_capacity.kernels.inputs import RecurrenceInputs
+from rnn_capacity.kernels.intersection import IntersectionRNNKernel
+from rnn_capacity.kernels.lstm import LSTMKernel
+from rnn_capacity.kernels.native.library import Library, native_library
+from rnn_capacity.kernels.native.structures import LayerPlaces, Recurrence, address
+from rnn_capacity.kernels.rnn import RNNKernel
+from rnn_capacity.kernels.step import StepKernel
+from rnn_capacity.kernels.ugrnn import UGRNNKernel
+
+MAX_UNITS = 48
+"""Units above which torch's matrix products are faster (`tools/bench_recurrence.py`)."""
+
+NATIVE_CELLS: dict[type[StepKernel], int] = {
+    RNNKernel: 0,
+    UGRNNKernel: 1,
+    GRUKernel: 2,
+    LSTMKernel: 3,
+    IntersectionRNNKernel: 4,
+}
+"""Number of a cell in the C interface, by the exact class of its step kernel."""
+
+NATIVE_ACTIVATIONS = {"tanh": 1, "relu": 2}
+"""Number of an activation in the C interface."""
+
+ZERO, REPEAT, CONSTANT = range(3)
+"""Input after the sequence, in the C interface."""
+
+
+def library_for(kernel: StepKernel, inputs: RecurrenceInputs) -> Library | None:
+    """Return the compiled kernel if it can run a recurrence faster than torch.
+
+    Args:
+        kernel: The kernel of the networks' cell.
+        inputs: The tensors of the recurrence.
+    """
+    tensor, pad = inputs.weight_input, inputs.pad_input
+    if type(kernel) not in NATIVE_CELLS or kernel.hidden_size > MAX_UNITS or tensor.device.type != "cpu":
+        return None
+    if tensor.dtype not in (torch.float32, torch.float64) or torch.is_autocast_enabled("cpu"):
+        return None
+    if pad is not None and pad.shape[1] != kernel.hidden_size:
+        return None
+    return native_library()
+
+
+def run_native_recurrence(
+    library: Library,
+    kernel: StepKernel,
+    inputs: RecurrenceInputs,
+    *,
+    steps: int,
+    warmup: int,
+    repeat_last: bool,
+) -> Tensor:
+    """Run K networks of one layer over time by the compiled kernel; see `run_recurrence`.
+
+    The gradient runs the layer forward again, tile by tile, which is faster than writing its activations to memory.
+
+    Args:
+        library: The compiled kernel.
+        kernel: The kernel of the networks' cell.
+        inputs: Weights, initial state, input sequence and readout of the networks.
+        steps: Steps T to run.
+        warmup: First steps whose outputs are not returned.
+        repeat_last: Repeat the sequence's last input at the steps after it.
+
+    Returns:
+        The outputs, (T - warmup, K, features, batch).
+    """
+    times = len(inputs.sequence)
+    pads = inputs.pad_input is not None and times < steps and not repeat_last
+    parts = [inputs.weight_input, inputs.bias, *inputs.recurrent_weights, *inputs.state]
+    parts += [cast(Tensor, inputs.pad_input)] if pads else []
+    parts += list(inputs.readout or ())
+    places = [0]
+    for part in parts:
+        places.append(places[-1] + part[0].numel())
+    weights = len(inputs.recurrent_weights)
+    given = Recurrence(
+        layer=LayerPlaces(
+            inputs=inputs.weight_input.shape[2],
+            input=0,
+            bias=places[1],
+            weight=places[2],
+            candidate=places[3] if weights == 2 else -1,
+            state=places[2 + weights],
+        ),
+        cell=NATIVE_CELLS[type(kernel)],
+        activation=NATIVE_ACTIVATIONS[kernel.nonlinearity],
+        units=kernel.hidden_size,
+        outputs=kernel.hidden_size if inputs.readout is None else inputs.readout[0].shape[1],
+        steps=steps,
+        times=times,
+        warmup=warmup,
+        after=REPEAT if repeat_last else CONSTANT if pads else ZERO,
+        readout_weight=-1 if inputs.readout is None else places[-3],
+        readout_bias=-1 if inputs.readout is None else places[-2],
+        constant=places[2 + weights + len(inputs.state)] if pads else -1,
+        parameters=places[-1],
+        networks=len(inputs.bias),
+    )
+    values = torch.cat([part.flatten(1) for part in parts], 1)
+    return cast(Tensor, NativeRecurrence.apply(library, given, values, inputs.sequence))  # type: ignore[no-untyped-call]  # torch types it so
+
+
+class NativeRecurrence(torch.autograd.Function):
+    """Forward and backward of `run_native_recurrence`."""
+
+    @staticmethod
+    def forward(ctx: Any, library: Library, given: Recurrence, values: Tensor, sequence: Tensor) -> Tensor:
+        """Run all steps of all networks."""
+        sequence = sequence.contiguous()
+        dense = sequence.is_floating_point()
+        given.batch = sequence.shape[-1 if dense else -2]
+        given.shared = int(sequence.shape[1] == 1)
+        if dense:
+            given.sequence = address(sequence)
+        else:
+            given.indices, given.ones = address(sequence), sequence.shape[-1]
+        given.values = address(values)
+        results = values.new_empty(given.steps - given.warmup, len(values), given.outputs, given.batch)
+        given.results = address(results)
+        library.run_recurrence(values.dtype, given, backward=False)
+        ctx.library, ctx.given = library, given
+        ctx.save_for_backward(values, sequence)
+        return results
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_results: Tensor) -> tuple[Tensor | None, ...]:
+        """Compute the gradients of the parameters and, where it is asked for, of the sequence."""
+        values, sequence = ctx.saved_tensors
+        given, grad_results = ctx.given, grad_results.contiguous()
+        grad_values = torch.empty_like(values)
+        grad_sequence = None
+        if ctx.needs_input_grad[-1]:
+            grad_sequence = values.new_empty(len(sequence), len(values), *sequence.shape[2:])
+        given.grad_results, given.grad_values = address(grad_results), address(grad_values)
+        given.grad_sequence = address(grad_sequence)
+        ctx.library.run_recurrence(values.dtype, given, backward=True)
+        if grad_sequence is not None and given.shared:
+            grad_sequence = grad_sequence.sum(1, keepdim=True)
+        return None, None, grad_values, grad_sequence

@@ -1,0 +1,55 @@
+// Threads of one call: started with it and ended with it, so that nothing is left for a process that forks.
+#pragma once
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+// Flushes denormal numbers of this thread to zero while it lives; they slow arithmetic many times.
+class FlushDenormals {
+#if defined(__SSE__)
+    const unsigned before = _mm_getcsr();
+
+ public:
+    FlushDenormals() { _mm_setcsr(before | 0x8040); }
+    ~FlushDenormals() { _mm_setcsr(before); }
+#endif
+};
+
+// Calls work(worker) for each of some workers, on a thread each; the caller's thread is the first.
+template <class Work>
+void in_parallel(int workers, const Work& work) {
+    std::vector<std::thread> others;
+    const auto run = [&work](int worker) {
+        FlushDenormals flush;
+        work(worker);
+    };
+    for (int worker = 1; worker < workers; worker++) others.emplace_back(run, worker);
+    run(0);
+    for (std::thread& other : others) other.join();
+}
+
+// Waits until all workers have come.
+class Barrier {
+    const int workers;
+    std::atomic<int> waiting{0};
+    std::atomic<unsigned> turn{0};
+
+ public:
+    explicit Barrier(int count) : workers(count) {}
+    void wait() {
+        if (workers == 1) return;
+        const unsigned own = turn.load();
+        if (waiting.fetch_add(1) + 1 == workers) {
+            waiting.store(0);
+            turn.fetch_add(1);
+            return;
+        }
+        for (int spins = 0; turn.load() == own; spins++)
+            if (spins > 4000) std::this_thread::yield();
+    }
+};

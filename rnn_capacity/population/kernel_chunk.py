@@ -1,0 +1,97 @@
+"""Members of a population whose whole trainings run in the compiled kernel."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.kernels.native.library import Library
+from rnn_capacity.population.chunk import Leaving
+from rnn_capacity.population.plan import MemberPlan
+from rnn_capacity.training import BatchSource, FixedTask, first_divergence
+from rnn_capacity.training.fixed import FixedBatchSource
+from rnn_capacity.training.kernel_shape import kernel_for, network_shape
+from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
+
+
+class KernelChunk:
+    """K networks of the same shape that the compiled kernel trains, each with its own data and hyperparameters.
+
+    Args:
+        plans: The members.
+    """
+
+    def __init__(self, plans: list[MemberPlan]) -> None:
+        self.plans = plans
+        self.steps_made = 0
+        first = plans[0].member
+        network, task = first.module.network, cast(FixedTask, first.task)
+        library = cast(Library, kernel_for(network, task, first.optimizer))
+        dtype = next(network.parameters()).dtype
+        self.sources: dict[str, BatchSource] = {}
+        data: dict[str, KernelData] = {}
+        self.trainings: list[KernelTraining] = []
+        for plan in plans:
+            member = plan.member
+            if plan.data_key not in data:
+                source = member.task.batch_source(torch.device("cpu"), dtype)
+                self.sources[plan.data_key] = source
+                data[plan.data_key] = KernelData(cast(FixedBatchSource, source), library)
+            self.trainings.append(
+                KernelTraining(
+                    member.module.network,
+                    member.optimizer,
+                    member.module.rule,
+                    cast(FixedTask, member.task),
+                    data[plan.data_key],
+                    plan.rates,
+                )
+            )
+        self.trainer = KernelTrainer(library, network_shape(network, task), dtype)
+
+    def advance(self) -> tuple[Leaving, Tensor]:
+        """Make the steps of one call, as many as the least `steps_per_call` of the members.
+
+        Returns:
+            The members that leave after these steps, and each member's mean loss, (K,).
+        """
+        first = self.steps_made
+        steps = min(plan.member.module.steps_per_call for plan in self.plans)
+        last = min(first + steps, min(plan.member.max_steps for plan in self.plans))
+        losses = self.trainer.make_steps(self.trainings, last - first)
+        self.steps_made = last
+        diverged = first_divergence(losses, [training.bound for training in self.trainings])
+        leaving: Leaving = []
+        staying = []
+        for plan, training, index in zip(self.plans, self.trainings, diverged, strict=True):
+            if index is None and plan.member.max_steps > last:
+                staying.append((plan, training))
+            else:
+                leaving.append((plan, None if index is None else first + index + 1))
+        self.plans = [plan for plan, _ in staying]
+        self.trainings = [training for _, training in staying]
+        return leaving, losses.mean(0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the members, the steps made, the weights and the optimizers' states."""
+        return {
+            "members": [plan.index for plan in self.plans],
+            "steps_made": self.steps_made,
+            "kernel": [[training.values, *training.states] for training in self.trainings],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the state of a chunk of the same members.
+
+        Raises:
+            ValueError: If the state is that of a chunk without the compiled kernel.
+        """
+        if "kernel" not in state:
+            raise ValueError("ckpt_path must be a checkpoint made with the compiled kernel, got one made without it")
+        self.steps_made = state["steps_made"]
+        for training, stored in zip(self.trainings, state["kernel"], strict=True):
+            training.steps_made = self.steps_made
+            for row, values in zip((training.values, *training.states), stored, strict=True):
+                row.copy_(values)

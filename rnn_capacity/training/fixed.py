@@ -1,0 +1,145 @@
+"""Tasks whose samples are drawn once and memorised: training, validation and test set are the same."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.cells import State
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training.task import Batch, BatchSource, Split, Task
+
+LossKind = Literal["binary", "classes", "squared"]
+"""Cross-entropy of one logit, cross-entropy of several logits, or squared error of one output."""
+
+EVALUATION_BATCH = 8192
+"""Samples that are evaluated at once."""
+
+
+@dataclass(frozen=True)
+class FixedTask(Task):
+    """A task with fixed samples of one input frame each, which the network memorises.
+
+    The whole training of such a task can run in the compiled kernel, which needs its data and the kind of its loss.
+
+    Example:
+        >>> from rnn_capacity.tasks import RandomMapping
+        >>> task: FixedTask = RandomMapping(samples=8, input_size=4, steps=3)
+        >>> task.loss_kind, task.scored_from, [inputs.shape for inputs, _ in task.sample_blocks()]
+        ('binary', 2, [torch.Size([8, 4])])
+    """
+
+    final_splits: ClassVar[tuple[Split, ...]] = ("test",)
+
+    if TYPE_CHECKING:  # fields of the tasks
+
+        @property
+        def steps(self) -> int:
+            """Time steps T that the network runs."""
+
+        @property
+        def show(self) -> Literal["first", "every"]:
+            """Whether the input is shown at the first step only, or at every step."""
+
+        @property
+        def batch_size(self) -> int | None:
+            """Samples of an optimizer step over all devices; None is all of them."""
+
+    @property
+    @abstractmethod
+    def loss_kind(self) -> LossKind:
+        """Kind of the loss of a sample at one scored step."""
+
+    @property
+    def scored_from(self) -> int:
+        """First time step, from 0, whose output is scored."""
+        return self.steps - 1
+
+    @abstractmethod
+    def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Draw all samples on the CPU, block by block: inputs, (block, input_size), and targets, (block,)."""
+
+    def sample_weights(self) -> Tensor | None:
+        """Return the weight of each sample in the mean loss over all samples, (samples,), float64; None is 1."""
+        return None
+
+    @abstractmethod
+    def minibatch(self, step: int) -> Tensor | None:
+        """Return the indices of the samples of an optimizer step, (batch,), int64; None is all samples.
+
+        Args:
+            step: Optimizer step, from 0.
+        """
+
+    @property
+    def weighs_minibatches(self) -> bool:
+        """Whether the samples of a minibatch keep their weight in the mean loss, or were drawn by it."""
+        return True
+
+    def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
+        """Put the samples on a device."""
+        return FixedBatchSource(self, device, dtype, rank, world_size)
+
+    def predict(
+        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
+    ) -> tuple[Tensor, list[State]]:
+        """Return the outputs of the scored steps, (batch, scored steps, output_size), and the last state."""
+        outputs, state = network(
+            batch.inputs, state, steps=self.steps, warmup=self.scored_from, repeat_last=self.show == "every"
+        )
+        return outputs, state
+
+
+class FixedBatchSource(BatchSource):
+    """Keeps all samples of a task on one device, since a minibatch may need any of them.
+
+    Args:
+        task: The task.
+        device: The device of the data.
+        dtype: Type of inputs and weights, and of targets other than classes.
+        rank: Index of this process; it gets every `world_size`-th sample of a batch.
+        world_size: Number of processes.
+    """
+
+    def __init__(self, task: FixedTask, device: torch.device, dtype: torch.dtype, rank: int, world_size: int) -> None:
+        samples = task.samples
+        if samples is None:
+            raise ValueError("samples must be given for the task's data, got None")
+        self.task = task
+        self.share = slice(rank, None, world_size)
+        self.inputs = torch.empty(samples, 1, task.input_size, device=device, dtype=dtype)
+        target_type = torch.int64 if task.loss_kind == "classes" else dtype
+        self.targets = torch.empty(samples, device=device, dtype=target_type)
+        start = 0
+        for inputs, targets in task.sample_blocks():
+            part = slice(start, start + len(inputs))
+            self.inputs[part, 0] = inputs.to(device, dtype)
+            self.targets[part] = targets.to(device, target_type)
+            start = part.stop
+        weights = task.sample_weights()
+        self.weights = None if weights is None else weights.to(device, dtype)
+        self.whole = self._select(self.share, samples, weighted=True)
+
+    def batch(self, step: int) -> Batch:
+        """Return all samples, or the minibatch of a step."""
+        chosen = self.task.minibatch(step)
+        if chosen is None:
+            return self.whole
+        share = chosen[self.share].to(self.inputs.device)
+        return self._select(share, len(chosen), weighted=self.task.weighs_minibatches)
+
+    def evaluation_batches(self, split: Split) -> Iterator[Batch]:
+        """Iterate over every sample; all splits are the same."""
+        for first in range(0, len(self.whole.inputs), EVALUATION_BATCH):
+            part = slice(first, first + EVALUATION_BATCH)
+            weights = None if self.whole.weights is None else self.whole.weights[part]
+            yield Batch(self.whole.inputs[part], self.whole.targets[part], self.whole.size, weights=weights)
+
+    def _select(self, chosen: slice | Tensor, size: int, *, weighted: bool) -> Batch:
+        weights = self.weights[chosen].contiguous() if weighted and self.weights is not None else None
+        return Batch(self.inputs[chosen].contiguous(), self.targets[chosen].contiguous(), size, weights=weights)

@@ -1,0 +1,83 @@
+"""The optimizer steps of `fit` in the compiled kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from rnn_capacity.training.fixed import FixedBatchSource, FixedTask
+from rnn_capacity.training.kernel_shape import kernel_for, network_shape
+from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
+from rnn_capacity.training.learning_rates import learning_rates
+
+if TYPE_CHECKING:
+    from rnn_capacity.training.module import RecurrentModule
+
+STEP_HOOKS = ("on_before_zero_grad", "on_before_backward", "on_after_backward", "on_before_optimizer_step")
+"""Hooks of Lightning that see the gradient of a single optimizer step."""
+
+
+class KernelFit:
+    """Makes a module's optimizer steps by the compiled kernel, if that can make them all.
+
+    It can where the task and the network allow it (`kernel_for`), in one process, without mixed precision, with a
+    schedule that changes the learning rate alone, and where no hook sees the gradient of a single step.
+
+    Args:
+        module: A module whose trainer runs.
+        optimizer: Its optimizer, with the state of the steps made so far.
+
+    Attributes:
+        usable: Whether the kernel can make the steps.
+    """
+
+    def __init__(self, module: RecurrentModule, optimizer: Optimizer) -> None:
+        self.usable = False
+        trainer, task = module.trainer, module.task
+        library = kernel_for(module.network, task, optimizer)
+        plain = trainer.world_size == 1 and trainer.precision in ("32-true", "64-true")
+        if library is None or not plain or hooks_into_steps([module, *cast(Any, trainer).callbacks]):
+            return
+        rates = learning_rates(*module.build_optimizer(trainer.max_steps), trainer.max_steps)
+        if rates is None:
+            return
+        fixed = cast(FixedTask, task)
+        data = KernelData(cast(FixedBatchSource, module.batch_source()), library)
+        made = module.global_step
+        self.training = KernelTraining(module.network, optimizer, module.rule, fixed, data, rates, made)
+        self.trainer = KernelTrainer(library, network_shape(module.network, fixed), self.training.values.dtype)
+        self.usable = True
+
+    def make_steps(self, steps: int, optimizer: LightningOptimizer, schedule: LRScheduler | None) -> Tensor:
+        """Make optimizer steps.
+
+        Args:
+            steps: Number of steps.
+            optimizer: Lightning's wrapper of the optimizer, which counts the steps.
+            schedule: The learning-rate schedule.
+
+        Returns:
+            The loss before each step, (steps,).
+        """
+        losses = self.trainer.make_steps([self.training], steps)
+        self.training.store_state()
+        for _ in range(steps):  # without gradients these change no parameter; they count, and move the schedule
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
+        return losses[:, 0].to(self.training.values)
+
+
+def hooks_into_steps(objects: Sequence[LightningModule | Callback]) -> bool:
+    """Return whether a module or a callback overrides a hook that sees the gradient of a single optimizer step."""
+    return any(
+        getattr(type(one), name) is not getattr(LightningModule if isinstance(one, LightningModule) else Callback, name)
+        for one in objects
+        for name in STEP_HOOKS
+    )

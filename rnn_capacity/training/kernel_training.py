@@ -1,0 +1,227 @@
+"""Whole trainings of tasks with fixed data in the compiled kernel, many optimizer steps a call."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+
+from rnn_capacity.kernels.native.library import Library
+from rnn_capacity.kernels.native.structures import Settings, Shape, TrainingJob, address
+from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training.fixed import FixedBatchSource, FixedTask
+from rnn_capacity.training.optimizers import update_rule
+from rnn_capacity.training.rule import TrainingRule
+
+OPTIMIZERS: dict[type[Optimizer], int] = {Adam: 0, AdamW: 1, RMSprop: 2, SGD: 3}
+"""Number of an optimizer in the C interface."""
+
+STATE_NAMES: dict[type[Optimizer], tuple[str, str | None]] = {
+    Adam: ("exp_avg", "exp_avg_sq"),
+    AdamW: ("exp_avg", "exp_avg_sq"),
+    RMSprop: ("square_avg", "momentum_buffer"),
+    SGD: ("momentum_buffer", None),
+}
+"""Names in torch.optim of the two state tensors that the kernel keeps for an optimizer."""
+
+MAX_CALL_SECONDS = 0.2
+"""About the longest call of the kernel, during which no signal is handled."""
+
+
+class KernelData:
+    """The fixed data of a task in the layout of the compiled kernel.
+
+    Args:
+        source: The task's data on the CPU.
+        library: The compiled kernel.
+    """
+
+    def __init__(self, source: FixedBatchSource, library: Library) -> None:
+        self.task = source.task
+        inputs = source.inputs[:, 0]
+        self.samples, features = inputs.shape
+        self.rows: Tensor | None = None
+        self.tiles: Tensor | None = None
+        targets, weights = source.targets.to(inputs.dtype), source.weights
+        if self.task.minibatch(0) is not None:
+            self.rows, self.targets = inputs.contiguous(), targets.contiguous()
+            self.weights = weights if self.task.weighs_minibatches else None
+            return
+        lanes = library.lanes(inputs.dtype)
+        tiles = math.ceil(self.samples / lanes)
+        padded = inputs.new_zeros(tiles * lanes, features)
+        padded[: self.samples] = inputs
+        self.tiles = padded.view(tiles, lanes, features).mT.contiguous()
+        self.targets, self.weights = inputs.new_zeros(2, tiles * lanes)
+        self.targets[: self.samples] = targets
+        scored = self.task.steps - self.task.scored_from
+        self.weights[: self.samples] = (1 if weights is None else weights) / (self.samples * scored)
+
+    def minibatches(self, first: int, steps: int) -> tuple[Tensor, Tensor] | None:
+        """Return the samples of some optimizer steps one after another, and how many each step has; None for all."""
+        if self.rows is None:
+            return None
+        batches = [cast(Tensor, self.task.minibatch(step)) for step in range(first, first + steps)]
+        return torch.cat(batches), torch.tensor([len(batch) for batch in batches])
+
+
+class KernelTraining:
+    """The training of one network by the compiled kernel.
+
+    The parameters of the network and the state of its optimizer become views of rows of numbers that the kernel
+    changes, so that checkpoints, resumption and evaluation work as without it.
+
+    Args:
+        network: A network that `kernel_for` accepts.
+        optimizer: The optimizer of its parameters, with the state of the steps made so far.
+        rule: The training rule.
+        task: The task.
+        data: The task's data.
+        rates: Learning rate of each step of the run, (total steps,), float64.
+        steps_made: Optimizer steps made so far.
+    """
+
+    def __init__(
+        self,
+        network: RecurrentNetwork,
+        optimizer: Optimizer,
+        rule: TrainingRule,
+        task: FixedTask,
+        data: KernelData,
+        rates: Tensor,
+        steps_made: int = 0,
+    ) -> None:
+        self.optimizer = optimizer
+        self.task = task
+        self.data = data
+        self.rates = rates.contiguous()
+        self.exponents = task.loss_exponents(len(rates))
+        self.steps_made = steps_made
+        self.bound = rule.divergence_bound(task.baseline_loss)
+        self.parameters = list(network.parameters())
+        self.values = torch.cat([part.detach().flatten() for part in self.parameters])
+        self.offsets = torch.cat([cast(Any, cell).gate_offset for cell in network.stack.cells]).to(self.values)
+        names = STATE_NAMES[type(optimizer)]
+        self.states = [self._gather_state(name) for name in names]
+        for part, value in zip(self.parameters, self._split(self.values), strict=True):
+            part.data = value
+        group = optimizer.param_groups[0]
+        beta1, beta2 = group.get("betas", (0.0, 0.0))
+        self.settings = Settings(
+            optimizer=OPTIMIZERS[update_rule(optimizer)],
+            beta1=beta1,
+            beta2=beta2,
+            l2=rule.l2,
+            clip_value=math.inf if rule.clip_value is None else rule.clip_value,
+            clip_norm=math.inf if rule.clip_norm is None else rule.clip_norm,
+            **{name: group.get(name, 0.0) for name in ("eps", "weight_decay", "alpha", "momentum", "dampening")},
+        )
+
+    def _split(self, values: Tensor) -> list[Tensor]:
+        parts = torch.split(values, [part.numel() for part in self.parameters])
+        return [value.view_as(part) for value, part in zip(parts, self.parameters, strict=True)]
+
+    def _gather_state(self, name: str | None) -> Tensor:
+        """Copy a state tensor of every parameter into a row; zeros where the optimizer has made no step."""
+        states = [(part, self.optimizer.state[part].get(name)) for part in self.parameters]
+        parts = [torch.zeros_like(part) if state is None else state for part, state in states]
+        return torch.cat([part.detach().flatten() for part in parts])
+
+    def store_state(self) -> None:
+        """Give the optimizer its state after the steps made, as views of the kernel's rows."""
+        for name, row in zip(STATE_NAMES[type(self.optimizer)], self.states, strict=True):
+            if name is None or (name == "momentum_buffer" and not self.settings.momentum):
+                continue
+            for part, state in zip(self.parameters, self._split(row), strict=True):
+                self.optimizer.state[part][name] = state
+        if type(self.optimizer) is not SGD:
+            for part in self.parameters:
+                self.optimizer.state[part]["step"] = torch.tensor(float(self.steps_made))
+
+    def job(self, steps: int) -> tuple[TrainingJob, Tensor, list[Any]]:
+        """Describe some further steps to the kernel.
+
+        Args:
+            steps: Optimizer steps.
+
+        Returns:
+            The job, the losses that it fills in, (steps,), and tensors that must live as long as the job.
+        """
+        losses = torch.empty(steps, dtype=torch.float64)
+        part = slice(self.steps_made, self.steps_made + steps)
+        rates = self.rates[part]
+        exponents = None if self.exponents is None else self.exponents[part]
+        order, counts = self.data.minibatches(self.steps_made, steps) or (None, None)
+        job = TrainingJob(
+            values=address(self.values),
+            first=address(self.states[0]),
+            second=address(self.states[1]),
+            offsets=address(self.offsets),
+            tiles=address(self.data.tiles),
+            rows=address(self.data.rows),
+            targets=address(self.data.targets),
+            weights=address(self.data.weights),
+            order=address(order),
+            counts=address(counts),
+            samples=self.data.samples,
+            steps_made=self.steps_made,
+            rates=address(rates),
+            exponents=address(exponents),
+            bound=self.bound,
+            settings=self.settings,
+            losses=address(losses),
+        )
+        return job, losses, [rates, exponents, order, counts]
+
+
+class KernelTrainer:
+    """Makes optimizer steps of networks of one shape, in calls of the kernel that are short enough for signals.
+
+    Args:
+        library: The compiled kernel.
+        shape: The networks' shape.
+        dtype: Type of their numbers.
+    """
+
+    def __init__(self, library: Library, shape: Shape, dtype: torch.dtype) -> None:
+        self.library = library
+        self.shape = shape
+        self.dtype = dtype
+        self.seconds_per_step = math.inf  # of one network; unknown
+
+    def make_steps(self, trainings: Sequence[KernelTraining], steps: int) -> Tensor:
+        """Make optimizer steps of every network.
+
+        A network whose loss diverges makes no further steps.
+
+        Args:
+            trainings: The networks.
+            steps: Optimizer steps.
+
+        Returns:
+            The loss of each network before each step, (steps, K), float64; after a divergence the diverged loss.
+        """
+        losses = torch.empty(steps, len(trainings), dtype=torch.float64)
+        running = list(range(len(trainings)))
+        made = 0
+        while made < steps and running:
+            budget = MAX_CALL_SECONDS / (self.seconds_per_step * len(running))
+            count = min(max(int(budget), 1), steps - made)
+            parts = [trainings[index].job(count) for index in running]
+            jobs = (TrainingJob * len(parts))(*(job for job, _, _ in parts))
+            start = time.perf_counter()
+            self.library.train(self.dtype, self.shape, jobs, count)
+            self.seconds_per_step = (time.perf_counter() - start) / (count * len(running))
+            for index, job, (_, found, _) in zip(running, jobs, parts, strict=True):
+                losses[made : made + count, index] = found
+                trainings[index].steps_made += count
+                if job.diverged_at:
+                    losses[made + count :, index] = found[-1]
+            running = [index for index, job in zip(running, jobs, strict=True) if not job.diverged_at]
+            made += count
+        return losses
