@@ -104,8 +104,8 @@ def test_the_metric_is_logged_once_and_is_in_the_summary(three: Machine) -> None
     assert run.summary[metric] == bits
     assert rows(run, "val/bits_per_parameter")[60] == pytest.approx(bits, rel=1e-6)
     assert list(rows(run, "media/learning_curve")) == [60]
-    (picture,) = (content for name, content in run.files.items() if name.endswith(".png"))
-    assert picture.startswith(b"\x89PNG")
+    (plot,) = (content for name, content in run.files.items() if name.endswith(".png"))
+    assert plot.startswith(b"\x89PNG")
 
 
 def test_an_infeasible_trial_is_finished_and_an_error_is_failed(three: Machine) -> None:

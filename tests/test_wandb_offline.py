@@ -78,8 +78,8 @@ def test_runs_of_one_process_are_separate_runs_with_their_media(
     fit("language", "written", "--data.prompt=a!b", "--data.sample_length=30", "--data.sample_seed=5")
     runs = synced()
     assert set(runs) == {"learnt", "remembered", "written"}
-    for name, picture in (("learnt", "learning_curve"), ("remembered", "memory_curve")):
-        assert runs[name].summary[f"media/{picture}"]["format"] == "png"
+    for name, plot in (("learnt", "learning_curve"), ("remembered", "memory_curve")):
+        assert runs[name].summary[f"media/{plot}"]["format"] == "png"
         (content,) = (content for path, content in runs[name].files.items() if path.endswith(".png"))
         assert content.startswith(b"\x89PNG")
     (table,) = (content for path, content in runs["written"].files.items() if path.endswith(".table.json"))

@@ -95,7 +95,8 @@ def test_predict_continues_the_prompt_by_its_seed(runner: Runner, capsys: pytest
 def test_predict_needs_a_checkpoint_and_a_language(
     runner: Runner, capsys: pytest.CaptureFixture[str], toy: Callable[..., list[str]]
 ) -> None:
-    assert error_line(capsys, "predict", *TOY) == "ckpt_path: none given, predict needs a trained network"
+    line = error_line(capsys, "predict", *TOY)
+    assert line == "ckpt_path must be the checkpoint of a trained network for predict, got null"
     path = last(runner("fit", *toy()))
     assert "data must be a task that generates text (Language), got RandomMapping" in error_line(
         capsys, "predict", "--ckpt_path", path
@@ -200,10 +201,11 @@ def test_another_text_cannot_resume_a_run_but_can_start_from_its_weights(
     trained = runner("fit", *TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a")
     other = [*TOY, f"--data.path={tmp_path / 'other'}", "--data.prompt=c"]
     line = error_line(capsys, "fit", *other, "--ckpt_path", last(trained), *runner.quiet())
-    assert line.startswith(f"data.path: '{tmp_path / 'other'}' given, {last(trained)} was trained with")
+    own, given = tmp_path / "one", tmp_path / "other"
+    assert line == f"data.path must be '{own}', which {last(trained)} was trained with, got '{given}'"
     (tmp_path / "one").write_text("wxyz" * 300)
     same = [*TOY, f"--data.path={tmp_path / 'one'}", "--data.prompt=a"]
     line = error_line(capsys, "fit", *same, "--ckpt_path", last(trained), *runner.quiet())
-    assert line.startswith(f"data.alphabet: 'wxyz' given, {last(trained)} was trained with 'abcd'")
+    assert line == f"data.alphabet must be 'abcd', which {last(trained)} was trained with, got 'wxyz'"
     tuned = runner("fit", *other, "--model.init_from", last(trained), "--trainer.max_steps=20")
     assert tuned["steps"] == 20
