@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial
 from rnn_capacity.cli import main
 from rnn_capacity.studies import Study, feasible, metrics
 from tests.program import CONFIGS
-from tests.search.searching import LR, SAMPLES, Searching
+from tests.search.toy_search import LR, SAMPLES, ToySearch
 from tests.studies.grid import counts
 from tests.wandb_backend import SWEEP, Backend, Run
 from tests.wandb_machine import PATIENCE, Machine, children, defined, go_offline, sync, wait_for
@@ -62,12 +62,12 @@ def assert_tells_of(run: Run, study: Study) -> None:
 
 
 @pytest.fixture
-def searching(toy: Callable[..., list[str]], tmp_path: Path) -> Searching:
-    return Searching(toy, tmp_path)
+def searching(toy: Callable[..., list[str]], tmp_path: Path) -> ToySearch:
+    return ToySearch(toy, tmp_path)
 
 
 @pytest.fixture
-def search(searching: Searching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def search(searching: ToySearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """A function that runs a search of toys with an offline W&B run of the study's name."""
     go_offline(monkeypatch)
     logger = ["--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}", "--trainer.logger.project=toys"]
@@ -81,7 +81,7 @@ def search(searching: Searching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_searches_of_one_process_are_separate_runs(
     search: Callable[..., None],
-    searching: Searching,
+    searching: ToySearch,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -134,7 +134,7 @@ def test_searches_of_one_process_are_separate_runs(
     assert len(rows(runs["SIGUSR1"], "final/bits_per_parameter")) == 1
 
 
-def test_wandb_is_imported_only_for_its_logger(searching: Searching) -> None:
+def test_wandb_is_imported_only_for_its_logger(searching: ToySearch) -> None:
     code = "import sys; from rnn_capacity.cli import main; main(sys.argv[1:]); print('wandb' in sys.modules)"
     command = [sys.executable, "-c", code, "search", *searching.options("--trials=1")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)

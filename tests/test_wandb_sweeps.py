@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from rnn_capacity.cli import main
-from rnn_capacity.search import Proposer, read_sweep
+from rnn_capacity.search import Sampler, read_sweep
 from tests.program import CONFIGS, direction
 from tests.wandb_backend import Backend, sample
 from tests.wandb_machine import Machine
@@ -72,7 +72,7 @@ def flat(values: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_values_drawn_from_a_shipped_sweep_have_the_keys_of_wandb(path: Path) -> None:
     sweep = read_sweep(path)
-    (drawn,) = Proposer(sweep.space, sweep.method, "maximize", seed=0)(1, [], [])
+    (drawn,) = Sampler(sweep.space, sweep.method, "maximize", seed=0)(1, [], [])
     given = {name: sample(inner, 0) for name, inner in yaml.safe_load(path.read_text())["parameters"].items()}
     assert sweep.space.values(drawn.params).keys() == flat(given).keys()
 

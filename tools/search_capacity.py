@@ -22,7 +22,7 @@ from typing import Any
 import matplotlib as mpl
 from machine import machine
 
-from rnn_capacity.search.ongoing import Search
+from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.studies import Study, metrics
 
 mpl.use("Agg")
@@ -53,7 +53,7 @@ def search(cell: str, trials: int, population: int, steps: int, options: list[st
         subprocess.run(command, check=True)
         seconds = time.perf_counter() - start
         study = Study.open(storage, cell)
-        one = Search(study, trials)
+        one = StudyRunner(study, trials)
         snapshot = study.snapshot()
         best = snapshot.best(1)[0]
         figures = metrics(best)

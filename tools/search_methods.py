@@ -25,7 +25,7 @@ import yaml
 from machine import machine
 
 from rnn_capacity.search import importances
-from rnn_capacity.search.ongoing import Search
+from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.studies import Study, feasible
 
 mpl.use("Agg")
@@ -60,7 +60,7 @@ def search(method: str, cell: str, trials: int, population: int, most: int, seed
         subprocess.run(command, check=True)
         seconds = time.perf_counter() - start
         study = Study.open(storage, method)
-        one = Search(study, trials)
+        one = StudyRunner(study, trials)
         snapshot = study.snapshot()
         finished = snapshot.finished
         values = [trial.value or 0.0 for trial in finished]

@@ -1,9 +1,9 @@
 """From a sweep file to the points that are tried."""
 
-from rnn_capacity.search.importance import importances
-from rnn_capacity.search.narrowing import narrow
-from rnn_capacity.search.proposals import Proposer
-from rnn_capacity.search.space import Space
-from rnn_capacity.search.sweep import Metric, Sweep, parse_sweep, read_sweep
+from rnn_capacity.search.results.importance import importances
+from rnn_capacity.search.sampler import Sampler
+from rnn_capacity.search.space.narrowing import narrow
+from rnn_capacity.search.space.search_space import SearchSpace
+from rnn_capacity.search.space.sweep_file import Metric, Sweep, parse_sweep, read_sweep
 
-__all__ = ["Metric", "Proposer", "Space", "Sweep", "importances", "narrow", "parse_sweep", "read_sweep"]
+__all__ = ["Metric", "Sampler", "SearchSpace", "Sweep", "importances", "narrow", "parse_sweep", "read_sweep"]

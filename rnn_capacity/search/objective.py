@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from rnn_capacity.search.sweep import Metric
+from rnn_capacity.search.space.sweep_file import Metric
 from rnn_capacity.studies import Goal
 from rnn_capacity.training import Task
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.search.searching import Searching, Started
+from tests.search.toy_search import Started, ToySearch
 from tests.studies.conftest import database as database
 from tests.studies.conftest import prepared_file as prepared_file
 from tests.studies.conftest import server as server
 
 
 @pytest.fixture
-def searching(toy: Callable[..., list[str]], tmp_path: Path) -> Searching:
-    return Searching(toy, tmp_path)
+def searching(toy: Callable[..., list[str]], tmp_path: Path) -> ToySearch:
+    return ToySearch(toy, tmp_path)
 
 
 @pytest.fixture

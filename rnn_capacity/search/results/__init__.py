@@ -1,0 +1,1 @@
+"""Results of a search: progress, loggers, the summary and the importance of hyperparameters."""

@@ -1,0 +1,214 @@
+"""Which points of a search space are tried next: at random, by a grid, or by a Gaussian process.
+
+A sampler keeps nothing between calls, so that any number of workers propose for one study, each from what the storage
+holds when it asks. Optuna chooses in a study of its own in memory, which is made from those trials at each call; the
+storage is then written in bulk by whoever arguments.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rnn_capacity.search.space.search_space import SearchSpace
+from rnn_capacity.search.space.sweep_file import GOALS, METHODS, Method
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial, TrialState
+
+    from rnn_capacity.studies.trial import Goal, Params, Proposal
+
+FITTED = 256
+"""Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others.
+
+The time of an ask grows faster than their number."""
+
+RUNNING = 256
+"""Running trials that it takes into account, the latest; a cluster may have more."""
+
+STARTUP = 10
+"""Finished trials before which all points are random."""
+
+
+class Sampler:
+    """Proposes points of a search space.
+
+    * `random`: independent draws.
+    * `grid`: the points of the grid that no trial has, each once, in random order; fewer than asked when they end. Two
+      workers that ask at the same moment do not know of each other and may get a point in common.
+    * `bayes`: a batched Gaussian-process bandit (Collins et al. 2017, App. A): Matérn 5/2 with a length scale for each
+      hyperparameter, and the expected improvement over the best finished trial, given what the running trials and the
+      points proposed before in the same batch may find. The first `STARTUP` trials are random, and so is a batch that
+      is asked for before as many have finished. It is fitted to at most `FITTED` trials. Seeds, hyperparameters whose
+      name ends in `seed`, have no neighbours; they are random and left out of the model, for which they are noise.
+
+    Args:
+        space: The search space.
+        method: How the points are chosen.
+        goal: Whether less or more is better.
+        seed: Makes the proposals a function of the seed and the trials; None also draws on the process and the time, so
+            that workers that know the same trials propose different points.
+
+    Raises:
+        ValueError: If the method is not known, or a grid does not take a hyperparameter.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        method: Method,
+        goal: Goal,
+        seed: int | None = None,
+    ) -> None:
+        if method not in METHODS:
+            raise ValueError(f"method: {method!r} given, random, grid or bayes allowed")
+        if goal not in GOALS:
+            raise ValueError(f"goal: {goal!r} given, minimize or maximize allowed")
+        if method == "grid":
+            space.check_grid()
+        self.space = space
+        self.method = method
+        self.goal = goal
+        self.seed = seed
+        self.distributions = space.distributions()
+        self.modelled = {
+            name: distribution
+            for name, distribution in self.distributions.items()
+            if name.rpartition(".")[2] != "seed" and not distribution.single()
+        }
+        self.unmodelled = {name: self.distributions[name] for name in sorted(self.distributions.keys() - self.modelled)}
+
+    def __call__(
+        self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], attempt: int = 0
+    ) -> list[Proposal]:
+        """Propose points.
+
+        Args:
+            count: How many.
+            finished: The study's finished trials; one without a finite value counts as the worst.
+            running: Its trials that run, or wait to.
+            attempt: 0 at first, more for points in place of those that another worker stored meanwhile, which depend on
+                the process and the time whatever the seed.
+
+        Returns:
+            The points; fewer than `count` if a grid has no more.
+        """
+        from rnn_capacity.studies.trial import Proposal
+
+        seed = self.seed_of_call(len(finished) + len(running), attempt)
+        if self.method == "grid":
+            points = self.untried(count, [*finished, *running], seed)
+        elif self.method == "bayes" and self.modelled and len(finished) >= STARTUP:
+            points = self.expected_to_improve(count, finished, running, seed)
+        else:
+            points = self.at_random(count, self.distributions, seed)
+        return [Proposal(point, self.distributions) for point in points]
+
+    @property
+    def grid_size(self) -> int | None:
+        """Points of the grid; None if the method is not grid."""
+        return self.space.grid_size if self.method == "grid" else None
+
+    def seed_of_call(self, known: int, attempt: int) -> int:
+        """The seed for a call that knows so many trials."""
+        own = (os.getpid(), time.time_ns()) if self.seed is None or attempt else (self.seed,)
+        return int(np.random.SeedSequence([*own, known]).generate_state(1)[0])
+
+    def at_random(self, count: int, distributions: dict[str, BaseDistribution], seed: int) -> list[Params]:
+        """Independent draws."""
+        from optuna.samplers import RandomSampler
+
+        return ask(count, distributions, self.goal, RandomSampler(seed=seed), [])
+
+    def untried(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
+        """Points of the grid that no trial has, in random order."""
+        taken = {self.space.grid_index(trial.params) for trial in trials}
+        size = self.space.grid_size
+        rng = np.random.default_rng(seed)
+        indices = rng.choice(size, size=min(size, count + len(taken)), replace=False, shuffle=True).tolist()
+        return [self.space.grid_point(index) for index in indices if index not in taken][:count]
+
+    def expected_to_improve(
+        self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
+    ) -> list[Params]:
+        """The points of greatest expected improvement, one after another; what is not modelled is drawn at random."""
+        from optuna.samplers import GPSampler
+        from optuna.trial import TrialState
+
+        kept = informative(with_values(finished, self.goal), self.goal)
+        known = [frozen(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
+        known += [frozen(trial, self.modelled, TrialState.RUNNING) for trial in running[-RUNNING:]]
+        sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
+        points = ask(count, self.modelled, self.goal, sampler, [trial for trial in known if trial is not None])
+        return [
+            drawn | point for drawn, point in zip(self.at_random(count, self.unmodelled, seed), points, strict=True)
+        ]
+
+
+def frozen(
+    trial: FrozenTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
+) -> FrozenTrial | None:
+    """A trial as Optuna takes it; None if it was drawn from other distributions."""
+    from optuna.trial import create_trial
+
+    try:
+        params = {name: trial.params[name] for name in distributions}
+        return create_trial(params=params, distributions=distributions, state=state, value=value)
+    except (KeyError, ValueError):
+        return None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Optuna reports errors alone; it would warn of every point once it has converged."""
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+def ask(
+    count: int,
+    distributions: dict[str, BaseDistribution],
+    goal: Goal,
+    sampler: BaseSampler,
+    known: Sequence[FrozenTrial],
+) -> list[Params]:
+    """Points of a study in memory, each asked for as if those before it ran."""
+    import optuna
+
+    with quiet():
+        study = optuna.create_study(direction=goal, sampler=sampler)
+        study.add_trials(known)
+        return [study.ask(distributions).params for _ in range(count)]
+
+
+def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTrial, float]]:
+    """Trials with their values, the worst of all where one has no finite value."""
+    finite = [trial.value for trial in trials if trial.value is not None and math.isfinite(trial.value)]
+    worst = min(finite, default=0.0) if goal == "maximize" else max(finite, default=0.0)
+    return [
+        (trial, trial.value if trial.value is not None and math.isfinite(trial.value) else worst) for trial in trials
+    ]
+
+
+def informative(trials: list[tuple[FrozenTrial, float]], goal: str) -> list[tuple[FrozenTrial, float]]:
+    """At most `FITTED` trials: the best half, then the latest of the others; in the order of their numbers."""
+    if len(trials) <= FITTED:
+        return trials
+    ordered = sorted(trials, key=lambda pair: pair[1], reverse=goal == "maximize")
+    best, others = ordered[: FITTED // 2], ordered[FITTED // 2 :]
+    latest = sorted(others, key=lambda pair: pair[0].number)[-(FITTED - len(best)) :]
+    return sorted(best + latest, key=lambda pair: pair[0].number)

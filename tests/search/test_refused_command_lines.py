@@ -1,0 +1,170 @@
+"""Command lines that a search refuses, in one line and before anything is made."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import pytest
+
+from rnn_capacity.cli import main
+from rnn_capacity.studies import study_names
+from tests.search.toy_search import LR, ToySearch
+from tests.studies.grid import counts
+
+Toy = Callable[..., list[str]]
+
+
+def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
+    """Run a bad command line; return the one line that it prints."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == code
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("rnn-capacity: error: ")
+    return line
+
+
+def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["search", *searching.options("--trials=1")])
+    for option, words in (
+        ("--model.depth=2", ["'toy'", "config.model.init_args.depth", "give another name"]),
+        ("--trainer.max_steps=70", ["'toy'", "config.trainer.max_steps", "give another name"]),
+        ("--seed=3", ["'toy'", "seed"]),
+        ("--resume", ["model: given with --resume"]),
+    ):
+        line = error_line(["search", *searching.options("--trials=2", option)], capsys)
+        for word in words:
+            assert word in line
+    assert counts(searching.study()) == (1, 0, 0, 0)
+    assert searching.study().total() == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "changed", "words"),
+    [
+        (["--model.foo=3"], {}, ["model.foo must be a known option", "max_parameters"]),
+        (["--foo=3"], {}, ["foo must be a known option; known are config", "sweep", "population"]),
+        (["--trials=0"], {}, ["trials must be a positive integer, got '0'"]),
+        (["--population=many"], {}, ["population must be a positive integer, got 'many'"]),
+        (["--sweep=nowhere.yaml"], {}, ["sweep must be an existing file, got 'nowhere.yaml'"]),
+        (["--storage=mysql://host/base"], {}, ["storage must be sqlite:///FILE", "got 'mysql://host/base'"]),
+        (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage must be in a folder that exists"]),
+        (["--study=../toy"], {}, ["study: '../toy' given"]),
+        (["--trainer.devices=0"], {}, ["trainer: "]),
+        (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
+        (
+            ["--trainer.logger=WandbLogger", "--trainer.logger.log_model=true", "--trainer.logger.offline=true"],
+            {},
+            ["trainer.logger: ", "log_model"],
+        ),
+        (["--trainer.logger=Foo"], {}, ["trainer.logger", "Foo"]),
+        (["--trainer.limit_val_batches=3"], {}, ["trainer.limit_val_batches: ", "max_steps, precision"]),
+        (["--study=$NOT_SET"], {}, ["study: '$NOT_SET' given", "no such variable"]),
+        (["--trainer.gradient_clip_val=1"], {}, ["trainer.gradient_clip_val: 1"]),
+        (["--trainer.precision=16-mixed"], {}, ["trainer.precision: '16-mixed' given", "64-true"]),
+        (["--trainer.max_steps=-1"], {}, ["max_steps must be at least 1, got -1"]),
+        (["--ckpt_path=some.ckpt"], {}, ["ckpt_path must be an existing file, got 'some.ckpt'"]),
+        (["--cells=rnn,foo"], {}, ["cell must be one of rnn, irnn", "got 'foo'"]),
+        (["--depths=one"], {}, ["depths: 'one' given", "1,2,4"]),
+        (["--sizes=300,,1000"], {}, ["sizes: '300,,1000' given"]),
+        (["--sizes=3"], {}, ["max_parameters must be at least", "got 3"]),
+        (["--model.cell=intersection"], {}, ["depth must be at least 2"]),
+        ([], {"method": "hill"}, ["method: 'hill' given", "random, grid, bayes"]),
+        ([], {"metric": {"name": "final/bleu"}}, ["metric.name: 'final/bleu' given", "final/bits_per_parameter"]),
+        ([], {"parameters": {"model.init_args.lr": {"min": 0.1, "max": 1.0}}}, ["model.lr must be a known option"]),
+        ([], {"parameters": {"trainer.devices": {"values": [1, 2]}}}, ["trainer.devices: given"]),
+        (
+            [],
+            {"parameters": {"model.init_args.cell": {"values": ["rnn", "foo"]}}},
+            ["cell must be one of", "got 'foo'"],
+        ),
+        ([], {"parameters": {LR: {"min": -2.0, "max": -1.0}}}, ["learning rate"]),
+    ],
+    ids=str,
+)
+def test_bad_options_give_one_line_and_write_nothing(
+    options: list[str],
+    changed: dict[str, Any],
+    words: list[str],
+    searching: ToySearch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = error_line(["search", *searching.options(*options, **changed)], capsys)
+    for word in words:
+        assert word in line
+    assert [path.name for path in searching.root.iterdir()] == ["sweep.yaml"]
+
+
+def test_missing_options_are_named(searching: ToySearch, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "sweep: none given" in error_line(["search", *toy(), *searching.again()], capsys)
+    assert "data: none given" in error_line(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
+    assert "storage must be a file that exists" in error_line(["search", "--resume", *searching.again()], capsys)
+    main(["search", *searching.options("--trials=1")])
+    nameless = [option for option in searching.again() if not option.startswith("--study")]
+    assert "study: none given with --resume" in error_line(["search", "--resume", *nameless], capsys)
+    assert "got 'other'" in error_line(["search", "--resume", *searching.again("--study=other")], capsys)
+    assert study_names(searching.storage) == ["toy"]
+
+
+def test_a_study_of_another_program_is_rejected_and_not_changed(
+    searching: ToySearch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = optuna.create_study(storage=searching.storage, study_name="theirs")
+    theirs.set_user_attr("definition", "{}")
+    line = error_line(["search", "--resume", *searching.again("--study=theirs")], capsys)
+    assert "study: one given that rnn-capacity search did not begin" in line
+    again = optuna.load_study(storage=searching.storage, study_name="theirs")
+    assert again.user_attrs == {"definition": "{}"}
+
+
+def test_a_folder_that_cannot_be_created_is_named(
+    searching: ToySearch, toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = searching.sweep()
+    root = f"--trainer.default_root_dir={sweep}/runs"
+    line = error_line(["search", *toy(), f"--sweep={sweep}", "--trainer.accelerator=cpu", root], capsys)
+    assert f"trainer.default_root_dir: '{sweep}/runs' given, not a writable folder" in line
+
+
+def test_two_cells_of_the_same_name_are_rejected(searching: ToySearch, capsys: pytest.CaptureFixture[str]) -> None:
+    twice = "--cells=rnn_capacity.cells.RNNCell,rnn_capacity.cells.rnn.RNNCell"
+    line = error_line(["search", *searching.options("--sizes=150", twice)], capsys)
+    assert "cells: rnn_capacity.cells.RNNCell" in line
+    assert "of which two make the study toy/RNNCell-d1-p150" in line
+    assert not searching.file.exists()
+
+
+def test_a_grid_is_not_created_if_one_of_its_studies_differs(
+    searching: ToySearch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", *searching.options("--trials=1", "--study=toy/rnn-d1-p300", "--model.seed=1")])
+    line = error_line(["search", *searching.options("--trials=1", "--sizes=150,300")], capsys)
+    assert "'toy/rnn-d1-p300'" in line
+    assert study_names(searching.storage) == ["toy/rnn-d1-p300"]
+
+
+@pytest.mark.parametrize("given", ["60", "a,b", "60,30", ""])
+def test_heartbeat_times_out_of_range_are_rejected(
+    given: str, searching: ToySearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", given)
+    line = error_line(["search", *searching.options("--trials=1")], capsys)
+    assert f"RNN_CAPACITY_HEARTBEAT: {given!r} given, seconds" in line
+
+
+@pytest.mark.parametrize(
+    "options", [["--sweep=nowhere.yaml"], ["--sweep", "nowhere.yaml"], ["--trials=many"], ["--population=0"]]
+)
+def test_bad_search_options_are_rejected_without_importing_torch(options: list[str]) -> None:
+    code = (
+        "import sys; from rnn_capacity.cli import main\n"
+        "try: main(['search', *sys.argv[1:]])\n"
+        "except SystemExit as stop: print(stop.code, 'torch' in sys.modules, 'optuna' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 False False\n"
