@@ -23,6 +23,7 @@ import matplotlib as mpl
 from machine import machine
 
 from rnn_capacity.search.run.study_runner import StudyRunner
+from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Study, metrics
 
 mpl.use("Agg")
@@ -53,7 +54,7 @@ def search(cell: str, trials: int, population: int, steps: int, options: list[st
         subprocess.run(command, check=True)
         seconds = time.perf_counter() - start
         study = Study.open(storage, cell)
-        one = StudyRunner(study, trials)
+        one = StudyRunner(study, StudySpecification.from_json(study.specification), trials)
         snapshot = study.snapshot()
         best = snapshot.best(1)[0]
         figures = metrics(best)

@@ -26,6 +26,7 @@ from machine import machine
 
 from rnn_capacity.search import importances
 from rnn_capacity.search.run.study_runner import StudyRunner
+from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Study, feasible
 
 mpl.use("Agg")
@@ -60,7 +61,7 @@ def search(method: str, cell: str, trials: int, population: int, most: int, seed
         subprocess.run(command, check=True)
         seconds = time.perf_counter() - start
         study = Study.open(storage, method)
-        one = StudyRunner(study, trials)
+        one = StudyRunner(study, StudySpecification.from_json(study.specification), trials)
         snapshot = study.snapshot()
         finished = snapshot.finished
         values = [trial.value or 0.0 for trial in finished]
@@ -76,7 +77,7 @@ def search(method: str, cell: str, trials: int, population: int, most: int, seed
             "trials_until": next((number for number, value in enumerate(best, 1) if value >= BITS), None),
             "best": best[-1],
             "hyperparameters": one.values(snapshot.best(1)[0]),
-            "importances": importances(finished, one.space, one.objective.goal),
+            "importances": importances(finished, one.specification.space, one.objective.goal),
             "seconds": round(seconds),
             "machine": machine(),
         }

@@ -1,106 +1,165 @@
-"""The command line of a search, and what it asks for."""
+"""The command line of `rnn-capacity search`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import SUPPRESS
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 from pytorch_lightning import Trainer
 
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser
-from rnn_capacity.search.options import SearchOptions
+from rnn_capacity.search.space.sweep_file import Sweep, read_sweep
 from rnn_capacity.search.trial_config import Config
 
-MACHINE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir", "logger")
-"""The trainer's options that say where a search runs, what it shows and where it is logged."""
+DEFAULT_TRIALS = 256
+"""Trials of a study for which no number was ever given."""
+
+PLACE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir", "logger")
+"""The trainer's options that decide where a search runs, what it shows and where it is logged."""
 
 MEASURED = ("max_steps", "precision")
-"""The trainer's options that its results depend on."""
+"""The trainer's options that results depend on."""
 
-ON_THE_WAY = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps", "num_sanity_val_steps")
-"""The trainer's options about what a run does on the way, of which members of a population have nothing."""
+FIT_ONLY_TRAINER = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps", "num_sanity_val_steps")
+"""The trainer's options that configs of `fit` set and that have no effect on the members of a population."""
+
+FIT_ONLY = ("seed_everything", "ckpt_path", "weights_only")
+"""Options that the config.yaml of a run of `fit` contains, with null."""
+
+RESUME_HELP = (
+    "Go on with --study, or with all studies of a grid whose names begin with it, by the stored config and sweep: no "
+    "--config, no --sweep."
+)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The options of a search that `fit` does not have.
+
+    Args:
+        sweep: A sweep file in W&B's format: method, metric and parameters, which are dotted options such as
+            model.init_args.optimizer.init_args.lr, data.init_args.samples_per_parameter or trainer.max_steps. The
+            values of each trial replace those of the config.
+        trials: Finished trials that a study is to have, those of all workers and of earlier starts together; more than
+            before goes on with a finished study. Null is the largest number that was ever asked for, at first 256.
+        population: Trials that train at once in each worker.
+        storage: Where the studies are: sqlite:///FILE for the workers of one machine,
+            postgresql://USER:PASSWORD@HOST/DATABASE for those of several, grpc://HOST:PORT of Optuna's gRPC proxy in
+            front of a database for thousands. Null is studies.db in trainer.default_root_dir.
+        study: Name of the study, with $VARIABLES of the environment; start a second worker with the same command. Null
+            is a name made of task, cell, depth and size.
+        cells: Cells, with commas, for a grid of studies: one for each cell, depth and size, named
+            STUDY/CELL-dDEPTH-pSIZE.
+        depths: Depths, with commas, for a grid of studies.
+        sizes: Parameter budgets (max_parameters), with commas, for a grid of studies.
+        seed: Seed of the sampler; networks and data have their own.
+        resume: Go on with a stored study, or with all of a grid, by its stored config and sweep.
+    """
+
+    sweep: str | None = None
+    trials: PositiveInt | None = None
+    population: PositiveInt = 64
+    storage: str | None = None
+    study: str | None = None
+    cells: str | None = None
+    depths: str | None = None
+    sizes: str | None = None
+    seed: NonNegativeInt = 0
+    resume: bool = False
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a command line asks for."""
+    """The parsed command line of a search."""
 
     options: SearchOptions
-    """Of the search."""
+    """The options that `fit` does not have."""
 
     config: Config
-    """Model, data, and of the trainer what results depend on; model and data None where they are not given."""
+    """Model, data, and the trainer's options that results depend on; model and data are None if they are not given."""
 
-    machine: dict[str, Any]
-    """The trainer's options that say where it runs, what it shows and where it is logged."""
+    trainer: dict[str, Any]
+    """The trainer's options that decide where the search runs, what it shows and where it is logged."""
 
-    unusual: tuple[str, ...] = ()
-    """The names of those of them that differ from the default."""
+    sweep: Sweep | None = None
+    """The sweep file's content; None if no file is given."""
+
+    changed: tuple[str, ...] = ()
+    """Names of the options in `trainer` that differ from the default."""
 
     @property
-    def root(self) -> str:
-        """Where everything is written."""
-        return self.machine["default_root_dir"] or "runs"
+    def root(self) -> Path:
+        """The folder of all results."""
+        return Path(self.trainer["default_root_dir"] or "runs")
+
+    @property
+    def storage(self) -> str:
+        """The URL of the studies' storage."""
+        return self.options.storage or f"sqlite:///{self.root / 'studies.db'}"
 
 
 def search_parser() -> OneLineParser:
-    """The parser of `rnn-capacity search`: the options of `fit`, and its own."""
+    """Make the parser of `rnn-capacity search`: the options of `fit`, and those of a search."""
     parser = OneLineParser(
         prog="rnn-capacity search",
-        description="Search for the hyperparameters of one study or a grid of them, many networks at once. Every trial "
-        "lays the values of a sweep file over the config; the results are in a database that several workers share.",
+        description="Search for the hyperparameters of one study or a grid of them, many networks at once. The values "
+        "of each trial, drawn as a sweep file says, replace those of the config; the results are in a database that "
+        "several workers share.",
     )
     parser.add_argument("-c", "--config", action="config", help="A YAML file with options, as for fit.")
     parser.add_class_arguments(SearchOptions, skip={"resume"}, fail_untyped=True)
-    parser.add_argument("--resume", action="store_true", help=RESUME)
+    parser.add_argument("--resume", action="store_true", help=RESUME_HELP)
     parser.add_lightning_class_args(Trainer, "trainer")
     parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
     parser.add_model_and_task()
-    for name in OF_FIT:
+    for name in FIT_ONLY:
         parser.add_argument(f"--{name}", default=None, help=SUPPRESS)
     return parser
 
 
-RESUME = (
-    "Go on with --study, or with every study of the grid that it begins the name of, by the stored config and sweep: "
-    "no --config, no --sweep."
-)
-
-OF_FIT = ("seed_everything", "ckpt_path", "weights_only")
-"""Options of `fit` that the config.yaml of its runs holds, too."""
-
-
 def read_command_line(argv: list[str]) -> Arguments:
-    """Parse a command line.
+    """Parse a command line and read its sweep file.
+
+    Args:
+        argv: The options.
 
     Raises:
-        ValueError: If it has an option that a search does not look at.
-        SystemExit: With 2 if the parser refuses it, after one line that says how.
+        ValueError: If an option does not belong to a search, or the sweep file is wrong.
+        SystemExit: With 2 if the parser rejects the command line, after one line.
     """
     parser = search_parser()
-    parsed = parser.parse_args(argv)
-    whole = yaml.safe_load(parser.dump(parsed, skip_unset=False))
-    for name in OF_FIT:
-        if whole.get(name):
-            raise ValueError(f"{name}: {whole[name]!r} given, which is for fit alone")
+    parsed = yaml.safe_load(parser.dump(parser.parse_args(argv), skip_unset=False))
     defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_unset=False))
-    trainer, usual = whole["trainer"], defaults["trainer"]
+    for name in FIT_ONLY:
+        if parsed.get(name):
+            raise ValueError(f"{name} must be null for a search, got {parsed[name]!r}")
+    trainer, default = parsed["trainer"], defaults["trainer"]
     for name, value in trainer.items():
-        if name not in (*MACHINE, *MEASURED, *ON_THE_WAY) and value != usual[name]:
-            raise ValueError(f"trainer.{name}: {value!r} given, a search takes {', '.join(MACHINE + MEASURED)} alone")
-    options = SearchOptions(**{name: whole[name] for name in SearchOptions.__dataclass_fields__})
+        if name not in (*PLACE, *MEASURED, *FIT_ONLY_TRAINER) and value != default[name]:
+            allowed = ", ".join(PLACE + MEASURED)
+            raise ValueError(
+                f"trainer.{name} must be {default[name]!r} for a search, which takes {allowed}; got {value!r}"
+            )
+    options = SearchOptions(**{name: parsed[name] for name in SearchOptions.__dataclass_fields__})
     config = {
-        "model": whole["model"],
-        "data": whole["data"],
+        **{part: parsed[part] for part in ("model", "data")},
         "trainer": {name: trainer[name] for name in MEASURED},
     }
     if options.resume:
-        changed = [name for name in ("model", "data") if config[name] != defaults[name]]
-        changed += [name for name in ("sweep", "cells", "depths", "sizes") if getattr(options, name) is not None]
-        changed += [f"trainer.{name}" for name in MEASURED if trainer[name] != usual[name]]
-        if changed:
-            raise ValueError(f"{changed[0]}: given with --resume, which takes the study's own")
-    unusual = tuple(name for name in MACHINE if trainer[name] != usual[name])
-    return Arguments(options, config, {name: trainer[name] for name in MACHINE}, unusual)
+        given = [
+            name for name in ("model", "data", "sweep", "cells", "depths", "sizes") if parsed[name] != defaults[name]
+        ]
+        given += [f"trainer.{name}" for name in MEASURED if trainer[name] != default[name]]
+        if given:
+            raise ValueError(f"{given[0]} must be the stored study's with --resume, got another")
+    return Arguments(
+        options,
+        config,
+        {name: trainer[name] for name in PLACE},
+        None if options.sweep is None else read_sweep(options.sweep),
+        tuple(name for name in PLACE if trainer[name] != default[name]),
+    )

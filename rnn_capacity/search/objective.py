@@ -1,4 +1,4 @@
-"""Which of a trial's figures a study optimizes, and which way."""
+"""The metric that a study optimizes."""
 
 from __future__ import annotations
 
@@ -13,45 +13,49 @@ from rnn_capacity.training import Task
 
 @dataclass(frozen=True)
 class Objective:
-    """A figure that is to become as large or as small as it can."""
+    """A final metric and the direction in which it is optimized."""
 
-    figure: str
-    """Its key in summary.json."""
+    metric: str
+    """The metric's key in summary.json."""
 
     goal: Goal
-    """Which way is better."""
+    """Whether the best value is the largest or the smallest."""
 
-    constant: dict[str, float]
-    """The figures of the constant predictor, which is all that a trial without a result of its own is given."""
+    baseline: dict[str, float]
+    """Metrics of the best constant predictor; a trial without a result of its own gets them."""
 
-    def read(self, figures: dict[str, Any]) -> tuple[float, bool]:
-        """A trial's value, and whether it is its own: one without a result has the constant predictor's."""
-        value = figures.get(self.figure)
-        if not figures.get("feasible", False) or value is None or not math.isfinite(value):
-            return self.constant[self.figure], False
+    def value(self, metrics: dict[str, Any]) -> tuple[float, bool]:
+        """Return a trial's value and whether the trial is feasible; an infeasible one has the baseline's value."""
+        value = metrics.get(self.metric)
+        if not metrics.get("feasible", False) or value is None or not math.isfinite(value):
+            return self.baseline[self.metric], False
         return float(value), True
 
+    def better(self, first: float, second: float) -> float:
+        """Return the better of two values."""
+        return max(first, second) if self.goal == "maximize" else min(first, second)
 
-def objective_of(metric: Metric | None, task: Task) -> Objective:
-    """What a sweep optimizes; without a metric, the task's primary metric.
+
+def make_objective(metric: Metric | None, task: Task) -> Objective:
+    """Make the objective of a sweep; without a metric it is the task's primary metric.
 
     Args:
-        metric: The sweep's.
+        metric: The sweep's metric.
         task: The task that the trials learn.
 
     Raises:
-        ValueError: If the task has no such figure; the message lists those that it has.
+        ValueError: If the task has no such metric; the message lists those that it has.
     """
-    constant = {"loss": task.baseline_loss, **task.baseline_metrics()}
-    known = {f"final/{name}": name for name in constant}
+    primary = task.primary_metric
+    baseline = {"loss": task.baseline_loss, **task.baseline_metrics()}
+    known = {f"final/{name}": name for name in baseline}
     if "val" in task.final_splits:
-        known[f"val/{task.primary_metric}"] = known[f"final/val_{task.primary_metric}"] = f"val_{task.primary_metric}"
-        constant[f"val_{task.primary_metric}"] = constant[task.primary_metric]
-    else:  # what is learnt is all that there is
-        known[f"val/{task.primary_metric}"] = task.primary_metric
+        known[f"val/{primary}"] = known[f"final/val_{primary}"] = f"val_{primary}"
+        baseline[f"val_{primary}"] = baseline[primary]
+    else:  # the training set is all that there is
+        known[f"val/{primary}"] = primary
     if metric is None:
-        goal: Goal = "minimize" if task.direction(task.primary_metric) == "min" else "maximize"
-        return Objective(task.primary_metric, goal, constant)
+        return Objective(primary, "minimize" if task.direction(primary) == "min" else "maximize", baseline)
     if metric.name not in known:
-        raise ValueError(f"metric.name: {metric.name!r} given, {task.name} has {', '.join(known)}")
-    return Objective(known[metric.name], metric.goal, constant)
+        raise ValueError(f"metric.name must be one of {', '.join(known)}; got {metric.name!r}")
+    return Objective(known[metric.name], metric.goal, baseline)

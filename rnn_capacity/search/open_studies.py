@@ -1,4 +1,4 @@
-"""The studies that a command line asks for, opened; none is made unless all can be."""
+"""Opens the studies of a command line: new ones, or stored ones to be resumed."""
 
 from __future__ import annotations
 
@@ -7,24 +7,122 @@ import os
 from pathlib import Path
 
 from rnn_capacity.parsing import BASES
-from rnn_capacity.search.arguments import Arguments
-from rnn_capacity.search.options import DEFAULT_TRIALS
+from rnn_capacity.search.arguments import DEFAULT_TRIALS, Arguments
 from rnn_capacity.search.run.study_runner import StudyRunner
-from rnn_capacity.search.space.sweep_file import read_sweep
-from rnn_capacity.search.specification import StudySpecification, define
+from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.search.study_grid import grid_studies
 from rnn_capacity.studies import Study, Timing, hide_password, study_names
 from rnn_capacity.training import Task
 
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
-"""The environment's variable with other times than usual: seconds between heartbeats, and the grace, with a comma."""
+"""Variable of the environment: seconds between two heartbeats of a worker, and the grace, with a comma."""
 
 
-def timing() -> Timing | None:
-    """The times of the studies' workers; None is the usual ones.
+def open_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
+    """Open the studies of a command line.
+
+    Args:
+        arguments: The command line.
+
+    Returns:
+        The studies, and a line for each thing that the command line asks for and that is left out.
 
     Raises:
-        ValueError: If the environment has other times that make no sense.
+        ValueError: If config, sweep and stored studies do not fit together, or there is no study to resume.
+        StorageError: If the storage fails.
+    """
+    return (resume_studies(arguments), []) if arguments.options.resume else create_studies(arguments)
+
+
+def resume_studies(arguments: Arguments) -> list[StudyRunner]:
+    """Open a stored study, or all of a grid.
+
+    Raises:
+        ValueError: If no name is given, or there is no study of the name.
+    """
+    name, names = study_name(arguments.options.study), study_names(arguments.storage)
+    if name is None:
+        known = f"{', '.join(names) or 'none'} in {hide_password(arguments.storage)}"
+        raise ValueError(f"study must be given with --resume, one of {known}")
+    found = [one for one in names if one == name] or [one for one in names if one.startswith(f"{name}/")]
+    studies = [Study.open(arguments.storage, one, timing=worker_timing()) for one in found or [name]]
+    # all are read before anything is written to one that another program may have made
+    specifications = [StudySpecification.from_json(study.specification) for study in studies]
+    return [
+        StudyRunner(study, specification, wanted_trials(arguments, study))
+        for study, specification in zip(studies, specifications, strict=True)
+    ]
+
+
+def create_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
+    """Make the studies of a config and a sweep file, or open those that exist; none is made unless all can be.
+
+    Raises:
+        ValueError: If config, sweep and grid do not fit together, or an existing study has another specification.
+    """
+    specifications, notes = new_specifications(arguments)
+    timing, existing = worker_timing(), known_names(arguments.storage)
+    studies: dict[str, Study] = {}
+    for name in sorted(
+        specifications, key=lambda name: name not in existing
+    ):  # a difference is found before any is made
+        content, goal = specifications[name].to_json(), specifications[name].objective.goal
+        studies[name] = Study.open(arguments.storage, name, specification=content, goal=goal, timing=timing)
+    return [
+        StudyRunner(studies[name], specification, wanted_trials(arguments, studies[name]))
+        for name, specification in specifications.items()
+    ], notes
+
+
+def new_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecification], list[str]]:
+    """Make the specifications of a study or of a grid of studies by their names, and the lines about what is left out.
+
+    Raises:
+        ValueError: If config, sweep and grid do not fit together, or the results' folder cannot be made.
+    """
+    options, config, sweep = arguments.options, arguments.config, arguments.sweep
+    for part in BASES:
+        if config[part] is None:
+            raise ValueError(f"{part} must be given, for example with --config configs/random_mapping.yaml")
+    if sweep is None:
+        raise ValueError("sweep must be given, for example configs/sweeps/capacity.yaml")
+    notes = [f"sweep: {key} left out, members of a population train to their end" for key in sweep.ignored]
+    studies, left_out = grid_studies(options, config, study_name(options.study), task_name(config))
+    specifications: dict[str, StudySpecification] = {}
+    for study in studies:
+        try:
+            created = StudySpecification.create(study.config, sweep, study.fixed, options.seed)
+        except ValueError as error:
+            raise ValueError(f"{study.name}: {error}" if len(studies) > 1 else str(error)) from error
+        specifications[study.name] = created[0]
+        left_out += created[1]
+    if options.storage is None:
+        try:
+            arguments.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            root = str(arguments.root)
+            raise ValueError(f"trainer.default_root_dir must be a writable folder, got {root!r} ({error})") from error
+    return specifications, [*notes, *dict.fromkeys(left_out)]
+
+
+def wanted_trials(arguments: Arguments, study: Study) -> int:
+    """Return the trials that a study is to have, and store a number that is larger than any before.
+
+    Without a number on the command line it is the largest that was ever asked for.
+    """
+    known, given = study.total() or 0, arguments.options.trials
+    if given is None and (known or arguments.options.resume):
+        return max(known or DEFAULT_TRIALS, len(study.latest.trials))
+    wanted = int(given or DEFAULT_TRIALS)
+    study.set_total(max(wanted, known))
+    return wanted
+
+
+def worker_timing() -> Timing | None:
+    """Return the timing of workers in the environment; None is the default.
+
+    Raises:
+        ValueError: If the environment's variable is malformed.
     """
     given = os.environ.get(HEARTBEAT)
     if given is None:
@@ -34,110 +132,36 @@ def timing() -> Timing | None:
         return Timing(heartbeat=heartbeat, grace=grace)
     except ValueError as error:
         raise ValueError(
-            f"{HEARTBEAT}: {given!r} given, seconds between heartbeats and longer ones of grace needed, as 60,180"
+            f"{HEARTBEAT} must be seconds between heartbeats and a longer grace, such as 60,180; got {given!r}"
         ) from error
 
 
-def storage_of(arguments: Arguments) -> str:
-    """The URL of the studies' storage."""
-    return arguments.options.storage or f"sqlite:///{Path(arguments.root) / 'studies.db'}"
-
-
-def stored_searches(arguments: Arguments) -> list[StudyRunner]:
-    """A study to be gone on with, or all of a grid.
-
-    Raises:
-        ValueError: If there is none of the name, or no name is given.
-    """
-    name, storage = study_name(arguments.options.study), storage_of(arguments)
-    names = study_names(storage)
-    if name is None:
-        raise ValueError(
-            f"study: none given with --resume; {hide_password(storage)} holds {', '.join(names) or 'none'}"
-        )
-    found = [known for known in names if known == name] or [known for known in names if known.startswith(f"{name}/")]
-    studies = [Study.open(storage, known, timing=timing()) for known in found or [name]]
-    for study in studies:
-        StudySpecification.of(study.specification)  # before anything is written to one that is none of ours
-    return [StudyRunner(study, total_of(arguments, study)) for study in studies]
-
-
-def total_of(arguments: Arguments, study: Study) -> int:
-    """The trials that a study is to have: as many as asked for, which is kept if it is more than ever, or else that."""
-    known = study.total() or 0
-    if arguments.options.trials is None and (known or arguments.options.resume):
-        return max(known or DEFAULT_TRIALS, len(study.snapshot().trials))
-    wanted = int(arguments.options.trials or DEFAULT_TRIALS)
-    study.set_total(max(wanted, known))
-    return wanted
-
-
-def begun_searches(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
-    """The studies that a config and a sweep ask for, and lines about what was left out.
-
-    Raises:
-        ValueError: If they do not fit together, or one of the studies is there and measures something else.
-    """
-    options, config = arguments.options, arguments.config
-    for part in BASES:
-        if config[part] is None:
-            raise ValueError(f"{part}: none given; give --config, for example configs/random_mapping.yaml")
-    if options.sweep is None:
-        raise ValueError("sweep: none given; give a sweep file, for example configs/sweeps/capacity.yaml")
-    sweep = read_sweep(options.sweep)
-    lines = [f"sweep: {key} left out, members of a population train to their end" for key in sweep.ignored]
-    planned, left_out = grid_studies(options, config, study_name(options.study), task_of(config))
-    definitions: dict[str, StudySpecification] = {}
-    for plan in planned:
-        try:
-            definitions[plan.name], more = define(plan.config, sweep, plan.fixed, options.seed)
-        except ValueError as error:
-            raise ValueError(f"{plan.name}: {error}" if len(planned) > 1 else str(error)) from error
-        left_out += more
-    storage = storage_of(arguments)
-    if options.storage is None:
-        try:
-            Path(arguments.root).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            given = f"trainer.default_root_dir: {arguments.root!r} given"
-            raise ValueError(f"{given}, not a writable folder ({error})") from error
-    there = known_names(storage)
-    opened = {
-        name: Study.open(
-            storage, name, specification=definition.content, goal=definition.objective.goal, timing=timing()
-        )
-        for name, definition in sorted(definitions.items(), key=lambda item: item[0] not in there)
-    }  # those that are there come first: what differs is found before any is made
-    studies = [opened[name] for name in definitions]
-    return [StudyRunner(study, total_of(arguments, study)) for study in studies], [*lines, *dict.fromkeys(left_out)]
-
-
 def known_names(storage: str) -> list[str]:
-    """The names of the studies in a storage; none if it is yet to be made."""
+    """List the studies in a storage; none if it is yet to be made or cannot be opened, which `Study.open` reports."""
     try:
         return study_names(storage)
     except ValueError:
-        return []  # what is wrong with it, whoever makes it says
+        return []
 
 
-def task_of(config: dict[str, dict[str, str]]) -> str:
-    """The name of the task that the data is of."""
+def task_name(config: dict[str, dict[str, str]]) -> str:
+    """Return the name of a config's task."""
     module, _, name = config["data"]["class_path"].rpartition(".")
-    kind: type[Task] = getattr(importlib.import_module(module), name)
-    return kind.name
+    task: type[Task] = getattr(importlib.import_module(module), name)
+    return task.name
 
 
 def study_name(given: str | None) -> str | None:
-    """A study's name, of which the folder of its results is made, too, with the environment's `$VARIABLES` filled in.
+    """Fill in the environment's `$VARIABLES` in a study's name, which is also the path of its results' folder.
 
     Raises:
-        ValueError: If it is no path of folders, or a variable is not set.
+        ValueError: If the name is not a relative path of folders, or a variable is not set.
     """
     if given is None:
         return None
     name = os.path.expandvars(given)
     if "$" in name:
-        raise ValueError(f"study: {given!r} given, of which the environment sets no such variable")
+        raise ValueError(f"study must have variables that the environment sets, got {given!r}")
     if any(part in ("", ".", "..") or part != Path(part).name for part in name.split("/")):
-        raise ValueError(f"study: {given!r} given, a name that folders can have needed")
+        raise ValueError(f"study must be a name that folders can have, got {given!r}")
     return name

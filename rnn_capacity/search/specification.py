@@ -1,94 +1,140 @@
-"""What a study measures: all that its trials depend on, so that any worker goes on from it alone."""
+"""The specification of a study: config, search space, objective and sampler in one object."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 from rnn_capacity.cells import cell_class
 from rnn_capacity.population import Member
-from rnn_capacity.search.objective import Objective, objective_of
+from rnn_capacity.search.objective import Objective, make_objective
 from rnn_capacity.search.sampler import Sampler
 from rnn_capacity.search.space.narrowing import narrow
 from rnn_capacity.search.space.parameters import Choice
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_file import Sweep, parse_sweep
 from rnn_capacity.search.trial_config import Config
-from rnn_capacity.search.trials import TrialBuilder, builder_of
+from rnn_capacity.search.trials import TrialBuilder
 
 CELL = "model.init_args.cell"
 
-KEPT = ("method", "metric", "parameters", "run_cap")
-"""The keys of a sweep file that a search depends on."""
+STORED_KEYS = ("method", "metric", "parameters", "run_cap")
+"""The keys of a sweep file that results depend on."""
 
-DRAWS = 8
-"""Points of the space of which one at least must make a network before a study begins."""
+EXAMPLES = 8
+"""Random points of the space, at one of which at least a network must be possible before a study begins."""
 
 
 @dataclass(frozen=True)
 class StudySpecification:
-    """What a study measures."""
+    """All that the results of a study depend on.
+
+    The command line makes it with `create`, a worker reads it from the storage with `from_json`; after that it is
+    passed down.
+    """
 
     config: Config
-    """What is the same for all trials: model, data, trainer.max_steps and trainer.precision."""
+    """What all trials have in common: model, data, trainer.max_steps and trainer.precision."""
 
     sweep: Sweep
-    """What differs."""
+    """The sweep file's content."""
 
     fixed: tuple[str, ...]
-    """Hyperparameters of the sweep that the config decides all the same, where the study is one of a grid over them."""
-
-    objective: Objective
-    """What is optimized."""
+    """Hyperparameters of the sweep file that the config decides, since the study is one of a grid over them."""
 
     seed: int
-    """Of the tuner."""
+    """The sampler's seed."""
 
-    @property
-    def content(self) -> dict[str, Any]:
-        """As JSON has it."""
+    space: SearchSpace
+    """The hyperparameters that affect the cell."""
+
+    objective: Objective
+    """The metric that is optimized."""
+
+    builder: TrialBuilder = field(repr=False, compare=False)
+    """Builds the network and the task of a trial."""
+
+    @classmethod
+    def create(
+        cls, config: Config, sweep: Sweep, fixed: tuple[str, ...] = (), seed: int = 0
+    ) -> tuple[StudySpecification, list[str]]:
+        """Make a specification and check it by building networks at a few random points.
+
+        Args:
+            config: What all trials have in common.
+            sweep: The sweep file's content.
+            fixed: Hyperparameters of the sweep file that the config decides.
+            seed: The sampler's seed.
+
+        Returns:
+            The specification, and a line for each part of the sweep file that has no effect or looks like a mistake.
+
+        Raises:
+            ValueError: If config, sweep and task do not fit together.
+        """
+        space, notes = search_space(config, sweep, fixed)
+        builder = TrialBuilder(config)
+        points = random_points(space, seed)
+        task = first_member(builder, points).task
+        for name, parameter in space.parameters.items():
+            for value in parameter.values if isinstance(parameter, Choice) else ():
+                first_member(builder, [{**point, name: value} for point in points])
+        objective = make_objective(sweep.metric, task)
+        usual = {"max": "maximize", "min": "minimize"}.get(task.direction(objective.metric) or "", objective.goal)
+        if usual != objective.goal:
+            notes = [*notes, f"metric.goal should be {usual} for {objective.metric}, got {objective.goal}"]
+        return cls(config, sweep, fixed, seed, space, objective, builder), notes
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> StudySpecification:
+        """Read a specification as `to_json` wrote it.
+
+        Raises:
+            ValueError: If another program wrote it.
+        """
+        missing = [key for key in ("config", "sweep", "fixed", "objective", "seed") if key not in stored]
+        if missing:
+            raise ValueError(f"study must be one that rnn-capacity search began, got one without {missing[0]}")
+        config, sweep, fixed = stored["config"], parse_sweep(stored["sweep"]), tuple(stored["fixed"])
+        space, _ = search_space(config, sweep, fixed)
+        objective = Objective(**stored["objective"])
+        return cls(config, sweep, fixed, stored["seed"], space, objective, TrialBuilder(config))
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the specification as JSON can hold it."""
         return {
             "config": self.config,
-            "sweep": {key: self.sweep.file[key] for key in KEPT if key in self.sweep.file},
+            "sweep": {key: self.sweep.file[key] for key in STORED_KEYS if key in self.sweep.file},
             "fixed": list(self.fixed),
             "objective": asdict(self.objective),
             "seed": self.seed,
         }
 
-    @classmethod
-    def of(cls, content: dict[str, Any]) -> StudySpecification:
-        """From what was stored.
-
-        Raises:
-            ValueError: If another program stored it.
-        """
-        missing = [key for key in ("config", "sweep", "fixed", "objective", "seed") if key not in content]
-        if missing:
-            raise ValueError(f"study: one given that rnn-capacity search did not begin: it has no {missing[0]}")
-        sweep = parse_sweep(content["sweep"])
-        objective = Objective(**content["objective"])
-        return cls(content["config"], sweep, tuple(content["fixed"]), objective, content["seed"])
-
     @cached_property
-    def space(self) -> SearchSpace:
-        """The hyperparameters that make a difference."""
-        return space_of(self.config, self.sweep, self.fixed)[0]
-
     def sampler(self) -> Sampler:
-        """What chooses the points."""
+        """The sampler that proposes the points of the trials."""
         return Sampler(self.space, self.sweep.method, self.objective.goal, self.seed)
 
-    def most_trials(self, arguments: int) -> int:
-        """How many of so many trials there can be: a grid ends, and a sweep file may have a cap."""
-        limits = (arguments, self.sweep.run_cap, self.sampler().grid_size)
+    def limit_trials(self, wanted: int) -> int:
+        """Return how many of the wanted trials the study can have: a grid ends, and a sweep file may have a run_cap."""
+        limits = (wanted, self.sweep.run_cap, self.sampler.grid_size)
         return min(limit for limit in limits if limit is not None)
 
+    def example(self) -> Member:
+        """Build a network and its task at a random point of the space.
 
-def space_of(config: Config, sweep: Sweep, fixed: tuple[str, ...]) -> tuple[SearchSpace, list[str]]:
-    """The hyperparameters that make a difference, and a line for each that the cell has no use for.
+        Raises:
+            ValueError: If none of `EXAMPLES` points allows a network.
+        """
+        return first_member(self.builder, random_points(self.space, self.seed))
 
-    Where the sweep chooses among cells, all of them do.
+
+def search_space(config: Config, sweep: Sweep, fixed: tuple[str, ...]) -> tuple[SearchSpace, list[str]]:
+    """Choose the hyperparameters that affect the config's cell, all of them where the sweep chooses among cells.
+
+    Returns:
+        The search space, and a line for each hyperparameter that is left out.
 
     Raises:
         ValueError: If there is no such cell.
@@ -99,43 +145,21 @@ def space_of(config: Config, sweep: Sweep, fixed: tuple[str, ...]) -> tuple[Sear
     return narrow(space, cell_class(config["model"]["init_args"].get("cell", "rnn")))
 
 
-def define(config: Config, sweep: Sweep, fixed: tuple[str, ...], seed: int) -> tuple[StudySpecification, list[str]]:
-    """What a study of a config and a sweep measures, with lines that say what the cell has no use for.
-
-    Networks are made on trial: what the config does not know, or no point of the space can have, is found here.
-
-    Raises:
-        ValueError: If the config, the sweep and the task do not fit together.
-    """
-    space, lines = space_of(config, sweep, fixed)
-    factory = builder_of(config)
-    points = draws(space, seed)
-    member = try_out(factory, points)
-    for name, parameter in space.parameters.items():
-        for value in parameter.values if isinstance(parameter, Choice) else ():
-            try_out(factory, [{**point, name: value} for point in points])
-    objective = objective_of(sweep.metric, member.task)
-    better = {"max": "maximize", "min": "minimize"}.get(member.task.direction(objective.figure) or "", objective.goal)
-    if better != objective.goal:
-        lines = [*lines, f"metric.goal: {objective.goal} given for {objective.figure}, which one would {better}"]
-    return StudySpecification(config, sweep, fixed, objective, seed), lines
+def random_points(space: SearchSpace, seed: int) -> list[dict[str, Any]]:
+    """Draw a few points of a space, as values of the config's options."""
+    return [space.values(proposal.params) for proposal in Sampler(space, "random", "maximize", seed)(EXAMPLES, [], [])]
 
 
-def draws(space: SearchSpace, seed: int) -> list[dict[str, Any]]:
-    """A few points of a space, as a config has them."""
-    return [space.values(draw.params) for draw in Sampler(space, "random", "maximize", seed)(DRAWS, [], [])]
-
-
-def try_out(factory: TrialBuilder, points: list[dict[str, Any]]) -> Member:
-    """The first network that can be made at one of these points.
+def first_member(builder: TrialBuilder, points: list[dict[str, Any]]) -> Member:
+    """Build the network at the first of the points that allows one.
 
     Raises:
-        ValueError: If none can.
+        ValueError: If none does; the error of the first point.
     """
-    refusals = []
+    errors = []
     for point in points:
         try:
-            return factory(point)
+            return builder(point)
         except ValueError as error:
-            refusals.append(error)
-    raise refusals[0]
+            errors.append(error)
+    raise errors[0]

@@ -1,4 +1,4 @@
-"""A trial's values laid over a config, as the parser would, in a fraction of its time."""
+"""A config that is parsed once and filled with the values of each trial."""
 
 from __future__ import annotations
 
@@ -11,72 +11,68 @@ from jsonargparse import Namespace
 from rnn_capacity.parsing import BASES, OneLineParser
 
 Config = dict[str, Any]
-"""A config as `fit` takes it, of which model, data, trainer.max_steps and trainer.precision count."""
+"""A config as `fit` takes it, reduced to model, data, trainer.max_steps and trainer.precision."""
 
-Kind = tuple[tuple[str, Any], ...]
+Signature = tuple[tuple[str, Any], ...]
 
 
 class ConfigTemplate:
-    """Lays values over the model and the data of a config.
+    """Fills the values of trials into the model and the data of a config, as the parser would but faster.
 
-    The parser takes tens of milliseconds. It checks the first of the trials that differ by plain values alone; numbers,
-    and texts that it has seen, are then put in their places.
+    The parser takes tens of milliseconds. It checks the first of the trials whose values have the same names and types;
+    numbers, and texts that it has accepted before, are then written into a copy of the result.
 
     Args:
-        config: What the values are laid over.
+        config: The config that the values are filled into.
 
     Raises:
-        ValueError: If the parser refuses the config.
+        ValueError: If the parser rejects the config.
     """
 
     def __init__(self, config: Config) -> None:
         self.parser = OneLineParser(exit_on_error=False)
         self.parser.add_model_and_task()
         self.base = self._parse({part: config[part] for part in BASES})
-        self.parsed: dict[Kind, Namespace] = {}
-        self.plain: set[tuple[str, str | bool]] = set()
+        self.parsed: dict[Signature, Namespace] = {}
+        self.accepted: set[tuple[str, str | bool]] = set()
 
-    def __call__(self, values: dict[str, Any]) -> Namespace:
-        """The parsed config under these values.
+    def fill(self, values: dict[str, Any]) -> Namespace:
+        """Return the parsed config with these values.
 
         Args:
             values: Arguments by their dotted names in the config.
 
         Raises:
-            ValueError: If the config has no such name, or the parser refuses a value; one line.
+            ValueError: If the config has no such name, or the parser rejects a value.
         """
         for name in values:
             if name.split(".")[0] not in BASES:
-                raise ValueError(f"{name}: given, model.*, data.* and trainer.max_steps allowed")
-        if self._kind(values) not in self.parsed:
-            parsed = self._parse(tree(values), self.base)
+                raise ValueError(f"parameters must be of model.*, data.* and trainer.max_steps, got {name}")
+        if self._signature(values) not in self.parsed:
+            parsed = self._parse(nest(values), self.base)
             texts = {name: value for name, value in values.items() if type(value) in (str, bool)}
-            self.plain |= {item for item in texts.items() if is_plain(parsed, *item)}
-            self.parsed[self._kind(values)] = parsed
-        config = self.parsed[self._kind(values)].clone()
+            self.accepted |= {item for item in texts.items() if is_kept(parsed, *item)}
+            self.parsed[self._signature(values)] = parsed
+        config = self.parsed[self._signature(values)].clone()
         for name, value in values.items():
-            if self._placed(name, value):
+            if self._needs_no_parser(name, value):
                 above, _, last = name.rpartition(".")
-                place = inner(config, above)
+                place = lookup(config, above)
                 place[last] = type(place[last])(value)
         return config
 
-    def _kind(self, values: dict[str, Any]) -> Kind:
-        """What trials have in common that differ by plain values alone: their names and types, and the other values."""
+    def _signature(self, values: dict[str, Any]) -> Signature:
+        """Return what trials have in common that one parsed config serves."""
         return tuple(
-            (name, type(value) if self._placed(name, value) else repr(value)) for name, value in sorted(values.items())
+            (name, type(value) if self._needs_no_parser(name, value) else repr(value))
+            for name, value in sorted(values.items())
         )
 
-    def _placed(self, name: str, value: Any) -> bool:
-        """Whether a value needs no parser: a number, or a text or truth value that it once took as it was."""
-        return type(value) in (int, float) or (type(value) in (str, bool) and (name, value) in self.plain)
+    def _needs_no_parser(self, name: str, value: Any) -> bool:
+        """Tell whether a value is a number, or a text or truth value that the parser once kept as it was."""
+        return type(value) in (int, float) or (type(value) in (str, bool) and (name, value) in self.accepted)
 
     def _parse(self, given: Config, base: Namespace | None = None) -> Namespace:
-        """Check a config as a whole.
-
-        Raises:
-            ValueError: If the parser refuses it; one line.
-        """
         try:
             parsed: Namespace = self.parser.parse_object(given, namespace=base)
         except ArgumentError as error:
@@ -84,13 +80,13 @@ class ConfigTemplate:
         return parsed
 
 
-def is_plain(config: Namespace, name: str, value: str | bool) -> bool:
-    """Whether a value stands in a parsed config as it is, and nothing beside it depends on it, as on a class's name."""
-    return not name.endswith("class_path") and bool(inner(config, name) == value)
+def is_kept(config: Namespace, name: str, value: str | bool) -> bool:
+    """Tell whether the parser kept a value as it is and set nothing else for it, as it does for a class's name."""
+    return not name.endswith("class_path") and bool(lookup(config, name) == value)
 
 
-def inner(config: Any, name: str) -> Any:
-    """What a config has under a dotted name; below b_fg and the scales it may be a dict. None if there is no such."""
+def lookup(config: Any, name: str) -> Any:
+    """Return what a config has under a dotted name, which may be a dict below b_fg and the scales; None if nothing."""
     for part in name.split("."):
         if config is None or part not in config:
             return None
@@ -98,8 +94,8 @@ def inner(config: Any, name: str) -> Any:
     return config
 
 
-def tree(values: dict[str, Any]) -> Config:
-    """Values by dotted names as a config has them, nested; a class's name is joined by the arguments below it."""
+def nest(values: dict[str, Any]) -> Config:
+    """Turn values by dotted names into a nested config; a class's name is joined by the arguments below it."""
     found: Config = {}
     for name, value in sorted(values.items(), key=lambda item: item[0].count(".")):
         place = found

@@ -76,6 +76,7 @@ class TrialQueue:
         directions = self._call(self._optuna.get_study_directions, self._study_id)
         self.goal: Goal = "maximize" if directions == [StudyDirection.MAXIMIZE] else "minimize"
         self._worker = uuid.uuid4().hex
+        self._latest: Snapshot | None = None
         self._held: dict[int, int] = {}  # the ids of the trials that this worker runs, by their numbers
 
     def snapshot(self) -> Snapshot:
@@ -84,7 +85,17 @@ class TrialQueue:
         Raises:
             StorageError: If the storage fails.
         """
-        return Snapshot(self._call(self._study.get_trials, deepcopy=False), self.goal, self._timing.grace)
+        self._latest = Snapshot(self._call(self._study.get_trials, deepcopy=False), self.goal, self._timing.grace)
+        return self._latest
+
+    @property
+    def latest(self) -> Snapshot:
+        """The latest snapshot that this worker has read, for a claim or otherwise; the first use reads one.
+
+        Raises:
+            StorageError: If the storage fails.
+        """
+        return self._latest or self.snapshot()
 
     def claim(self, count: int, total: int, propose: Propose, snapshot: Snapshot | None = None) -> list[FrozenTrial]:
         """Claim trials for this worker to run: those that others left over, then new ones.

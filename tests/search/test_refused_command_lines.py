@@ -35,7 +35,7 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         ("--model.depth=2", ["'toy'", "config.model.init_args.depth", "give another name"]),
         ("--trainer.max_steps=70", ["'toy'", "config.trainer.max_steps", "give another name"]),
         ("--seed=3", ["'toy'", "seed"]),
-        ("--resume", ["model: given with --resume"]),
+        ("--resume", ["model must be the stored study's with --resume"]),
     ):
         line = error_line(["search", *searching.options("--trials=2", option)], capsys)
         for word in words:
@@ -54,7 +54,7 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         (["--sweep=nowhere.yaml"], {}, ["sweep must be an existing file, got 'nowhere.yaml'"]),
         (["--storage=mysql://host/base"], {}, ["storage must be sqlite:///FILE", "got 'mysql://host/base'"]),
         (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage must be in a folder that exists"]),
-        (["--study=../toy"], {}, ["study: '../toy' given"]),
+        (["--study=../toy"], {}, ["study must be a name that folders can have, got '../toy'"]),
         (["--trainer.devices=0"], {}, ["trainer: "]),
         (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
         (
@@ -63,21 +63,29 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
             ["trainer.logger: ", "log_model"],
         ),
         (["--trainer.logger=Foo"], {}, ["trainer.logger", "Foo"]),
-        (["--trainer.limit_val_batches=3"], {}, ["trainer.limit_val_batches: ", "max_steps, precision"]),
-        (["--study=$NOT_SET"], {}, ["study: '$NOT_SET' given", "no such variable"]),
-        (["--trainer.gradient_clip_val=1"], {}, ["trainer.gradient_clip_val: 1"]),
-        (["--trainer.precision=16-mixed"], {}, ["trainer.precision: '16-mixed' given", "64-true"]),
+        (["--trainer.limit_val_batches=3"], {}, ["trainer.limit_val_batches must be", "max_steps, precision; got 3"]),
+        (["--study=$NOT_SET"], {}, ["study must have variables that the environment sets, got '$NOT_SET'"]),
+        (["--trainer.gradient_clip_val=1"], {}, ["trainer.gradient_clip_val must be None", "got 1"]),
+        (["--trainer.precision=16-mixed"], {}, ["trainer.precision must be 32-true or 64-true", "got '16-mixed'"]),
         (["--trainer.max_steps=-1"], {}, ["max_steps must be at least 1, got -1"]),
         (["--ckpt_path=some.ckpt"], {}, ["ckpt_path must be an existing file, got 'some.ckpt'"]),
         (["--cells=rnn,foo"], {}, ["cell must be one of rnn, irnn", "got 'foo'"]),
-        (["--depths=one"], {}, ["depths: 'one' given", "1,2,4"]),
-        (["--sizes=300,,1000"], {}, ["sizes: '300,,1000' given"]),
+        (["--depths=one"], {}, ["depths must be positive integers", "1,2,4", "got 'one'"]),
+        (["--sizes=300,,1000"], {}, ["sizes must be different items", "got '300,,1000'"]),
         (["--sizes=3"], {}, ["max_parameters must be at least", "got 3"]),
         (["--model.cell=intersection"], {}, ["depth must be at least 2"]),
         ([], {"method": "hill"}, ["method: 'hill' given", "random, grid, bayes"]),
-        ([], {"metric": {"name": "final/bleu"}}, ["metric.name: 'final/bleu' given", "final/bits_per_parameter"]),
+        (
+            [],
+            {"metric": {"name": "final/bleu"}},
+            ["metric.name must be one of", "; got 'final/bleu'"],
+        ),
         ([], {"parameters": {"model.init_args.lr": {"min": 0.1, "max": 1.0}}}, ["model.lr must be a known option"]),
-        ([], {"parameters": {"trainer.devices": {"values": [1, 2]}}}, ["trainer.devices: given"]),
+        (
+            [],
+            {"parameters": {"trainer.devices": {"values": [1, 2]}}},
+            ["parameters must be", "got trainer.devices"],
+        ),
         (
             [],
             {"parameters": {"model.init_args.cell": {"values": ["rnn", "foo"]}}},
@@ -101,12 +109,12 @@ def test_bad_options_give_one_line_and_write_nothing(
 
 
 def test_missing_options_are_named(searching: ToySearch, toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "sweep: none given" in error_line(["search", *toy(), *searching.again()], capsys)
-    assert "data: none given" in error_line(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
+    assert "sweep must be given" in error_line(["search", *toy(), *searching.again()], capsys)
+    assert "data must be given" in error_line(["search", f"--sweep={searching.sweep()}", *searching.again()], capsys)
     assert "storage must be a file that exists" in error_line(["search", "--resume", *searching.again()], capsys)
     main(["search", *searching.options("--trials=1")])
     nameless = [option for option in searching.again() if not option.startswith("--study")]
-    assert "study: none given with --resume" in error_line(["search", "--resume", *nameless], capsys)
+    assert "study must be given with --resume" in error_line(["search", "--resume", *nameless], capsys)
     assert "got 'other'" in error_line(["search", "--resume", *searching.again("--study=other")], capsys)
     assert study_names(searching.storage) == ["toy"]
 
@@ -117,7 +125,7 @@ def test_a_study_of_another_program_is_rejected_and_not_changed(
     theirs = optuna.create_study(storage=searching.storage, study_name="theirs")
     theirs.set_user_attr("definition", "{}")
     line = error_line(["search", "--resume", *searching.again("--study=theirs")], capsys)
-    assert "study: one given that rnn-capacity search did not begin" in line
+    assert "study must be one that rnn-capacity search began, got one without config" in line
     again = optuna.load_study(storage=searching.storage, study_name="theirs")
     assert again.user_attrs == {"definition": "{}"}
 
@@ -128,14 +136,14 @@ def test_a_folder_that_cannot_be_created_is_named(
     sweep = searching.sweep()
     root = f"--trainer.default_root_dir={sweep}/runs"
     line = error_line(["search", *toy(), f"--sweep={sweep}", "--trainer.accelerator=cpu", root], capsys)
-    assert f"trainer.default_root_dir: '{sweep}/runs' given, not a writable folder" in line
+    assert f"trainer.default_root_dir must be a writable folder, got '{sweep}/runs'" in line
 
 
 def test_two_cells_of_the_same_name_are_rejected(searching: ToySearch, capsys: pytest.CaptureFixture[str]) -> None:
     twice = "--cells=rnn_capacity.cells.RNNCell,rnn_capacity.cells.rnn.RNNCell"
     line = error_line(["search", *searching.options("--sizes=150", twice)], capsys)
-    assert "cells: rnn_capacity.cells.RNNCell" in line
-    assert "of which two make the study toy/RNNCell-d1-p150" in line
+    assert "cells must be of different names, got 'rnn_capacity.cells.RNNCell" in line
+    assert "with two studies toy/RNNCell-d1-p150" in line
     assert not searching.file.exists()
 
 
@@ -154,7 +162,10 @@ def test_heartbeat_times_out_of_range_are_rejected(
 ) -> None:
     monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", given)
     line = error_line(["search", *searching.options("--trials=1")], capsys)
-    assert f"RNN_CAPACITY_HEARTBEAT: {given!r} given, seconds" in line
+    assert (
+        f"RNN_CAPACITY_HEARTBEAT must be seconds between heartbeats and a longer grace, such as 60,180; got {given!r}"
+        in line
+    )
 
 
 @pytest.mark.parametrize(

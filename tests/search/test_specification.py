@@ -9,8 +9,8 @@ import yaml
 
 from rnn_capacity.cells import CELLS
 from rnn_capacity.search import read_sweep
-from rnn_capacity.search.space.parameter_names import listed, short_names
-from rnn_capacity.search.specification import StudySpecification, define
+from rnn_capacity.search.space.parameter_names import format_values, short_names
+from rnn_capacity.search.specification import StudySpecification
 from tests.program import CONFIGS
 
 CELL = "model.init_args.cell"
@@ -42,14 +42,14 @@ def base(sweep: Path, cell: str) -> dict[str, Any]:
 def test_every_shipped_sweep_fits_its_config_with_any_cell(sweep: Path, cell: str) -> None:
     read = read_sweep(sweep)
     fixed = (CELL,) if CELL in read.space.parameters else ()
-    definition, _ = define(base(sweep, cell), read, fixed, seed=0)
-    again = StudySpecification.of(json.loads(json.dumps(definition.content)))
-    assert again.content == definition.content
-    assert again.space == definition.space
+    created, _ = StudySpecification.create(base(sweep, cell), read, fixed)
+    again = StudySpecification.from_json(json.loads(json.dumps(created.to_json())))
+    assert again.to_json() == created.to_json()
+    assert again.space == created.space
     assert again.objective.goal == ("minimize" if read.metric is None else read.metric.goal)
 
 
 def test_short_names_are_distinct() -> None:
     names = ["model.init_args.optimizer.init_args.lr", "model.init_args.seed", "data.init_args.seed", "trainer.lr.b"]
     assert list(short_names(names).values()) == ["lr", "model.seed", "data.seed", "b"]
-    assert listed({"model.init_args.a": 0.123456, "data.init_args.b": "c"}) == "a 0.1235, b c"
+    assert format_values({"model.init_args.a": 0.123456, "data.init_args.b": "c"}) == "a 0.1235, b c"

@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from rnn_capacity.population import Member
-from rnn_capacity.search.trial_config import tree
+from rnn_capacity.search.trial_config import nest
 from rnn_capacity.search.trials import TrialBuilder
 from tests.program import CONFIGS
 
@@ -89,7 +89,7 @@ def test_a_shared_factory_makes_the_members_of_separate_factories(points: list[d
         ({"model.init_args.cell": "intersection"}, ["depth must be at least 2"]),
         ({LR: -1.0}, ["learning rate", "-1"]),
         ({SAMPLES: 1e6}, ["samples must be at most 2**input_size = 16777216 distinct patterns"]),
-        ({"trainer.max_steps": 3.5}, ["trainer.max_steps: 3.5 given", "integer"]),
+        ({"trainer.max_steps": 3.5}, ["trainer.max_steps must be an integer", "integer"]),
         ({"model.init_args.nonlinearity": "sigmoid"}, ["model.nonlinearity", "tanh", "relu"]),
         ({"trainer.max_steps": 0}, ["max_steps must be at least 1, got 0"]),
         (
@@ -125,22 +125,22 @@ def test_members_with_equal_task_options_share_the_task() -> None:
 def test_the_precision_is_that_of_the_networks(precision: str | None, dtype: torch.dtype) -> None:
     make = factory(precision=precision)
     assert {parameter.dtype for parameter in make({}).module.parameters()} == {dtype}
-    assert make.config({})["trainer"]["precision"] == precision
+    assert make.fit_config({})["trainer"]["precision"] == precision
 
 
 def test_mixed_precision_is_rejected() -> None:
-    with pytest.raises(ValueError, match=r"trainer.precision: 'bf16-mixed' given, 32-true or 64-true"):
+    with pytest.raises(ValueError, match=r"trainer.precision must be 32-true or 64-true .*, got 'bf16-mixed'"):
         factory(precision="bf16-mixed")
 
 
 def test_the_written_config_makes_the_same_member() -> None:
     values = {LR: 0.02, "model.init_args.optimizer": "torch.optim.RMSprop", SAMPLES: 3.0, "trainer.max_steps": 7}
     make = factory()
-    written = yaml.safe_load(yaml.safe_dump(make.config(values)))
+    written = yaml.safe_load(yaml.safe_dump(make.fit_config(values)))
     assert facts(TrialBuilder(written)({})) == facts(make(values))
 
 
 def test_names_become_a_nested_config() -> None:
     given = {"a.b": "path.Class", "a.b.init_args.lr": 1, "a.c": {"d": 2}, "e": 3, "f.g.h": 4}
     nested = {"class_path": "path.Class", "init_args": {"lr": 1}}
-    assert tree(given) == {"a": {"b": nested, "c": {"d": 2}}, "e": 3, "f": {"g": {"h": 4}}}
+    assert nest(given) == {"a": {"b": nested, "c": {"d": 2}}, "e": 3, "f": {"g": {"h": 4}}}

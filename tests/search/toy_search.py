@@ -58,7 +58,7 @@ class Started:
         os.dup2(file, 1)
         os.dup2(file, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-        worker_processes.START = workers
+        worker_processes.START_METHOD = workers
         main(["search", *options])
 
     def code(self) -> int | None:

@@ -1,4 +1,4 @@
-"""Looking on while this process runs the trials."""
+"""Shows and logs the events of a running search."""
 
 from __future__ import annotations
 
@@ -8,36 +8,28 @@ from optuna.trial import FrozenTrial
 
 from rnn_capacity.search.results.progress import Progress
 from rnn_capacity.search.results.search_logger import SearchLogger
-from rnn_capacity.search.run.stopping import StopRequest
 from rnn_capacity.search.run.study_runner import StudyRunner
 
 
 @dataclass
 class Monitor:
-    """Shows the progress, logs the results, and ends the search at a signal."""
+    """Shows the progress of a search and logs its results."""
 
     progress: Progress
-    journal: SearchLogger
-    stop: StopRequest
+    logger: SearchLogger
 
-    def check(self) -> None:
-        """End here if a signal came."""
-        self.stop.check()
-
-    def begin(self, search: StudyRunner, members: int, steps: int) -> None:
-        """Members of a study begin."""
-        self.progress.begin(search, members, steps)
-        self.progress.look(search, now=True)
+    def begin(self, study: StudyRunner, members: int, steps: int) -> None:
+        """Show that members of a study begin to train."""
+        self.progress.begin(study, members, steps)
 
     def steps(self, made: int) -> None:
-        """They have made steps."""
-        self.stop.check()
+        """Show the number of steps."""
         self.progress.steps(made)
 
-    def result(self, search: StudyRunner, trial: FrozenTrial) -> None:
-        """A trial is done."""
-        self.journal.result(search, trial)
-        self.progress.look(search)
+    def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
+        """Log a finished trial and show the progress."""
+        self.logger.result(study, trial)
+        self.progress.update(study)
 
     def say(self, line: str) -> None:
         """Show a line."""

@@ -1,120 +1,111 @@
-"""How far a search is, as people see it while it runs."""
+"""The progress of a search: bars on a terminal, lines in a log file."""
 
 from __future__ import annotations
 
 import sys
 import time
 from functools import partial
-from typing import NamedTuple
 
 from tqdm import tqdm
 
 from rnn_capacity.formatting import format_value
 from rnn_capacity.search.run.study_runner import StudyRunner
-from rnn_capacity.search.space.parameter_names import listed
-from rnn_capacity.studies import Snapshot
+from rnn_capacity.search.space.parameter_names import format_values
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks into the storage, at least."""
+READ_SECONDS = 1.0
+"""Seconds between two readings of the storage, at least."""
 
-LINE_EVERY = 30.0
+READ_SHARE = 0.05
+"""The largest share of the time that reading may take."""
+
+LINE_SECONDS = 30.0
 """Seconds between two lines of a log file."""
-
-SHARE = 0.05
-"""Most of the time that looking may take."""
-
-
-class State(NamedTuple):
-    """A study as the storage had it last."""
-
-    snapshot: Snapshot
-    best: str
-    point: str
 
 
 class Progress:
-    """Bars of trials and steps with the best trial's hyperparameters below them on a terminal; lines in a log file.
-
-    Of several workers the steps are the first's: all are about as fast.
+    """Shows finished trials, steps and the best trial's hyperparameters: as bars on a terminal, as lines elsewhere.
 
     Args:
-        searches: The studies.
-        shown: Whether anything is shown; what is said is shown all the same.
+        studies: The studies of the search.
+        shown: Whether progress is shown; lines given to `say` are shown in any case.
     """
 
-    def __init__(self, searches: list[StudyRunner], shown: bool) -> None:
-        self.searches = searches
-        self.states = {search.study.name: state_of(search) for search in searches}
+    def __init__(self, studies: list[StudyRunner], shown: bool) -> None:
+        self.studies = studies
         self.terminal = shown and sys.stderr.isatty()
         self.shown = shown
-        self.started = self.looked = self.told = time.monotonic()
-        self.pause = LOOK_EVERY
-        self.first = self.finished
-        self.trained = ""
-        self.made = self.steps_asked = 0
-        self.total = sum(search.total for search in searches)
+        self.started = self.read = self.printed = time.monotonic()
+        self.pause = READ_SECONDS
+        self.total = sum(study.total for study in studies)
+        self.finished_before = self.finished
+        self.trained: StudyRunner | None = None
+        self.made = self.max_steps = 0
         bar = partial(tqdm, disable=not self.terminal, dynamic_ncols=True)
-        self.trials = bar(total=self.total, initial=self.first, unit="trial", smoothing=0)
-        self.steps_made = bar(position=1, leave=False, unit="step")
-        self.point = bar(position=2, leave=False, bar_format="{desc}")
+        self.trials_bar = bar(total=self.total, initial=self.finished_before, unit="trial", smoothing=0)
+        self.steps_bar = bar(position=1, leave=False, unit="step")
+        self.best_line = bar(position=2, leave=False, bar_format="{desc}")
 
     @property
     def finished(self) -> int:
         """Finished trials of all studies."""
-        return sum(min(len(self.states[search.study.name].snapshot.finished), search.total) for search in self.searches)
+        return sum(study.finished for study in self.studies)
 
-    def look(self, search: StudyRunner, *, now: bool = False) -> None:
-        """Read a study's state if the last look is some time ago, and show it."""
+    def begin(self, study: StudyRunner, members: int, steps: int) -> None:
+        """Show that members of a study begin to train, for at most `steps` optimizer steps."""
+        self.trained, self.made, self.max_steps = study, 0, steps
+        self.steps_bar.reset(total=steps)
+        self.steps_bar.set_description_str(f"{members} networks", refresh=False)
+        self.show(study)
+
+    def steps(self, made: int) -> None:
+        """Show the number of steps; it falls where some members are finished and others begin."""
+        self.made = self.steps_bar.n = made
+        self.steps_bar.update(0)
+        lines = self.shown and not self.terminal
+        if lines and self.trained is not None and time.monotonic() - self.printed > LINE_SECONDS:
+            self.trained.refresh()
+            self.show(self.trained)
+
+    def update(self, study: StudyRunner) -> None:
+        """Read a study and show it, if the last reading was some time ago."""
         begin = time.monotonic()
-        if not now and begin - self.looked < self.pause:
+        if begin - self.read < self.pause:
             return
-        self.states[search.study.name] = state_of(search)
-        self.looked = time.monotonic()
-        self.pause = max(LOOK_EVERY, (self.looked - begin) / SHARE)
-        if self.terminal:
-            self.trials.set_description_str(search.study.name, refresh=False)
-            self.trials.set_postfix_str(self.text(search), refresh=False)
-            self.trials.update(self.finished - self.trials.n)
-            self.trials.refresh()
-            self.point.set_description_str(self.states[search.study.name].point)
-        elif self.shown and (now or self.looked - self.told > LINE_EVERY):
-            self.told = self.looked
-            done = f"{self.finished} of {self.total} trials"
-            point = self.states[search.study.name].point
-            self.say(f"{search.study.name}: {done}{self.left}, {self.text(search)}{point and f' ({point})'}")
+        study.refresh()
+        self.read = time.monotonic()
+        self.pause = max(READ_SECONDS, (self.read - begin) / READ_SHARE)
+        if self.terminal or self.read - self.printed > LINE_SECONDS:
+            self.show(study)
 
-    @property
-    def left(self) -> str:
-        """The time left in words, if it is known."""
-        made = self.finished - self.first
-        missing = self.total - self.finished
+    def show(self, study: StudyRunner) -> None:
+        """Show a study as it was last read."""
+        best = study.snapshot.best(1)
+        value = f", best {format_value(best[0].value)}" if best else ""
+        values = format_values(study.values(best[0])) if best else ""
+        if self.terminal:
+            self.trials_bar.set_description_str(study.name, refresh=False)
+            self.trials_bar.set_postfix_str(self.counts(study) + value, refresh=False)
+            self.trials_bar.update(self.finished - self.trials_bar.n)
+            self.trials_bar.refresh()
+            self.best_line.set_description_str(values)
+        elif self.shown:
+            self.printed = time.monotonic()
+            done = f"{self.finished} of {self.total} trials{self.time_left()}"
+            self.say(f"{study.name}: {done}, {self.counts(study)}{value}{values and f' ({values})'}")
+
+    def time_left(self) -> str:
+        """Estimate the time left in words; empty where nothing is known or nothing is left."""
+        made, missing = self.finished - self.finished_before, self.total - self.finished
         if not made or not missing:
             return ""
         return f", {tqdm.format_interval((time.monotonic() - self.started) / made * missing)} left"
 
-    def text(self, search: StudyRunner) -> str:
-        """What runs, what diverged, and the best so far."""
-        snapshot, best, _ = self.states[search.study.name]
-        running = len(snapshot.running)
-        infeasible = len(snapshot.infeasible) / max(1, len(snapshot.finished))
-        at = ""
-        if not self.terminal and running and self.made and self.trained == search.study.name:
-            at = f" at step {self.made:,} of {self.steps_asked:,}"
-        return f"{running} running{at}, {infeasible:.0%} infeasible{best}"
-
-    def begin(self, search: StudyRunner, members: int, steps: int) -> None:
-        """So many networks of a study begin to train, for at most so many steps."""
-        self.trained, self.made, self.steps_asked = search.study.name, 0, steps
-        self.steps_made.reset(total=steps)
-        self.steps_made.set_description_str(f"{members} networks", refresh=False)
-
-    def steps(self, made: int) -> None:
-        """They have made so many steps; fewer than before, if some of them are done and others begin."""
-        self.made = made
-        self.steps_made.n = made
-        self.steps_made.update(0)
-        if self.shown and not self.terminal and time.monotonic() - self.told > LINE_EVERY:
-            self.look(next(one for one in self.searches if one.study.name == self.trained), now=True)
+    def counts(self, study: StudyRunner) -> str:
+        """Count a study's running and infeasible trials in words."""
+        running = len(study.snapshot.running)
+        at = f" at step {self.made:,} of {self.max_steps:,}"
+        known = not self.terminal and running and self.made and self.trained is study
+        return f"{running} running{at if known else ''}, {study.infeasible_share:.0%} infeasible"
 
     def say(self, line: str) -> None:
         """Show a line."""
@@ -122,15 +113,6 @@ class Progress:
 
     def close(self) -> None:
         """Leave the last state on the screen."""
-        self.point.close()
-        self.steps_made.close()
-        self.trials.close()
-
-
-def state_of(search: StudyRunner) -> State:
-    """A study's state."""
-    snapshot = search.study.snapshot()
-    best = snapshot.best(1)
-    if not best or best[0].value is None:
-        return State(snapshot, "", "")
-    return State(snapshot, f", best {format_value(best[0].value)}", listed(search.values(best[0])))
+        self.best_line.close()
+        self.steps_bar.close()
+        self.trials_bar.close()

@@ -1,4 +1,4 @@
-"""What a search is in numbers and texts, as loggers take them: its definition, a row a trial, the best, all trials."""
+"""Records of a search as loggers take them: its config, one row for each trial, the best trial, and all trials."""
 
 from __future__ import annotations
 
@@ -10,156 +10,147 @@ from optuna.trial import FrozenTrial
 from rnn_capacity.runs import run_sizes
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.space.parameter_names import short_names
-from rnn_capacity.search.specification import draws, try_out
+from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import feasible, metrics
 
 Row = dict[str, Any]
 
-SIZING = ("cell", "depth", "max_parameters", "hidden_size")
-"""Arguments of the model that its parameters depend on."""
+SIZE_ARGUMENTS = ("cell", "depth", "max_parameters", "hidden_size")
+"""Arguments of the model that the number of parameters depends on."""
 
-SAMPLING = ("samples", "samples_per_parameter")
-"""Arguments of the data that the number of samples depends on."""
+SAMPLE_ARGUMENTS = ("samples", "samples_per_parameter")
+"""Arguments of the task that only the number of samples depends on."""
 
-HARMLESS = ("seed", "show", "batch_size")
-"""Arguments of the data on which neither sizes nor samples depend."""
+NEUTRAL_ARGUMENTS = ("seed", "show", "batch_size")
+"""Arguments of the task that neither sizes nor samples depend on."""
 
 
-def described(searches: Sequence[StudyRunner]) -> Row:
-    """All that the results depend on; for a grid, what the studies differ in under `studies` by their names."""
-    first = searches[0].definition.content
+def search_config(studies: Sequence[StudyRunner]) -> Row:
+    """Return all that the results depend on; the studies of a grid stand under `studies` by their names."""
+    first = studies[0].specification.to_json()
     common = {
         "sweep": first["sweep"],
-        "objective": {name: first["objective"][name] for name in ("figure", "goal")},
+        "objective": {name: first["objective"][name] for name in ("metric", "goal")},
         "tuner_seed": first["seed"],
-        "trials": sum(search.total for search in searches),
+        "trials": sum(study.total for study in studies),
     }
-    studies = {search.study.name: {**search.definition.config, **common_sizes(search)} for search in searches}
-    if len(searches) > 1:
-        return {**common, "studies": studies}
-    ((name, only),) = studies.items()
-    return {**common, "study": name, **only}
+    configs = {study.name: {**study.specification.config, **common_sizes(study.specification)} for study in studies}
+    if len(studies) > 1:
+        return {**common, "studies": configs}
+    return {**common, "study": studies[0].name, **configs[studies[0].name]}
 
 
-def common_sizes(search: StudyRunner) -> Row:
-    """Task, cell, depth, units, parameters and samples, as far as all trials have the same."""
-    member = try_out(search.factory, draws(search.space, search.definition.seed))
-    found = run_sizes(member.module, member.task)
-    searched = [name.partition(".init_args.")[::2] for name in search.space.searched]
+def common_sizes(specification: StudySpecification) -> Row:
+    """Return those of task, cell, depth, units, parameters and samples that all trials have in common."""
+    example = specification.example()
+    sizes = run_sizes(example.module, example.task)
+    searched = [name.partition(".init_args.")[::2] for name in specification.space.searched]
     model = {name for part, name in searched if part == "model"}
-    data = {name for part, name in searched if part == "data"} - set(HARMLESS)
+    data = {name for part, name in searched if part == "data"} - set(NEUTRAL_ARGUMENTS)
     differ = model & {"cell", "depth"}
-    if model & set(SIZING) or data - set(SAMPLING):
+    if model & set(SIZE_ARGUMENTS) or data - set(SAMPLE_ARGUMENTS):
         differ |= {"units", "parameters", "samples"}
     elif data:
         differ |= {"samples"}
-    return {name: value for name, value in found.items() if name not in differ}
+    return {name: value for name, value in sizes.items() if name not in differ}
 
 
-def label(search: StudyRunner) -> str:
-    """A study's name within its grid."""
-    return search.study.name.rpartition("/")[2]
+def label(study: StudyRunner) -> str:
+    """Return a study's name within its grid."""
+    return study.name.rpartition("/")[2]
 
 
-def swept(search: StudyRunner, trial: FrozenTrial) -> Row:
-    """A trial's hyperparameters by short names, which are the same in all studies of a sweep file."""
-    short = short_names(search.definition.sweep.space.searched)
-    return {short[name]: plain(value) for name, value in search.values(trial).items()}
+def swept_values(study: StudyRunner, trial: FrozenTrial, prefix: str = "swept") -> Row:
+    """Return a trial's hyperparameters by short names, which are the same in all studies of a sweep file."""
+    short = short_names(study.specification.sweep.space.searched)
+    return {f"{prefix}/{short[name]}": table_cell(value) for name, value in study.values(trial).items()}
 
 
-def plain(value: Any) -> Any:
-    """A value as a cell of a table can hold it."""
+def table_cell(value: Any) -> Any:
+    """Return a value as a cell of a table can hold it: lists and mappings as text."""
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def row(search: StudyRunner, trial: FrozenTrial, best: float | None, grid: bool) -> Row:
-    """What is logged of a finished trial.
+def trial_row(study: StudyRunner, trial: FrozenTrial, best: float | None, grid: bool) -> Row:
+    """Return what is logged of a finished trial.
 
     Args:
-        search: Its study.
+        study: The trial's study.
         trial: The trial.
         best: The best value of the study so far; None if no trial was feasible.
-        grid: Whether there are other studies, so that it must say of which it is.
+        grid: Whether there are other studies, so that the row names its study.
     """
-    found = {
-        **({"trial/study": label(search)} if grid else {}),
+    row = {
+        **({"trial/study": label(study)} if grid else {}),
         "trial/number": trial.number,
         "trial/value": trial.value,
         "trial/feasible": feasible(trial),
         "trial/parameters": metrics(trial).get("parameters"),
         "best/value": best,
-        **{f"swept/{name}": value for name, value in swept(search, trial).items()},
+        **swept_values(study, trial),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in row.items() if value is not None}
 
 
-def final(searches: Sequence[StudyRunner]) -> Row:
-    """The figures of the best trial of all studies, by the keys of summary.json, and its hyperparameters.
+def final_row(studies: Sequence[StudyRunner]) -> Row:
+    """Return the metrics of the best trial of all studies, by the keys of summary.json, and its hyperparameters.
 
-    Where no trial was feasible they are the constant predictor's.
+    Where no trial was feasible they are the metrics of the best constant predictor.
     """
-    snapshots = [search.study.snapshot() for search in searches]
-    bests = [(trial, search) for search, found in zip(searches, snapshots, strict=True) for trial in found.best(1)]
-    finished = sum(len(found.finished) for found in snapshots)
-    share = sum(len(found.infeasible) for found in snapshots) / max(1, finished)
-    head = {"final/trials": finished, "final/infeasible": share}
-    objective = searches[0].objective
+    finished = sum(len(study.snapshot.finished) for study in studies)
+    infeasible = sum(len(study.snapshot.infeasible) for study in studies)
+    counts = {"final/trials": finished, "final/infeasible": infeasible / max(1, finished)}
+    objective = studies[0].objective
+    bests = [(trial, study) for study in studies for trial in study.snapshot.best(1)]
     if not bests:
-        return {
-            **{f"final/{name}": value for name, value in objective.constant.items()},
-            "final/feasible": False,
-            **head,
-        }
+        baseline = {f"final/{name}": value for name, value in objective.baseline.items()}
+        return {**baseline, "final/feasible": False, **counts}
     choose = max if objective.goal == "maximize" else min
-    trial, search = choose(bests, key=lambda found: found[0].value or 0.0)
-    figures = {name: value for name, value in metrics(trial).items() if isinstance(value, (bool, int, float))}
+    trial, study = choose(bests, key=lambda found: found[0].value or 0.0)
+    numbers = {name: value for name, value in metrics(trial).items() if isinstance(value, (bool, int, float))}
     return {
-        **{f"final/{name}": value for name, value in figures.items()},
-        **head,
-        **({"final/study": label(search)} if len(searches) > 1 else {}),
+        **{f"final/{name}": value for name, value in numbers.items()},
+        **counts,
+        **({"final/study": label(study)} if len(studies) > 1 else {}),
         "final/trial": trial.number,
-        **{f"best/{name}": value for name, value in swept(search, trial).items() if value is not None},
+        **{name: value for name, value in swept_values(study, trial, "best").items() if value is not None},
     }
 
 
-def table(searches: Sequence[StudyRunner]) -> tuple[list[str], list[list[Any]]]:
-    """The columns and the rows of a table of all finished trials.
-
-    A column has values of one kind, or texts.
-    """
+def trials_table(studies: Sequence[StudyRunner]) -> tuple[list[str], list[list[Any]]]:
+    """Return the columns and the rows of a table of all finished trials; a column of several types holds texts."""
     rows = [
         {
-            **({"study": label(search)} if len(searches) > 1 else {}),
+            **({"study": label(study)} if len(studies) > 1 else {}),
             "trial": trial.number,
             "value": trial.value,
             "feasible": feasible(trial),
-            **{f"swept/{name}": value for name, value in swept(search, trial).items()},
-            **{name: plain(value) for name, value in metrics(trial).items() if name != "feasible"},
+            **swept_values(study, trial),
+            **{name: table_cell(value) for name, value in metrics(trial).items() if name != "feasible"},
         }
-        for search in searches
-        for trial in search.study.snapshot().finished
+        for study in studies
+        for trial in study.snapshot.finished
     ]
-    columns = list(dict.fromkeys(name for one in rows for name in one))
-    mixed = {name for name in columns if len({kind(one.get(name)) for one in rows} - {None}) > 1}
-    return columns, [[text(one.get(name)) if name in mixed else one.get(name) for name in columns] for one in rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    mixed = {name for name in columns if len({column_type(row.get(name)) for row in rows} - {None}) > 1}
+
+    def cell(row: Row, name: str) -> Any:
+        value = row.get(name)
+        return str(value) if name in mixed and value is not None else value
+
+    return columns, [[cell(row, name) for name in columns] for row in rows]
 
 
-def kind(value: Any) -> type | None:
-    """What a table's column takes as the same: all numbers are."""
+def column_type(value: Any) -> type | None:
+    """Return the type of a table's column that holds a value; all numbers are one type."""
     return None if value is None else float if type(value) is int else type(value)
 
 
-def text(value: Any) -> str | None:
-    """A value in a column of texts."""
-    return None if value is None else str(value)
-
-
-def best_so_far(search: StudyRunner) -> list[tuple[float, float]]:
-    """The best value of the feasible trials up to each number, from the first feasible one on."""
-    choose = max if search.objective.goal == "maximize" else min
+def best_so_far(study: StudyRunner) -> list[tuple[float, float]]:
+    """Return the best value of the feasible trials up to each number, from the first feasible one on."""
     points: list[tuple[float, float]] = []
-    for trial in search.study.snapshot().finished:
+    for trial in study.snapshot.finished:
         if trial.value is not None and feasible(trial):
-            value = choose(trial.value, points[-1][1]) if points else trial.value
+            value = study.objective.better(trial.value, points[-1][1]) if points else trial.value
             points.append((float(trial.number), value))
     return points

@@ -1,4 +1,4 @@
-"""What a search found, as people read it."""
+"""The summary of a search: tables of the best trials, and a config that retrains the best one."""
 
 from __future__ import annotations
 
@@ -15,112 +15,99 @@ from rnn_capacity.runs import write_atomically
 from rnn_capacity.search.results.importance import importances
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.space.parameter_names import short_names
-from rnn_capacity.studies import Snapshot, metrics
+from rnn_capacity.studies import metrics
 
-SHOWN = 5
-"""Trials of the table."""
+BEST_TRIALS = 5
+"""Trials in a study's table."""
 
-WIDTH = 120
-"""Columns of the table where it goes to a file."""
+TABLE_WIDTH = 120
+"""Columns of a table that is not printed to a terminal."""
 
-LEARNING_CURVE = 0.05
+VAL_CHECK_INTERVAL = 0.05
 """The share of a run after which `fit` validates the best trial's network, for a learning curve."""
 
 
-def show(searches: list[StudyRunner], root: Path) -> None:
-    """Print what the studies found, and write the config of the best trial of each.
+def print_summary(studies: list[StudyRunner], root: Path) -> None:
+    """Print the best trials of the studies, and write the config of the best trial of each.
 
     Args:
-        searches: The studies.
-        root: The folder of all runs.
+        studies: The studies.
+        root: The folder of all results.
     """
     console = Console(soft_wrap=True, highlight=False)
     if not console.is_terminal:
-        console.width = WIDTH
-    if len(searches) > 1:
-        console.print(overview(searches))
-    for search in searches:
-        show_study(search, console)
-    for search in searches:
+        console.width = TABLE_WIDTH
+    if len(studies) > 1:
+        console.print(studies_table(studies))
+    for study in studies:
+        console.print(trials_table(study))
+    for study in studies:
         try:
-            path = write_best(search, root)
+            path = write_best_config(study, root)
         except OSError as error:
             reason = f"{error.filename or root}: {error.strerror}"
-            print(f"rnn-capacity: no config of the best of {search.study.name} written: {reason}", file=sys.stderr)
+            print(f"rnn-capacity: no config of the best of {study.name} written: {reason}", file=sys.stderr)
         else:
             if path is not None:
                 console.print(f"retrain the best alone: rnn-capacity fit --config {shlex.quote(str(path))}")
 
 
-def show_study(search: StudyRunner, console: Console) -> None:
-    """Print the best trials of a study, and how much each hyperparameter matters."""
-    snapshot, names = search.study.snapshot(), short_names(search.space.searched)
-    best = snapshot.best(SHOWN)
-    shares = importances(snapshot.finished, search.space, search.objective.goal)
-    table = Table(title=title(search))
-    table.add_column("trial", no_wrap=True)
+def trials_table(study: StudyRunner) -> Table:
+    """Make the table of a study's best trials, with the importance of each hyperparameter."""
+    space, objective, snapshot = study.specification.space, study.objective, study.snapshot
+    names, best = short_names(space.searched), snapshot.best(BEST_TRIALS)
+    shares = importances(snapshot.finished, space, objective.goal)
+    title = f"{study.name}: {len(snapshot.finished)} trials, {study.infeasible_share:.1%} infeasible"
+    table = Table("trial", title=title)
     for trial in best:
-        table.add_column(str(trial.number), justify="right", no_wrap=True)
+        table.add_column(str(trial.number), justify="right")
     if shares:
-        table.add_column("importance", justify="right", no_wrap=True)
-    table.add_row(metric_label(search.objective.figure), *(format_value(trial.value) for trial in best))
-    table.add_row(
-        "parameters", *(format_value(metrics(trial).get("parameters", "")) for trial in best), end_section=True
-    )
+        table.add_column("importance", justify="right")
+    for column in table.columns:
+        column.no_wrap = True
+    table.add_row(metric_label(objective.metric), *(format_value(trial.value) for trial in best))
+    sizes = [format_value(metrics(trial).get("parameters", "")) for trial in best]
+    table.add_row("parameters", *sizes, end_section=True)
     for name in sorted(names, key=lambda name: -shares.get(name, 0)):
         share = [f"{shares.get(name, 0):.2f}"] if shares else []
-        table.add_row(names[name], *(format_value(search.values(trial)[name]) for trial in best), *share)
-    console.print(table)
-
-
-def title(search: StudyRunner) -> str:
-    """A study's name, its trials and the share of them that diverged."""
-    finished, share = finished_trials(search.study.snapshot())
-    return f"{search.study.name}: {finished} trials, {share:.1%} infeasible"
-
-
-def finished_trials(snapshot: Snapshot) -> tuple[int, float]:
-    """The number of finished trials, and the share of them that diverged."""
-    finished = len(snapshot.finished)
-    return finished, len(snapshot.infeasible) / max(1, finished)
-
-
-def overview(searches: list[StudyRunner]) -> Table:
-    """The best value of each study."""
-    table = Table(title="best trials")
-    for heading in ("study", "trials", "infeasible", "best", "parameters"):
-        table.add_column(heading, justify="left" if heading == "study" else "right")
-    for search in searches:
-        snapshot = search.study.snapshot()
-        finished, share = finished_trials(snapshot)
-        best = snapshot.best(1)
-        found = (best[0].value, metrics(best[0]).get("parameters", "")) if best else ("none", "")
-        table.add_row(search.study.name, str(finished), f"{share:.1%}", *(format_value(value) for value in found))
+        table.add_row(names[name], *(format_value(study.values(trial)[name]) for trial in best), *share)
     return table
 
 
-def write_best(search: StudyRunner, root: Path) -> Path | None:
-    """Write the config that `fit` trains a study's best network with.
+def studies_table(studies: list[StudyRunner]) -> Table:
+    """Make the table of the best value of each study."""
+    table = Table(title="best trials")
+    for heading in ("study", "trials", "infeasible", "best", "parameters"):
+        table.add_column(heading, justify="left" if heading == "study" else "right")
+    for study in studies:
+        best = study.snapshot.best(1)
+        found = (best[0].value, metrics(best[0]).get("parameters", "")) if best else ("none", "")
+        counts = (str(len(study.snapshot.finished)), f"{study.infeasible_share:.1%}")
+        table.add_row(study.name, *counts, *(format_value(value) for value in found))
+    return table
+
+
+def write_best_config(study: StudyRunner, root: Path) -> Path | None:
+    """Write the config with which `fit` trains a study's best network.
 
     Args:
-        search: The study.
-        root: The folder of all runs.
+        study: The study.
+        root: The folder of all results.
 
     Returns:
         The file; None if no trial was feasible.
 
     Raises:
-        OSError: If it cannot be written.
+        OSError: If the file cannot be written.
     """
-    best = search.study.snapshot().best(1)
+    best = study.snapshot.best(1)
     if not best:
         return None
     (trial,) = best
-    config = search.factory.config(search.space.values(trial.params))
-    config["trainer"] |= {"devices": 1, "val_check_interval": LEARNING_CURVE}
-    path = root / "studies" / search.study.name / "best.yaml"
+    config = study.specification.builder.fit_config(study.specification.space.values(trial.params))
+    config["trainer"] |= {"devices": 1, "val_check_interval": VAL_CHECK_INTERVAL}
+    path = root / "studies" / study.name / "best.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure = search.objective.figure
-    head = f"# Trial {trial.number} of {search.study.name}, its best of {figure}: {trial.value}\n"
+    head = f"# Trial {trial.number} of {study.name}, its best of {study.objective.metric}: {trial.value}\n"
     write_atomically(path, head + yaml.safe_dump(config, sort_keys=False))
     return path

@@ -1,4 +1,4 @@
-"""The devices that a search runs on: one worker each."""
+"""The devices that a search runs on, with one worker each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 
 
-def devices_of(accelerator: Any, devices: Any) -> list[torch.device]:
-    """The devices that Lightning takes for these options of its trainer; on a CPU the same one, as often as arguments.
+def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
+    """Select the devices that Lightning's trainer selects for the same options.
 
-    They are this process's: of those that a cluster starts beside it, each is a search of its own.
+    A number of CPU devices is that many times the same device. On a cluster each process is a search of its own, so the
+    devices are this process's.
+
+    Args:
+        accelerator: `trainer.accelerator`.
+        devices: `trainer.devices`.
 
     Raises:
-        ValueError: If Lightning refuses them.
+        ValueError: If Lightning rejects the options.
     """
     try:
         trainer = Trainer(

@@ -1,4 +1,4 @@
-"""The end of a search after a signal."""
+"""Ends a search after a signal."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from rnn_capacity.signals import EXIT_CODES, SignalRecorder, exit_code
 
 
 class Stopped(Exception):
-    """Raised to end a search after a signal; its running trials are given back."""
+    """Ends a search after a signal; its running trials are given back."""
 
 
 class StopRequest(SignalRecorder):
-    """Records signals while it is entered, so that a search ends between two steps and gives its trials back.
+    """A context that records signals, so that a search ends between two steps and gives its trials back.
 
     Args:
-        at_once: Called before a second SIGINT ends the process.
-        says: Whether the first signal is answered with a line, since the end may take a while.
+        before_exit: Called before a second SIGINT ends the process.
+        prints: Whether the first signal is answered with a line, since the end may take a while.
     """
 
-    def __init__(self, at_once: Callable[[], None] = lambda: None, says: bool = False) -> None:
+    def __init__(self, before_exit: Callable[[], None] = lambda: None, prints: bool = False) -> None:
         super().__init__()
-        self.at_once = at_once
-        self.says = says
+        self.before_exit = before_exit
+        self.prints = prints
         self._replaced: dict[int, Any] = {}
 
     def end_at_once(self) -> None:
         """End the process at once."""
-        self.at_once()
+        self.before_exit()
         os._exit(exit_code("SIGINT", "search"))
 
     def __enter__(self) -> StopRequest:
@@ -45,8 +45,8 @@ class StopRequest(SignalRecorder):
             signal(number, handler)
 
     def record(self, name: str) -> None:
-        """Record a signal; the first one is answered if this was asked for."""
-        if self.says and self.received is None:
+        """Record a signal, and print a line at the first one."""
+        if self.prints and self.received is None:
             os.write(2, f"\nrnn-capacity: {name}: ends after the steps under way\n".encode())
         super().record(name)
 

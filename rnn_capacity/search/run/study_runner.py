@@ -1,176 +1,176 @@
-"""A study with what it takes to run its trials."""
+"""Runs the trials of one study: claims them, trains their networks at once, and stores the results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from optuna.trial import FrozenTrial
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnn_capacity.population import Member, Result, quiet_trainer, train
-from rnn_capacity.search.run.stopping import Stopped
-from rnn_capacity.search.space.parameter_names import listed
+from rnn_capacity.search.run.events import Events
+from rnn_capacity.search.run.stopping import Stopped, StopRequest
+from rnn_capacity.search.space.parameter_names import format_values
 from rnn_capacity.search.specification import StudySpecification
-from rnn_capacity.search.trials import builder_of
 from rnn_capacity.studies import Snapshot, StorageError, Study, failures, retries_exhausted
 
-LONGEST = 300
-"""Characters that are kept of an error."""
-
-
-class Listener(Protocol):
-    """Whoever looks on while trials run, and may end it."""
-
-    def check(self) -> None:
-        """Called now and then.
-
-        Raises:
-            Stopped: If the search is to end here.
-        """
-
-    def begin(self, search: StudyRunner, members: int, steps: int) -> None:
-        """So many members of a study begin to train, for at most so many steps."""
-
-    def steps(self, made: int) -> None:
-        """They have made so many steps.
-
-        Raises:
-            Stopped: If the search is to end here.
-        """
-
-    def result(self, search: StudyRunner, trial: FrozenTrial) -> None:
-        """A trial of a study is done, and its result stored."""
-
-    def say(self, line: str) -> None:
-        """Show a line."""
+MAX_REASON = 300
+"""Characters of an error that are stored."""
 
 
 class StudyRunner:
-    """A study with what it takes to run its trials.
+    """Runs the trials of one study on a device.
 
     Args:
-        study: The study.
-        total: Trials that it is to have.
-
-    Raises:
-        ValueError: If what is stored of it is of no use to this version of the program.
+        study: The study in the storage.
+        specification: Its specification.
+        trials: Finished trials that it is to have; a grid or the sweep's run_cap may allow fewer.
     """
 
-    def __init__(self, study: Study, total: int) -> None:
+    def __init__(self, study: Study, specification: StudySpecification, trials: int) -> None:
         self.study = study
-        self.definition = StudySpecification.of(study.specification)
-        self.total = self.definition.most_trials(total)
-        self.space = self.definition.space
-        self.objective = self.definition.objective
-        self.sampler = self.definition.sampler()
-        self.factory = builder_of(self.definition.config)
-        self.watched = False
+        self.name = study.name
+        self.specification = specification
+        self.objective = specification.objective
+        self.total = specification.limit_trials(trials)
+        self._in_events = False
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The study's trials as they were last read from the storage."""
+        return self.study.latest
+
+    def refresh(self) -> None:
+        """Read the study's trials from the storage."""
+        self.study.snapshot()
+
+    @property
+    def finished(self) -> int:
+        """Finished trials; those beyond the total do not count."""
+        return min(len(self.snapshot.finished), self.total)
+
+    @property
+    def infeasible_share(self) -> float:
+        """The share of the finished trials whose training diverged."""
+        return len(self.snapshot.infeasible) / max(1, len(self.snapshot.finished))
+
+    @property
+    def missing(self) -> int:
+        """Trials that are yet to be finished; none once a trial has reached the sweep's target."""
+        metric = self.specification.sweep.metric
+        best = self.snapshot.best(1) if metric is not None and metric.target is not None else []
+        if metric is not None and any(trial.value is not None and metric.reached(trial.value) for trial in best):
+            return 0
+        return self.total - self.finished
 
     def claim(self, count: int) -> list[FrozenTrial]:
-        """Trials to run now, at most so many; none if the others have the rest, or all are finished."""
-        snapshot = self.study.snapshot()
-        return self.study.claim(count, self.total, self.sampler, snapshot) if self.missing(snapshot) else []
+        """Claim trials to run, by the latest snapshot.
 
-    def good_enough(self, snapshot: Snapshot) -> bool:
-        """Whether a trial has the value that the sweep names as its target, after which no more are begun."""
-        metric = self.definition.sweep.metric
-        if metric is None or metric.target is None:
-            return False
-        return any(trial.value is not None and metric.reached(trial.value) for trial in snapshot.best(1))
+        Args:
+            count: How many, at most.
 
-    def missing(self, snapshot: Snapshot | None = None) -> int:
-        """Trials that the study is yet to have."""
-        snapshot = snapshot or self.study.snapshot()
-        return 0 if self.good_enough(snapshot) else max(0, self.total - len(snapshot.finished))
+        Returns:
+            The trials; none if all are finished, or other workers run the rest.
+        """
+        return self.study.claim(count, self.total, self.specification.sampler, self.snapshot) if self.missing else []
 
     def values(self, trial: FrozenTrial) -> dict[str, Any]:
-        """A trial's hyperparameters, those that are searched for, by their dotted names."""
-        values = self.space.values(trial.params)
-        return {name: values[name] for name in self.space.searched}
+        """Return the values of a trial's searched hyperparameters by their dotted names."""
+        space = self.specification.space
+        values = space.values(trial.params)
+        return {name: values[name] for name in space.searched}
 
-    def run(self, trials: list[FrozenTrial], device: torch.device, watcher: Listener) -> None:
-        """Train the networks of claimed trials and store each result as soon as it is there.
+    def run(self, trials: list[FrozenTrial], device: torch.device, events: Events, stop: StopRequest) -> None:
+        """Train the networks of claimed trials and store each result as soon as it is known.
 
-        A trial whose values a constructor refuses has the baseline metrics and is not feasible, so that the
-        tuner leaves such points alone; so has one with its retries exhausted. Whatever ends this early, the trials
-        without a result are given back; an error is theirs to answer for, unless the watcher made it.
+        A trial whose values a constructor rejects, or whose retries are exhausted, is finished as infeasible with the
+        baseline's metrics, so that the sampler avoids such points. Whatever ends the training early, trials without a
+        result are given back; an error counts as their failure unless `events` raised it.
 
         Args:
             trials: The trials.
             device: Where they are trained.
-            watcher: Looks on.
+            events: Receives what happens.
+            stop: Ends the training after a signal.
 
         Raises:
-            Stopped: If the watcher ends it.
+            Stopped: If a signal came.
             StorageError: If the storage fails.
         """
         with self.study.alive(), self._given_back(trials):
-            ready = [(trial, member) for trial in trials if (member := self.member(trial, watcher)) is not None]
-            watcher.check()
-            if ready:
-                self._train(ready, device, watcher)
+            ready: list[FrozenTrial] = []
+            members: list[Member] = []
+            for trial in trials:
+                stop.check()
+                if (member := self._build(trial, events)) is not None:
+                    ready.append(trial)
+                    members.append(member)
+            stop.check()
+            if members:
+                self._train(ready, members, device, events, stop)
 
     @contextmanager
     def _given_back(self, trials: list[FrozenTrial]) -> Iterator[None]:
-        """Give the trials without a result back where something ends their training."""
-        self.watched = False
+        """Open a context whose exceptions give the trials without a result back."""
+        self._in_events = False
         try:
             yield
-        except StorageError:  # nothing can be given back; the others take the trials when the grace is over
+        except StorageError:  # nothing can be given back; others take the trials when the grace is over
             raise
         except Exception as error:
-            blamed = not (self.watched or isinstance(error, Stopped))
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:LONGEST]
-            self.study.give_back(trials, reason if blamed else None)
+            caused = not (self._in_events or isinstance(error, Stopped))
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:MAX_REASON]
+            self.study.give_back(trials, reason if caused else None)
             raise
         except BaseException:
             self.study.give_back(trials)
             raise
 
-    def member(self, trial: FrozenTrial, watcher: Listener) -> Member | None:
-        """The network and the data of a trial; None if it gets its result without: refused, or retries exhausted."""
-        watcher.check()
+    def _build(self, trial: FrozenTrial, events: Events) -> Member | None:
+        """Build the network and the task of a trial; None if the trial is finished without training."""
         if retries_exhausted(trial):
-            self._refuse(trial, "failed", f"{len(failures(trial))} workers ended: {failures(trial)[-1]}", watcher)
-            return None
-        try:
-            return self.factory(self.space.values(trial.params))
-        except ValueError as error:
-            self._refuse(trial, "refused", str(error), watcher)
-            return None
+            key, reason = "failed", f"{len(failures(trial))} workers ended: {failures(trial)[-1]}"
+        else:
+            try:
+                return self.specification.builder(self.specification.space.values(trial.params))
+            except ValueError as error:
+                key, reason = "refused", str(error)
+        line = f"{self.name}: trial {trial.number} {key}: {reason} ({format_values(self.values(trial))})"
+        self._report(events.say, line)
+        self._finish(trial, {**self.objective.baseline, "feasible": False, key: reason}, events)
+        return None
 
-    def _refuse(self, trial: FrozenTrial, how: str, reason: str, watcher: Listener) -> None:
-        line = f"{self.study.name}: trial {trial.number} {how}: {reason} ({listed(self.values(trial))})"
-        self._tell(watcher.say, line)
-        self._finish(trial, {**self.objective.constant, "feasible": False, how: reason}, watcher)
+    def _train(
+        self, trials: list[FrozenTrial], members: list[Member], device: torch.device, events: Events, stop: StopRequest
+    ) -> None:
+        self._report(events.begin, self, len(members), max(member.max_steps for member in members))
 
-    def _train(self, ready: list[tuple[FrozenTrial, Member]], device: torch.device, watcher: Listener) -> None:
-        members = [member for _, member in ready]
-        self._tell(watcher.begin, self, len(members), max(member.max_steps for member in members))
+        def on_result(index: int, result: Result) -> None:
+            self._finish(trials[index], result, events)
 
-        def keep(place: int, result: Result) -> None:
-            self._finish(ready[place][0], result, watcher)
+        def on_call(steps: int) -> None:
+            stop.check()
+            self._report(events.steps, steps)
 
         precision = "64-true" if next(members[0].module.parameters()).dtype == torch.float64 else "32-true"
         trainer = quiet_trainer(device.type, 1 if device.index is None else [device.index], precision)
         try:
-            train(members, trainer, on_result=keep, on_call=partial(self._tell, watcher.steps))
-        except SIGTERMException:  # Lightning's own end, where the signal came after the watcher's last look
-            watcher.check()
+            train(members, trainer, on_result=on_result, on_call=on_call)
+        except SIGTERMException:  # Lightning's own end, where the signal came after the last check
+            stop.check()
             raise
 
-    def _finish(self, trial: FrozenTrial, result: Result, watcher: Listener) -> None:
-        value, feasible = self.objective.read(result)
+    def _finish(self, trial: FrozenTrial, result: Result, events: Events) -> None:
+        value, feasible = self.objective.value(result)
         done = self.study.finish(trial, value, feasible, {**result, "feasible": feasible})
         if done is not None:
-            self._tell(watcher.result, self, done)
+            self._report(events.result, self, done)
 
-    def _tell(self, call: Callable[..., None], *what: Any) -> None:
-        """Tell the watcher, whose errors are no fault of the trials."""
-        self.watched = True
-        call(*what)
-        self.watched = False
+    def _report(self, event: Callable[..., None], *arguments: Any) -> None:
+        """Report an event; an error in it is not the trials' failure."""
+        self._in_events = True
+        event(*arguments)
+        self._in_events = False

@@ -1,4 +1,4 @@
-"""What one worker does: it claims trials of a study, trains them at once, and claims the next."""
+"""The loop of a worker: it claims trials, trains their networks at once, and claims the next ones."""
 
 from __future__ import annotations
 
@@ -6,50 +6,45 @@ import time
 
 import torch
 
-from rnn_capacity.search.run.study_runner import Listener, StudyRunner
+from rnn_capacity.search.run.events import Events
+from rnn_capacity.search.run.stopping import StopRequest
+from rnn_capacity.search.run.study_runner import StudyRunner
 
 POLL = 1.0
-"""Seconds between two looks for trials of a worker that died, while others run all that is left."""
+"""Seconds between two looks for trials of dead workers, while other workers run all that is left."""
 
 
-def work(searches: list[StudyRunner], device: torch.device, population: int, watcher: Listener) -> None:
+def run_worker(
+    studies: list[StudyRunner], device: torch.device, population: int, events: Events, stop: StopRequest
+) -> None:
     """Run trials until every study has as many as it is to have.
 
-    The studies come in their order. Where other workers have all that is left of one, this one goes on with the next;
-    where they have all that is left of all, it waits: one of them may die, and its trials are then claimed here.
+    The studies are run in their order. Where other workers run the rest of one, this worker goes on with the next;
+    where they run the rest of all, it waits: a worker may die, and its trials are then claimed here. Each round reads a
+    study once.
 
     Args:
-        searches: The studies.
+        studies: The studies.
         device: Where the networks are trained.
-        population: Trials that are trained at once.
-        watcher: Looks on.
+        population: Trials that train at once.
+        events: Receives what happens.
+        stop: Ends the loop after a signal.
 
     Raises:
-        Stopped: If the watcher ends it.
+        Stopped: If a signal came.
         StorageError: If the storage fails.
     """
-    left = list(searches)
+    left = list(studies)
     while left:
-        watcher.check()
-        for search in left:
-            trials = search.claim(population)
-            if trials:
-                search.run(trials, device, watcher)
+        stop.check()
+        for study in left:
+            study.refresh()
+            if trials := study.claim(population):
+                study.run(trials, device, events, stop)
                 break
         else:
-            left = [search for search in left if unfinished(search)]
-            wait(watcher if left else None)
-
-
-def unfinished(search: StudyRunner) -> bool:
-    """Whether a study that has nothing to claim is to have more results; a grid may have no more points."""
-    snapshot = search.study.snapshot()
-    return len(snapshot.running) + len(snapshot.waiting) > 0 and search.missing(snapshot) > 0
-
-
-def wait(watcher: Listener | None) -> None:
-    """Wait for others, ready to end; not at all without a watcher."""
-    until = time.monotonic() + POLL
-    while watcher is not None and time.monotonic() < until:
-        watcher.check()
-        time.sleep(0.1)
+            left = [study for study in left if study.missing]
+            until = time.monotonic() + POLL
+            while left and time.monotonic() < until:
+                stop.check()
+                time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Several workers of one search, a process each, and the process that looks after them."""
+"""One worker process for each device, and the parent process that watches them."""
 
 from __future__ import annotations
 
@@ -18,85 +18,91 @@ import torch
 from optuna.trial import FrozenTrial
 
 from rnn_capacity.messages import settle_warnings
-from rnn_capacity.search.results.progress import Progress
-from rnn_capacity.search.results.search_logger import SearchLogger
+from rnn_capacity.search.run.events import Events
 from rnn_capacity.search.run.stopping import Stopped, StopRequest
 from rnn_capacity.search.run.study_runner import StudyRunner
-from rnn_capacity.search.run.worker import work
+from rnn_capacity.search.run.worker import run_worker
+from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import StorageError, Study, Timing
 
-STOP_WITHIN = 10.0
+STOP_SECONDS = 10.0
 """Seconds that a worker has to end where this process cannot go on."""
 
-START = "spawn"
-"""How a worker's process begins: a fork would share CUDA."""
+START_METHOD = "spawn"
+"""How a worker's process starts: a fork would share CUDA."""
 
-TELL_EVERY = 0.2
+MESSAGE_SECONDS = 0.2
 """Seconds between two messages of a worker about its steps."""
 
 
 @dataclass(frozen=True)
 class WorkerJob:
-    """What a worker is to do, as its process gets it."""
+    """What a worker process is to do."""
 
     storage: str
-    studies: tuple[str, ...]
-    trials: tuple[int, ...]
+    trials: dict[str, int]
     population: int
     device: torch.device
     threads: int | None
     timing: Timing | None
 
 
-class PipeListener:
-    """Looks on in a worker's process: tells the parent, and ends when it says so, or is gone.
+class ParentStop(StopRequest):
+    """Ends a worker's process after a signal, at the parent's word, or when the parent is gone.
 
     Args:
-        line: To the parent, both ways.
-        stop: The signals to this process alone.
-        studies: The names of the studies.
+        pipe: The pipe to the parent.
     """
 
-    def __init__(self, line: Connection, stop: StopRequest, studies: tuple[str, ...]) -> None:
-        self.line = line
-        self.stop = stop
-        self.studies = studies
-        self.told = 0.0
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self.pipe = pipe
 
     def check(self) -> None:
         """End here if this process or the parent is to end."""
-        self.stop.check()
+        super().check()
         parent = parent_process()
-        if (parent is not None and not parent.is_alive()) or self.line.poll():
+        if (parent is not None and not parent.is_alive()) or self.pipe.poll():
             raise Stopped
 
-    def begin(self, search: StudyRunner, members: int, steps: int) -> None:
-        """Members of a study begin."""
-        self.tell("begin", self.studies.index(search.study.name), members, steps)
+
+class PipeEvents:
+    """Sends a worker's events to the parent process.
+
+    Args:
+        pipe: The pipe to the parent.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.sent = 0.0
+
+    def begin(self, study: StudyRunner, members: int, steps: int) -> None:
+        """Send that members of a study begin."""
+        self.send("begin", study.name, members, steps)
 
     def steps(self, made: int) -> None:
-        """They have made steps."""
-        self.check()
-        if time.monotonic() - self.told > TELL_EVERY:
-            self.told = time.monotonic()
-            self.tell("steps", made)
+        """Send the number of steps, unless another was sent just before."""
+        if time.monotonic() - self.sent > MESSAGE_SECONDS:
+            self.sent = time.monotonic()
+            self.send("steps", made)
 
-    def result(self, search: StudyRunner, trial: FrozenTrial) -> None:
-        """A trial is done."""
-        self.tell("result", self.studies.index(search.study.name), trial)
+    def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
+        """Send a finished trial."""
+        self.send("result", study.name, trial)
 
     def say(self, line: str) -> None:
-        """Let the parent show a line."""
-        self.tell("say", line)
+        """Send a line to be shown."""
+        self.send("say", line)
 
-    def tell(self, *message: Any) -> None:
-        """Send a message; a parent that is gone is noticed by `check`."""
+    def send(self, *message: Any) -> None:
+        """Send a message; that the parent is gone is noticed by `ParentStop`."""
         with suppress(OSError):
-            self.line.send(message)
+            self.pipe.send(message)
 
 
-def run_worker(job: WorkerJob, line: Connection) -> None:
-    """A worker's process.
+def worker_process(job: WorkerJob, pipe: Connection) -> None:
+    """Run the loop of a worker in its own process.
 
     Raises:
         SystemExit: With 1 after an error, which the parent shows.
@@ -104,114 +110,102 @@ def run_worker(job: WorkerJob, line: Connection) -> None:
     settle_warnings()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
-    with StopRequest() as stop:
+    with ParentStop(pipe) as stop:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's
-        messenger = PipeListener(line, stop, job.studies)
+        events = PipeEvents(pipe)
         try:
-            searches = [
-                StudyRunner(Study.open(job.storage, name, timing=job.timing), trials)
-                for name, trials in zip(job.studies, job.trials, strict=True)
+            stored = [(Study.open(job.storage, name, timing=job.timing), total) for name, total in job.trials.items()]
+            studies = [
+                StudyRunner(study, StudySpecification.from_json(study.specification), total) for study, total in stored
             ]
-            work(searches, job.device, job.population, messenger)
+            run_worker(studies, job.device, job.population, events, stop)
         except Stopped:
             sys.exit(0)
         except StorageError as error:
-            messenger.say(str(error))
+            events.say(str(error))
             sys.exit(1)
         except Exception as error:
-            messenger.say("".join(traceback.format_exception(error)).rstrip())
+            events.say("".join(traceback.format_exception(error)).rstrip())
             sys.exit(1)
 
 
-class Workers:
-    """The processes of a search's workers.
+class WorkerProcesses:
+    """The worker processes of a search, as their parent sees them.
 
     Args:
-        jobs: One a worker.
-        searches: The studies, as this process looks at them.
-        progress: Where they are shown; of the workers' steps, the first one's.
-        journal: Where their results are logged.
+        jobs: One for each process.
+        studies: The studies, as this process reads them.
+        events: Receives the events of all workers; of their steps the first worker's, since all are about as fast.
     """
 
-    def __init__(
-        self, jobs: list[WorkerJob], searches: list[StudyRunner], progress: Progress, journal: SearchLogger
-    ) -> None:
+    def __init__(self, jobs: list[WorkerJob], studies: list[StudyRunner], events: Events) -> None:
         self.jobs = jobs
-        self.searches = searches
-        self.progress = progress
-        self.journal = journal
+        self.studies = {study.name: study for study in studies}
+        self.events = events
         self.processes: list[BaseProcess] = []
-        self.lines: list[Connection] = []
+        self.pipes: list[Connection] = []
 
     def run(self, stop: StopRequest) -> None:
-        """Start the workers and look after them until all have ended; one that dies leaves the others.
+        """Start the workers and wait until all have ended; the others go on without one that dies.
 
         Raises:
             Stopped: If a signal came, once all workers have given their trials back.
         """
         self._start()
         try:
-            self._look_after(stop)
+            self._relay(stop)
         finally:  # all have ended, unless the storage failed here
-            self._tell_to_stop(self.lines)
+            self._send_stop(self.pipes)
             for process in self.processes:
-                process.join(STOP_WITHIN)
+                process.join(STOP_SECONDS)
             self.kill()
         stop.check()
 
-    def _look_after(self, stop: StopRequest) -> None:
-        told = False
-        lines = dict(zip(self.lines, range(len(self.lines)), strict=True))
-        while lines:
-            for line in cast(list[Connection], wait(list(lines), timeout=0.5)):
-                try:
-                    self._hear(lines[line], *line.recv())
-                except (EOFError, OSError):
-                    self._ended(lines.pop(line), told)
-            if stop.received is not None and not told:
-                told = True
-                self._tell_to_stop(lines)
-
-    def _tell_to_stop(self, lines: Iterable[Connection]) -> None:
-        for line in lines:
-            with suppress(OSError):
-                line.send("stop")
-
     def _start(self) -> None:
-        context: Any = get_context(START)
+        context: Any = get_context(START_METHOD)
         ours = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited: a Ctrl-C must not end a worker that starts
         try:
             for job in self.jobs:
                 here, there = context.Pipe()
-                process = context.Process(target=run_worker, args=(job, there), daemon=True)
+                process = context.Process(target=worker_process, args=(job, there), daemon=True)
                 process.start()
                 there.close()
                 self.processes.append(process)
-                self.lines.append(here)
+                self.pipes.append(here)
         finally:
             signal.signal(signal.SIGINT, ours)
 
-    def _hear(self, place: int, kind: str, *message: Any) -> None:
-        if kind == "say":
-            self.progress.say(*message)
-        elif kind == "steps":
-            if place == 0:  # one bar: all are about as fast
-                self.progress.steps(*message)
-        else:
-            search = self.searches[message[0]]
-            if kind == "result":
-                self.journal.result(search, *message[1:])
-            elif place == 0:
-                self.progress.begin(search, *message[1:])
-            self.progress.look(search, now=kind == "begin")
+    def _relay(self, stop: StopRequest) -> None:
+        """Pass the workers' events on until all have ended, and tell them to stop after a signal."""
+        told = False
+        indices = {pipe: index for index, pipe in enumerate(self.pipes)}
+        while indices:
+            for pipe in cast(list[Connection], wait(list(indices), timeout=0.5)):
+                try:
+                    self._pass_on(indices[pipe], *pipe.recv())
+                except (EOFError, OSError):
+                    self._ended(indices.pop(pipe), told)
+            if stop.received is not None and not told:
+                told = True
+                self._send_stop(indices)
 
-    def _ended(self, place: int, expected: bool) -> None:
-        process, job = self.processes[place], self.jobs[place]
+    def _pass_on(self, worker: int, event: str, *arguments: Any) -> None:
+        if event in ("begin", "result"):
+            arguments = (self.studies[arguments[0]], *arguments[1:])
+        if worker == 0 or event in ("result", "say"):
+            getattr(self.events, event)(*arguments)
+
+    def _send_stop(self, pipes: Iterable[Connection]) -> None:
+        for pipe in pipes:
+            with suppress(OSError):
+                pipe.send("stop")
+
+    def _ended(self, worker: int, expected: bool) -> None:
+        process, device = self.processes[worker], self.jobs[worker].device
         process.join()
         if process.exitcode and not expected:
-            self.progress.say(
-                f"worker {place} on {job.device} ended with {process.exitcode}; the others go on, and run its trials"
-            )
+            how = f"ended with {process.exitcode}; the others go on, and run its trials"
+            self.events.say(f"worker {worker} on {device} {how}")
 
     def kill(self) -> None:
         """End every worker at once."""

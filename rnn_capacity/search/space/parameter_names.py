@@ -1,4 +1,4 @@
-"""Hyperparameters' names as people read them."""
+"""Short names of hyperparameters, for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rnn_capacity.formatting import format_value
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Dotted names by their last parts, as few as tell one from the other: optimizer.lr would be lr alone.
+    """Shorten dotted names to their last parts, as few as keep them distinct: lr for optimizer.init_args.lr.
 
     Args:
         names: Dotted names.
@@ -25,7 +25,7 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def listed(values: dict[str, Any]) -> str:
-    """Hyperparameters in one line, by their short names."""
+def format_values(values: dict[str, Any]) -> str:
+    """Format hyperparameters in one line, by their short names."""
     short = short_names(values)
     return ", ".join(f"{short[name]} {format_value(value)}" for name, value in values.items())

@@ -7,7 +7,6 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,14 +15,12 @@ from optuna.trial import FrozenTrial
 
 from rnn_capacity.cli import main
 from rnn_capacity.runs import LinePlot
-from rnn_capacity.search import read_sweep
 from rnn_capacity.search.arguments import read_command_line
 from rnn_capacity.search.results import progress
-from rnn_capacity.search.results.loggers import loggers_of
 from rnn_capacity.search.results.records import common_sizes
+from rnn_capacity.search.results.search_logger import make_loggers
 from rnn_capacity.search.run import worker_processes
-from rnn_capacity.search.specification import define
-from rnn_capacity.search.trials import TrialBuilder
+from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Study, metrics
 from tests.search.recording_loggers import RECORDED, RecordingLogger, RecordingTableLogger
 from tests.search.toy_search import DIVERGING, LR, PARAMETERS, SAMPLES, Started, ToySearch
@@ -95,7 +92,7 @@ def test_the_metrics_of_the_best_trial_are_logged_once_at_the_end(
     step, row = logger.rows[-1]
     assert step == 6
     assert [any(name.startswith("final/") for name in row) for _, row in logger.rows] == [False] * 6 + [True]
-    logged = {name: value for name, value in metrics(found).items() if value is not None}
+    logged = {name: value for name, value in metrics(found).items() if isinstance(value, (bool, int, float))}
     given = {name.removeprefix("final/"): value for name, value in row.items() if name.startswith("final/")}
     assert given == {**logged, "trial": found.number, "trials": 6, "infeasible": 0.0}
     assert row["best/lr"] == found.params[LR]
@@ -108,7 +105,7 @@ def test_the_whole_definition_is_the_config(heard: Callable[..., Any], searching
     for part in ("model", "data", "trainer"):
         assert config[part] == definition["config"][part]
     assert config["sweep"] == definition["sweep"]
-    assert config["objective"] == {"figure": "bits_per_parameter", "goal": "maximize"}
+    assert config["objective"] == {"metric": "bits_per_parameter", "goal": "maximize"}
     sizes = {"task": "random_mapping", "cell": "rnn", "depth": 1, "units": 4, "parameters": 125}
     assert config.items() >= {**sizes, "study": "toy", "trials": 2, "tuner_seed": 0}.items()
     assert "samples" not in config  # the trials differ in it
@@ -131,11 +128,9 @@ def test_sizes_that_differ_between_trials_are_not_in_the_config(
     parameters: dict[str, Any], differ: set[str], searching: ToySearch
 ) -> None:
     arguments = read_command_line(searching.options(parameters=parameters))
-    definition, _ = define(arguments.config, read_sweep(arguments.options.sweep or ""), (), seed=0)
-    search: Any = SimpleNamespace(
-        definition=definition, space=definition.space, factory=TrialBuilder(definition.config)
-    )
-    found = common_sizes(search)
+    assert arguments.sweep is not None
+    specification, _ = StudySpecification.create(arguments.config, arguments.sweep)
+    found = common_sizes(specification)
     assert {"task", "cell", "depth", "units", "parameters", "samples"} - found.keys() == differ
 
 
@@ -230,7 +225,7 @@ def test_a_logger_without_tables_gets_only_numbers(heard: Callable[..., Any]) ->
     assert all("swept/lr" in row and "swept/nonlinearity" not in row for row in rows_of(logger))
 
 
-def test_loggers_of_the_command_get_the_rows_of_its_workers(searching: ToySearch, tmp_path: Path) -> None:
+def test_make_loggers_the_command_get_the_rows_of_its_workers(searching: ToySearch, tmp_path: Path) -> None:
     logger = ["--trainer.logger=CSVLogger", f"--trainer.logger.save_dir={tmp_path}", "--trainer.logger.name=logged"]
     options = searching.options("--population=2", "--trainer.devices=2", *logger, parameters=MIXED)
     search = Started(options, tmp_path / "said.txt", "fork")
@@ -245,7 +240,7 @@ def test_loggers_of_the_command_get_the_rows_of_its_workers(searching: ToySearch
     assert [float(row["final/bits_per_parameter"]) for row in rows if row["final/bits_per_parameter"]] == [found]
     config = yaml.safe_load(path.with_name("hparams.yaml").read_text())
     assert config["cell"] == "rnn"
-    assert worker_processes.START == "spawn"
+    assert worker_processes.START_METHOD == "spawn"
 
 
 @pytest.mark.parametrize(("name", "code", "pictures"), [("SIGTERM", 143, 1), ("SIGUSR1", 75, 0)])
@@ -270,12 +265,12 @@ def test_a_stopped_search_has_no_final_metrics(
 
 @pytest.mark.parametrize("config", [None, True, False])
 def test_no_logger_is_the_default(config: bool | None) -> None:
-    assert loggers_of(config) == []
+    assert make_loggers(config) == []
 
 
 def test_several_loggers_can_be_given() -> None:
     paths = [f"tests.search.recording_loggers.{name}" for name in ("RecordingLogger", "RecordingTableLogger")]
-    assert [type(one).__name__ for one in loggers_of([{"class_path": path} for path in paths])] == [
+    assert [type(one).__name__ for one in make_loggers([{"class_path": path} for path in paths])] == [
         "RecordingLogger",
         "RecordingTableLogger",
     ]
@@ -286,7 +281,7 @@ def test_steps_are_printed_at_intervals_to_a_log_file(
 ) -> None:
     options = searching.options("--trials=2", "--trainer.enable_progress_bar=true", "--model.steps_per_call=50")
     for every, study, steps in ((0.0, "soon", 1100), (30.0, "late", 110)):
-        monkeypatch.setattr(progress, "LINE_EVERY", every)
+        monkeypatch.setattr(progress, "LINE_SECONDS", every)
         main(["search", *options, f"--study={study}", f"--trainer.max_steps={steps}"])
     soon, late = (
         [line.partition(": ")[2] for line in said if line.startswith(study)]

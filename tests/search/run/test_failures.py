@@ -17,9 +17,9 @@ from rnn_capacity.cli import main
 from rnn_capacity.population import Member, Result, train
 from rnn_capacity.search import open_studies
 from rnn_capacity.search.arguments import read_command_line
-from rnn_capacity.search.command import again, so_far
+from rnn_capacity.search.command import interruption, resume_command
 from rnn_capacity.search.results.search_logger import SearchLogger
-from rnn_capacity.search.run.devices import devices_of
+from rnn_capacity.search.run.devices import select_devices
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.studies import Study, failures, feasible, metrics
 from tests.search.toy_search import ToySearch
@@ -126,19 +126,14 @@ def test_workers_that_start_a_study_together_may_ask_for_different_numbers_of_tr
 
 
 def searches(**totals: int) -> list[Any]:
-    """As many of searches as it takes to say how to go on."""
-    return [
-        SimpleNamespace(
-            study=SimpleNamespace(name=f"toy/{name}", snapshot=lambda: SimpleNamespace(finished=[1, 2, 3])), total=total
-        )
-        for name, total in totals.items()
-    ]
+    """Studies with three finished trials each, as far as the command that resumes them depends on them."""
+    return [SimpleNamespace(name=f"toy/{name}", finished=3, total=total) for name, total in totals.items()]
 
 
 def test_the_printed_command_resumes_the_study() -> None:
     given = ["--storage=postgresql://me:secret@host/base", "--study=toy", "--population=5", "--trainer.devices=2"]
     arguments = read_command_line([*given, "--trainer.accelerator=cpu", "--trainer.default_root_dir=here"])
-    line = again(arguments, searches(a=7, b=7))
+    line = resume_command(arguments, searches(a=7, b=7))
     assert line[:7] == [
         "rnn-capacity",
         "search",
@@ -156,20 +151,20 @@ def test_the_printed_command_resumes_the_study() -> None:
         "--trainer.accelerator": "cpu",
         "--trainer.default_root_dir": "here",
     }
-    told = so_far(arguments, searches(a=7, b=4))
+    told = interruption(arguments, searches(a=7, b=4))
     assert told.startswith("6 of 11 trials are finished; go on, with the password in the place of ***: rnn-capacity")
     assert "secret" not in told
     assert "--trials" not in told
     plain = read_command_line(["--storage=sqlite:///base.db", "--study=toy"])
-    assert so_far(plain, searches(a=7)).endswith(
+    assert interruption(plain, searches(a=7)).endswith(
         "go on: rnn-capacity search --resume --study toy/a --storage sqlite:///base.db --trials 7 --population 64"
     )
     resumed = read_command_line([*line[2:4], "toy", *line[5:]])
-    assert (resumed.options.trials, resumed.machine) == (7, arguments.machine)
+    assert (resumed.options.trials, resumed.trainer) == (7, arguments.trainer)
 
 
 @pytest.mark.parametrize("devices", [1, 2])
 def test_each_process_of_a_cluster_runs_its_own_search(devices: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("NTASKS", "4"), ("JOB_NAME", "capacity"), ("PROCID", "1"), ("LOCALID", "1"), ("NODEID", "0")):
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert devices_of("cpu", devices) == [torch.device("cpu")] * devices
+    assert select_devices("cpu", devices) == [torch.device("cpu")] * devices

@@ -25,7 +25,7 @@ def test_the_strongest_of_several_signals_counts(sent: list[str], counts: str) -
 
 
 def test_the_first_signal_is_reported_at_once(capfd: pytest.CaptureFixture[str]) -> None:
-    with StopRequest(says=True):
+    with StopRequest(prints=True):
         for name in ("SIGTERM", "SIGUSR1"):
             os.kill(os.getpid(), signal.Signals[name])
         assert capfd.readouterr().err == "\nrnn-capacity: SIGTERM: ends after the steps under way\n"

@@ -43,5 +43,5 @@ def test_a_shipped_sweep_runs_in_a_search(
     assert study.goal == content["metric"]["goal"]
     for trial in snapshot.trials:
         assert metrics(trial)["steps"] <= 20
-        constant = study.specification["objective"]["constant"]
+        constant = study.specification["objective"]["baseline"]
         assert trial.value == (metrics(trial) if feasible(trial) else constant)[metric]
