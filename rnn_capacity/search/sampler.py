@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rnn_capacity.checks import check_choice
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_file import GOALS, METHODS, Method
 
@@ -32,16 +33,16 @@ FITTED = 256
 The time of an ask grows faster than their number."""
 
 RUNNING = 256
-"""Running trials that it takes into account, the latest; a cluster may have more."""
+"""Running trials that the Gaussian process takes into account, the latest; a cluster may have more."""
 
 STARTUP = 10
 """Finished trials before which all points are random."""
 
 
 class Sampler:
-    """Proposes points of a search space.
+    """Proposes points of a search space for the next trials.
 
-    * `random`: independent draws.
+    * `random`: independent samples.
     * `grid`: the points of the grid that no trial has, each once, in random order; fewer than asked when they end. Two
       workers that ask at the same moment do not know of each other and may get a point in common.
     * `bayes`: a batched Gaussian-process bandit (Collins et al. 2017, App. A): Matérn 5/2 with a length scale for each
@@ -58,7 +59,14 @@ class Sampler:
             that workers that know the same trials propose different points.
 
     Raises:
-        ValueError: If the method is not known, or a grid does not take a hyperparameter.
+        ValueError: If the method or the goal is not known, or a hyperparameter has no list of values for a grid.
+
+    Example:
+        >>> from rnn_capacity.search import parse_sweep
+        >>> space = parse_sweep({"method": "grid", "parameters": {"depth": {"values": [1, 2]}}}).space
+        >>> sampler = Sampler(space, "grid", "maximize", seed=0)
+        >>> sorted(proposal.params["depth"] for proposal in sampler(5, finished=[], running=[]))
+        [1, 2]
     """
 
     def __init__(
@@ -68,10 +76,8 @@ class Sampler:
         goal: Goal,
         seed: int | None = None,
     ) -> None:
-        if method not in METHODS:
-            raise ValueError(f"method: {method!r} given, random, grid or bayes allowed")
-        if goal not in GOALS:
-            raise ValueError(f"goal: {goal!r} given, minimize or maximize allowed")
+        check_choice(METHODS, method=method)
+        check_choice(GOALS, goal=goal)
         if method == "grid":
             space.check_grid()
         self.space = space
@@ -103,60 +109,60 @@ class Sampler:
         """
         from rnn_capacity.studies.trial import Proposal
 
-        seed = self.seed_of_call(len(finished) + len(running), attempt)
+        seed = self.call_seed(len(finished) + len(running), attempt)
         if self.method == "grid":
-            points = self.untried(count, [*finished, *running], seed)
+            points = self.untried_points(count, [*finished, *running], seed)
         elif self.method == "bayes" and self.modelled and len(finished) >= STARTUP:
-            points = self.expected_to_improve(count, finished, running, seed)
+            points = self.gp_points(count, finished, running, seed)
         else:
-            points = self.at_random(count, self.distributions, seed)
+            points = self.random_points(count, self.distributions, seed)
         return [Proposal(point, self.distributions) for point in points]
 
     @property
     def grid_size(self) -> int | None:
-        """Points of the grid; None if the method is not grid."""
+        """The number of points of the grid; None for other methods."""
         return self.space.grid_size if self.method == "grid" else None
 
-    def seed_of_call(self, known: int, attempt: int) -> int:
-        """The seed for a call that knows so many trials."""
+    def call_seed(self, known: int, attempt: int) -> int:
+        """Return the seed of a call, which depends on the number of known trials."""
         own = (os.getpid(), time.time_ns()) if self.seed is None or attempt else (self.seed,)
         return int(np.random.SeedSequence([*own, known]).generate_state(1)[0])
 
-    def at_random(self, count: int, distributions: dict[str, BaseDistribution], seed: int) -> list[Params]:
-        """Independent draws."""
+    def random_points(self, count: int, distributions: dict[str, BaseDistribution], seed: int) -> list[Params]:
+        """Draw independent points."""
         from optuna.samplers import RandomSampler
 
         return ask(count, distributions, self.goal, RandomSampler(seed=seed), [])
 
-    def untried(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
-        """Points of the grid that no trial has, in random order."""
+    def untried_points(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
+        """Draw points of the grid that no trial has, in random order."""
         taken = {self.space.grid_index(trial.params) for trial in trials}
         size = self.space.grid_size
         rng = np.random.default_rng(seed)
         indices = rng.choice(size, size=min(size, count + len(taken)), replace=False, shuffle=True).tolist()
         return [self.space.grid_point(index) for index in indices if index not in taken][:count]
 
-    def expected_to_improve(
+    def gp_points(
         self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
     ) -> list[Params]:
-        """The points of greatest expected improvement, one after another; what is not modelled is drawn at random."""
+        """Maximize the expected improvement, point by point; unmodelled hyperparameters are drawn at random."""
         from optuna.samplers import GPSampler
         from optuna.trial import TrialState
 
-        kept = informative(with_values(finished, self.goal), self.goal)
-        known = [frozen(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
-        known += [frozen(trial, self.modelled, TrialState.RUNNING) for trial in running[-RUNNING:]]
+        kept = select_trials(with_values(finished, self.goal), self.goal)
+        known = [copy_trial(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
+        known += [copy_trial(trial, self.modelled, TrialState.RUNNING) for trial in running[-RUNNING:]]
         sampler = GPSampler(seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False)
         points = ask(count, self.modelled, self.goal, sampler, [trial for trial in known if trial is not None])
         return [
-            drawn | point for drawn, point in zip(self.at_random(count, self.unmodelled, seed), points, strict=True)
+            drawn | point for drawn, point in zip(self.random_points(count, self.unmodelled, seed), points, strict=True)
         ]
 
 
-def frozen(
+def copy_trial(
     trial: FrozenTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
 ) -> FrozenTrial | None:
-    """A trial as Optuna takes it; None if it was drawn from other distributions."""
+    """Copy a trial with the modelled hyperparameters alone; None if it was drawn from other distributions."""
     from optuna.trial import create_trial
 
     try:
@@ -167,8 +173,8 @@ def frozen(
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Optuna reports errors alone; it would warn of every point once it has converged."""
+def only_errors() -> Iterator[None]:
+    """Open a context in which Optuna logs errors alone; it would warn of every point once it has converged."""
     import optuna
 
     verbosity = optuna.logging.get_verbosity()
@@ -186,17 +192,17 @@ def ask(
     sampler: BaseSampler,
     known: Sequence[FrozenTrial],
 ) -> list[Params]:
-    """Points of a study in memory, each asked for as if those before it ran."""
+    """Ask a study in memory for points, each as if the ones before it were running."""
     import optuna
 
-    with quiet():
+    with only_errors():
         study = optuna.create_study(direction=goal, sampler=sampler)
         study.add_trials(known)
         return [study.ask(distributions).params for _ in range(count)]
 
 
 def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTrial, float]]:
-    """Trials with their values, the worst of all where one has no finite value."""
+    """Pair trials with their values; one without a finite value has the worst of all."""
     finite = [trial.value for trial in trials if trial.value is not None and math.isfinite(trial.value)]
     worst = min(finite, default=0.0) if goal == "maximize" else max(finite, default=0.0)
     return [
@@ -204,8 +210,8 @@ def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTr
     ]
 
 
-def informative(trials: list[tuple[FrozenTrial, float]], goal: str) -> list[tuple[FrozenTrial, float]]:
-    """At most `FITTED` trials: the best half, then the latest of the others; in the order of their numbers."""
+def select_trials(trials: list[tuple[FrozenTrial, float]], goal: str) -> list[tuple[FrozenTrial, float]]:
+    """Select at most `FITTED` trials: the best half, then the latest of the others; in the order of their numbers."""
     if len(trials) <= FITTED:
         return trials
     ordered = sorted(trials, key=lambda pair: pair[1], reverse=goal == "maximize")

@@ -74,7 +74,7 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         (["--sizes=300,,1000"], {}, ["sizes must be different items", "got '300,,1000'"]),
         (["--sizes=3"], {}, ["max_parameters must be at least", "got 3"]),
         (["--model.cell=intersection"], {}, ["depth must be at least 2"]),
-        ([], {"method": "hill"}, ["method: 'hill' given", "random, grid, bayes"]),
+        ([], {"method": "hill"}, ["method must be one of 'random'", "got 'hill'"]),
         (
             [],
             {"metric": {"name": "final/bleu"}},

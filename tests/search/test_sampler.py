@@ -281,9 +281,9 @@ def test_importances_need_trials_that_differ(known: list[FrozenTrial]) -> None:
 
 
 def test_arguments_out_of_range_are_rejected() -> None:
-    with pytest.raises(ValueError, match="method: 'tpe' given, random, grid or bayes allowed"):
+    with pytest.raises(ValueError, match="method must be one of random, grid, bayes; got 'tpe'"):
         proposer_of(SPACE, "tpe")
-    with pytest.raises(ValueError, match="goal: 'max' given, minimize or maximize allowed"):
+    with pytest.raises(ValueError, match="goal must be one of minimize, maximize; got 'max'"):
         proposer_of(SPACE, goal="max")
     with pytest.raises(ValueError, match=r"parameters\.x: a continuous distribution"):
         proposer_of(SPACE, "grid")

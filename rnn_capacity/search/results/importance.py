@@ -1,11 +1,11 @@
-"""Which hyperparameters matter: their share of what makes the good trials differ from the rest."""
+"""The importance of hyperparameters: their share in what distinguishes the best trials from the others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rnn_capacity.search.sampler import frozen, quiet, with_values
+from rnn_capacity.search.sampler import copy_trial, only_errors, with_values
 from rnn_capacity.search.space.search_space import SearchSpace
 
 if TYPE_CHECKING:
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from rnn_capacity.studies.trial import Goal
 
-FEWEST = 20
-"""Trials below which a tenth of them says nothing."""
+MIN_TRIALS = 20
+"""Finished trials that an estimate needs, so that their best tenth is more than one trial."""
 
 
 def importances(finished: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> dict[str, float]:
-    """The importance of each searched hyperparameter, the greatest first.
+    """Estimate the importance of each searched hyperparameter, the largest first.
 
     Optuna's PED-ANOVA (Watanabe et al. 2023): how far the distribution of a hyperparameter among the best tenth of the
     trials is from the one among all of them. It takes single hyperparameters, not their interplay, and needs no more
@@ -31,20 +31,30 @@ def importances(finished: Sequence[FrozenTrial], space: SearchSpace, goal: Goal)
 
     Returns:
         Numbers of at least 0 by name, which sum to 1, or are all 0 if there is nothing to tell the trials apart; empty
-        for fewer than `FEWEST` trials.
+        for fewer than `MIN_TRIALS` trials.
+
+    Example:
+        >>> from optuna.trial import create_trial
+        >>> from rnn_capacity.search import parse_sweep
+        >>> space = parse_sweep({"method": "random", "parameters": {"a": {"min": 0.0, "max": 1.0}}}).space
+        >>> trials = [
+        ...     create_trial(value=i / 20, params={"a": i / 20}, distributions=space.distributions()) for i in range(20)
+        ... ]
+        >>> importances(trials, space, "maximize")
+        {'a': 1.0}
     """
     import optuna
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
     from optuna.trial import TrialState
 
     searched = {name: found for name, found in space.distributions().items() if not found.single()}
-    trials = [frozen(trial, searched, TrialState.COMPLETE, value) for trial, value in with_values(finished, goal)]
+    trials = [copy_trial(trial, searched, TrialState.COMPLETE, value) for trial, value in with_values(finished, goal)]
     known = [trial for trial in trials if trial is not None]
-    if len(known) < FEWEST or not searched:
+    if len(known) < MIN_TRIALS or not searched:
         return {}
     if len({trial.value for trial in known}) == 1:
         return dict.fromkeys(searched, 0.0)
-    with quiet():
+    with only_errors():
         study = optuna.create_study(direction=goal)
         study.add_trials(known)
         return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())

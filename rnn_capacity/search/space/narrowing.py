@@ -1,4 +1,4 @@
-"""The part of a search space that makes a difference to one cell, so that one sweep file serves all cells."""
+"""Leaves out the hyperparameters that a cell ignores, so that one sweep file serves all cells."""
 
 from __future__ import annotations
 
@@ -15,31 +15,43 @@ MODEL = "model.init_args."
 START = f"{MODEL}initialization."
 
 GATED_ONLY = ("recurrent", "recurrent_scale", "input_scale", "square_inputs", "bias", "bias_scale")
-"""Fields of an Initialization that leave a cell alone whose gates have no names."""
+"""Fields of an Initialization that affect only cells with named gates."""
 
 
 def narrow(space: SearchSpace, cell: type[Cell]) -> tuple[SearchSpace, list[str]]:
-    """The space without what makes no difference to a cell, and without the choices that it refuses.
+    """Leave out the hyperparameters that a cell ignores and the choices that it rejects.
 
-    Scales and b_fg of gates that the cell does not have go, what it has no choice in, nonlinearities and initial
-    matrices that it does not take, and a choice among cells. Names that no cell has stay: the program refuses them.
+    Left out are the scales and b_fg of gates that the cell does not have, hyperparameters that the cell fixes,
+    nonlinearities and initial matrices that it does not allow, and a choice among cells. Names that no cell has stay:
+    the parser rejects them.
 
     Args:
-        space: The space of a sweep.
+        space: The search space of a sweep.
         cell: The class of the cell.
 
     Returns:
         The narrower space, and a line for each thing left out.
+
+    Example:
+        >>> from rnn_capacity.cells import GRUCell
+        >>> from rnn_capacity.search.space.parameters import Choice, Interval
+        >>> space = SearchSpace({
+        ...     "model.init_args.initialization.recurrent_scale.gate": Interval(0.5, 1.5),
+        ...     "model.init_args.seed": Choice((1, 2)),
+        ... })
+        >>> narrower, lines = narrow(space, GRUCell)
+        >>> list(narrower.parameters), lines[0].partition(":")[2]
+        (['model.init_args.seed'], ' left out, GRUCell has the gates reset, update, candidate')
     """
     kept: dict[str, Parameter] = {}
     lines = []
     for name, parameter in space.parameters.items():
-        reason = idle(name, cell)
+        reason = ignored_reason(name, cell)
         if reason is not None:
             lines.append(f"{name}: left out, {reason}")
             continue
-        takes = accepted(name, cell)
-        rest = parameter if takes is None else limited(parameter, (None, *takes))
+        takes = allowed_choices(name, cell)
+        rest = parameter if takes is None else restrict(parameter, (None, *takes))
         if rest is not parameter:
             refused = ", ".join(str(value) for value in choices(parameter) if value not in choices(rest))
             lines.append(f"{name}: {refused} left out, {cell.__name__} takes {', '.join(takes or ()) or 'none'}")
@@ -48,13 +60,13 @@ def narrow(space: SearchSpace, cell: type[Cell]) -> tuple[SearchSpace, list[str]
     return SearchSpace(kept), lines
 
 
-def idle(name: str, cell: type[Cell]) -> str | None:
-    """Why a hyperparameter makes no difference to the cell; None if it may make one."""
+def ignored_reason(name: str, cell: type[Cell]) -> str | None:
+    """Return why the cell ignores a hyperparameter; None if it may not."""
     own = cell.__name__
     if name == f"{MODEL}cell":
         return f"this is the search for {own}"
     if name.startswith(f"{MODEL}b_fg"):
-        return idle_offset(name.removeprefix(f"{MODEL}b_fg").removeprefix("."), cell)
+        return ignored_offset_reason(name.removeprefix(f"{MODEL}b_fg").removeprefix("."), cell)
     if not name.startswith(START):
         return None
     argument, _, gate = name.removeprefix(START).partition(".")
@@ -71,8 +83,8 @@ def idle(name: str, cell: type[Cell]) -> str | None:
     return None
 
 
-def idle_offset(gate: str, cell: type[Cell]) -> str | None:
-    """Why b_fg, of one gate or of all, makes no difference; None if it may make one."""
+def ignored_offset_reason(gate: str, cell: type[Cell]) -> str | None:
+    """Return why the cell ignores b_fg, of one gate or of all; None if it may not."""
     own = cell.__name__
     if not issubclass(cell, GatedCell):
         return None if "b_fg" in inspect.signature(cell).parameters else f"{own} takes no b_fg"
@@ -83,8 +95,8 @@ def idle_offset(gate: str, cell: type[Cell]) -> str | None:
     return None
 
 
-def accepted(name: str, cell: type[Cell]) -> tuple[str, ...] | None:
-    """The choices that the cell takes beside null; None if it does not matter."""
+def allowed_choices(name: str, cell: type[Cell]) -> tuple[str, ...] | None:
+    """Return the choices besides null that the cell allows; None if the hyperparameter is none of the cell's."""
     if name == f"{MODEL}nonlinearity":
         return cell.nonlinearities
     if name == f"{START}recurrent" and issubclass(cell, GatedCell):
@@ -93,14 +105,14 @@ def accepted(name: str, cell: type[Cell]) -> tuple[str, ...] | None:
 
 
 def choices(parameter: Parameter | None) -> Iterable[Any]:
-    """The values that a hyperparameter has."""
+    """Return the values that a hyperparameter lists."""
     if isinstance(parameter, Constant):
         return (parameter.given,)
     return parameter.values if isinstance(parameter, Choice) else ()
 
 
-def limited(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
-    """The hyperparameter without the values that are not taken; itself if all are, None if none is."""
+def restrict(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
+    """Leave out the values that are not allowed; the hyperparameter itself if all are, None if none is."""
     values = choices(parameter)
     kept = [index for index, value in enumerate(values) if value in taken]
     if isinstance(parameter, Constant):
@@ -115,5 +127,5 @@ def limited(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
 
 
 def known_gates(names: str) -> set[str]:
-    """The gates, or forget gates, of the paper's cells."""
+    """Return the gates, or forget gates, of the paper's cells."""
     return {gate for cell in CELLS.values() for gate in getattr(cell, names, ())}

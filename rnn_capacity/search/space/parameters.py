@@ -1,7 +1,8 @@
-"""One hyperparameter of a sweep: what Optuna draws for it, and the value that it then has.
+"""The hyperparameters of a sweep: the distribution that Optuna draws from, and the value of each draw.
 
-Optuna draws uniformly, uniformly in the logarithm, and among choices. Whatever else W&B has is drawn as a quantile,
-uniform in (0, 1), and mapped by the inverse of its distribution function; a Gaussian process then sees the quantile.
+Optuna draws uniformly, uniformly in the logarithm, and among choices. For the other distributions of W&B it draws a
+quantile, uniform in (0, 1), which the inverse of the distribution function maps to the value; a Gaussian process then
+models the quantile.
 """
 
 from __future__ import annotations
@@ -20,51 +21,51 @@ if TYPE_CHECKING:
 
 Law = Literal["normal", "log_normal", "beta"]
 
-WIDEST = 2**16
-"""Integers up to which a range is drawn as integers: Optuna's Gaussian process lists every one of them."""
+MAX_INTEGERS = 2**16
+"""Size up to which a range is drawn as integers: Optuna's Gaussian process lists every integer."""
 
 STORABLE = (str, int, float, bool, type(None))
-"""Choices that an Optuna storage takes."""
+"""Types of choices that an Optuna storage can hold."""
 
 
 class Parameter(ABC):
-    """One hyperparameter."""
+    """A hyperparameter of a search space."""
 
     @abstractmethod
     def distribution(self) -> BaseDistribution | None:
-        """What Optuna draws from; None if there is nothing to draw."""
+        """Return the distribution that Optuna draws from; None for a constant."""
 
     @abstractmethod
     def value(self, drawn: Any) -> Any:
-        """The hyperparameter's value, as JSON has it, for what Optuna drew."""
+        """Convert what Optuna drew to the hyperparameter's value, as JSON has it."""
 
     def grid(self) -> Sequence[Any] | None:
-        """All that Optuna may draw, in order; None if a grid does not take the hyperparameter."""
+        """List all that Optuna may draw, in order; None if there is no grid over the hyperparameter."""
         return None
 
 
 @dataclass(frozen=True)
 class Constant(Parameter):
-    """A value that is given and not searched for."""
+    """A hyperparameter with one value, which is not searched."""
 
     given: Any
     """The value."""
 
     def distribution(self) -> None:
-        """Nothing is drawn."""
+        """Return None: nothing is drawn."""
 
     def value(self, drawn: Any = None) -> Any:
-        """The value."""
+        """Return the value."""
         return self.given
 
     def grid(self) -> list[Any]:
-        """Its one point."""
+        """Return the one point."""
         return [None]
 
 
 @dataclass(frozen=True)
 class Choice(Parameter):
-    """One of several values, each as likely as the next, or with probabilities of their own.
+    """A hyperparameter with one of several values, all equally likely or with probabilities.
 
     Without probabilities Optuna draws the value itself, a list or a mapping as JSON. With them it draws a quantile u in
     (0, 1), which stands for the first value up to which the probabilities sum to more than u.
@@ -74,7 +75,7 @@ class Choice(Parameter):
     """The values; no two are equal."""
 
     probabilities: tuple[float, ...] | None = None
-    """Of each value; they sum to 1."""
+    """The probability of each value; they sum to 1."""
 
     @cached_property
     def drawable(self) -> list[Any]:
@@ -92,7 +93,7 @@ class Choice(Parameter):
         return CategoricalDistribution(self.drawable) if self.probabilities is None else FloatDistribution(0, 1)
 
     def value(self, drawn: Any) -> Any:
-        """The choice."""
+        """Return the chosen value."""
         if self.probabilities is None:
             return self.values[self.drawable.index(drawn)]
         bounds = list(accumulate(self.probabilities))
@@ -100,53 +101,53 @@ class Choice(Parameter):
         return self.values[next((index for index in likely if drawn < bounds[index]), likely[-1])]
 
     def grid(self) -> list[Any] | None:
-        """The choices; None if they have probabilities."""
+        """Return the choices; None if they have probabilities."""
         return self.drawable if self.probabilities is None else None
 
 
 @dataclass(frozen=True)
-class Whole(Parameter):
-    """An integer, uniform from `low` to `high`, both included.
+class Integer(Parameter):
+    """An integer hyperparameter, uniform from `low` to `high`, both included.
 
-    Optuna draws it as an integer, or, if there are more than `WIDEST`, as a number that is rounded.
+    Optuna draws an integer, or, from more than `MAX_INTEGERS`, a number that is rounded.
     """
 
     low: int
-    """The least."""
+    """The smallest value."""
 
     high: int
-    """The greatest."""
+    """The largest value."""
 
     def distribution(self) -> BaseDistribution:
-        """The integers."""
+        """Return the integers, or the interval that is rounded to them."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
-        if self.high - self.low < WIDEST:
+        if self.high - self.low < MAX_INTEGERS:
             return IntDistribution(self.low, self.high)
         return FloatDistribution(self.low - 0.5, self.high + 0.5)
 
     def value(self, drawn: Any) -> int:
-        """The integer."""
+        """Round what Optuna drew."""
         return int(min(max(round(drawn), self.low), self.high))
 
     def grid(self) -> range:
-        """All of them."""
+        """Return all integers."""
         return range(self.low, self.high + 1)
 
 
 @dataclass(frozen=True)
 class Interval(Parameter):
-    """A number between `low` and `high`, uniform or uniform in its logarithm, perhaps rounded to multiples of `q`.
+    """A number between `low` and `high`, uniform or log-uniform, optionally rounded to multiples of `q`.
 
-    Optuna draws the number before it is rounded. As in W&B the ends are rounded, too, so that a multiple of q outside
-    of them may come; the numbers are integers if q is one.
+    Optuna draws the number before it is rounded. As in W&B the ends are rounded, too, so that a value may be a multiple
+    of q outside of them; the values are integers if q is one.
     """
 
     low: float
-    """The least."""
+    """The smallest value."""
 
     high: float
-    """The greatest."""
+    """The largest value."""
 
     log: bool = False
     """Whether the logarithm is uniform."""
@@ -155,17 +156,17 @@ class Interval(Parameter):
     """Round to multiples of this."""
 
     def distribution(self) -> BaseDistribution:
-        """The interval."""
+        """Return the interval."""
         from optuna.distributions import FloatDistribution
 
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def value(self, drawn: Any) -> float:
-        """The number."""
+        """Round what Optuna drew."""
         return rounded(float(drawn), self.q)
 
     def grid(self) -> list[Any] | None:
-        """From `low` in steps of q to below `high`, as W&B has it; None if it is not both uniform and rounded."""
+        """Return the values from `low` in steps of q to below `high`, as W&B does; None unless uniform and rounded."""
         if self.q is None or self.log:
             return None
         return [self.low + index * self.q for index in range(math.ceil((self.high - self.low) / self.q))]
@@ -173,31 +174,31 @@ class Interval(Parameter):
 
 @dataclass(frozen=True)
 class Quantile(Parameter):
-    """A number from a distribution that Optuna does not have, perhaps rounded to multiples of `q`.
+    """A number from a distribution that Optuna does not have, optionally rounded to multiples of `q`.
 
     Optuna draws the quantile u in (0, 1); the number is F⁻¹(u), with the law's distribution function F.
     """
 
     law: Law
-    """Normal with mean mu and deviation sigma, exp of such a number, or beta with exponents a and b."""
+    """Normal with mean mu and deviation sigma, log-normal, or beta with parameters a and b."""
 
     first: float
-    """Mu, or a."""
+    """The parameter mu or a."""
 
     second: float
-    """Sigma, or b."""
+    """The parameter sigma or b."""
 
     q: float | None = None
     """Round to multiples of this."""
 
     def distribution(self) -> BaseDistribution:
-        """The quantile, without the ends, at which a normal number is infinite."""
+        """Return the interval of the quantile, without the ends, at which a normal number is infinite."""
         from optuna.distributions import FloatDistribution
 
         return FloatDistribution(1e-6, 1 - 1e-6)
 
     def value(self, drawn: Any) -> float:
-        """The number."""
+        """Map the quantile to the number and round it."""
         from scipy import stats
 
         if self.law == "beta":
@@ -209,5 +210,5 @@ class Quantile(Parameter):
 
 
 def rounded(number: float, q: float | None) -> float:
-    """The nearest multiple of q, an integer if q is one; the number itself if q is None."""
+    """Round to the nearest multiple of q, an integer if q is one; None does not round."""
     return number if q is None else round(number / q) * q

@@ -1,4 +1,4 @@
-"""The search space: hyperparameters by dotted keys, those that are searched and those that stay as they are."""
+"""The search space: the hyperparameters of a sweep by the dotted keys of a config."""
 
 from __future__ import annotations
 
@@ -18,34 +18,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """Hyperparameters by the dotted keys of a config; a point is what Optuna drew for those that are searched."""
+    """The hyperparameters of a sweep; a point is what Optuna drew for each one that is not constant.
+
+    Example:
+        >>> from rnn_capacity.search.space.parameters import Choice, Constant
+        >>> space = SearchSpace({"model.init_args.cell": Choice(("rnn", "gru")), "trainer.max_steps": Constant(100)})
+        >>> space.grid_size, space.values({"model.init_args.cell": "gru"})
+        (2, {'model.init_args.cell': 'gru', 'trainer.max_steps': 100})
+    """
 
     parameters: dict[str, Parameter]
-    """Each hyperparameter, constants included."""
+    """The hyperparameters by dotted keys, constants included."""
 
     @property
     def searched(self) -> dict[str, Parameter]:
-        """Those that are not constant."""
+        """The hyperparameters that are not constant."""
         return {name: found for name, found in self.parameters.items() if not isinstance(found, Constant)}
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """What Optuna draws each searched hyperparameter from."""
+        """Return the distribution that Optuna draws each searched hyperparameter from."""
         found = {name: parameter.distribution() for name, parameter in self.parameters.items()}
         return {name: distribution for name, distribution in found.items() if distribution is not None}
 
     def values(self, params: Params) -> dict[str, Any]:
-        """The hyperparameters' values, as JSON has them, constants included, at a point of the space.
+        """Convert a point of the space to the values of all hyperparameters, as JSON has them.
 
         Raises:
             ValueError: If the point lacks a hyperparameter.
         """
         missing = self.searched.keys() - params.keys()
         if missing:
-            raise ValueError(f"params: {', '.join(sorted(missing))} missing; the space has {', '.join(self.searched)}")
+            raise ValueError(f"params must have {', '.join(self.searched)}; got none for {', '.join(sorted(missing))}")
         return {name: parameter.value(params.get(name)) for name, parameter in self.parameters.items()}
 
     def check_grid(self) -> None:
-        """Fail if a hyperparameter has no points that a grid could go through, as W&B does.
+        """Check that each hyperparameter has a finite list of values for a grid, as W&B does.
 
         Raises:
             ValueError: If one is continuous, or its values have probabilities.
@@ -53,13 +60,13 @@ class SearchSpace:
         for name, parameter in self.parameters.items():
             if parameter.grid() is None:
                 raise ValueError(
-                    f"parameters.{name}: a continuous distribution, or probabilities, given; method grid takes value, "
-                    "values, int_uniform and q_uniform"
+                    f"parameters.{name} must have value, values, int_uniform or q_uniform for method grid, got a "
+                    "continuous distribution or probabilities"
                 )
 
     @property
     def grid_size(self) -> int:
-        """Points of the grid.
+        """The number of points of the grid.
 
         Raises:
             ValueError: As `check_grid`.
@@ -67,7 +74,7 @@ class SearchSpace:
         return math.prod(len(axis) for axis in self.axes.values())
 
     def grid_point(self, index: int) -> Params:
-        """A point of the grid, from 0; the last hyperparameter changes first."""
+        """Return the point of the grid with a number from 0; the last hyperparameter changes first."""
         point = {}
         for name, axis in reversed(self.axes.items()):
             index, place = divmod(index, len(axis))
@@ -75,18 +82,18 @@ class SearchSpace:
         return {name: point[name] for name in self.axes}
 
     def grid_index(self, params: Params) -> int | None:
-        """The number of a point of the grid; None if it is none."""
+        """Return the number of a point of the grid; None if the point is not on the grid."""
         index = 0
         for name, axis in self.axes.items():
-            place = place_of(params[name], axis) if name in params else None
-            if place is None:
+            position = axis_position(params[name], axis) if name in params else None
+            if position is None:
                 return None
-            index = index * len(axis) + place
+            index = index * len(axis) + position
         return index
 
     @cached_property
     def axes(self) -> dict[str, Sequence[Any]]:
-        """What a grid goes through, by the searched hyperparameters.
+        """The values of the grid by searched hyperparameter.
 
         Raises:
             ValueError: As `check_grid`.
@@ -95,9 +102,9 @@ class SearchSpace:
         return {name: parameter.grid() or [] for name, parameter in self.searched.items()}
 
 
-def place_of(value: Any, axis: Sequence[Any]) -> int | None:
-    """Where a value stands among those of an axis; None if it does not."""
-    if isinstance(axis, range):  # of which only an integer is found without a look at every other one
+def axis_position(value: Any, axis: Sequence[Any]) -> int | None:
+    """Return the position of a value on an axis; None if it is not there."""
+    if isinstance(axis, range):  # it finds only integers without comparing one by one
         if not isinstance(value, (int, float)) or value != round(value):
             return None
         value = round(value)

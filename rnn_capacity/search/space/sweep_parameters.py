@@ -1,199 +1,103 @@
-"""One entry under `parameters` of a sweep file, as W&B has it, read into a hyperparameter.
+"""Reads one entry under `parameters` of a sweep file into a hyperparameter.
 
-W&B's own rules are its JSON schema (github.com/wandb/sweeps, src/sweeps/config/schema.json) and, for what the settings
-mean, src/sweeps/params.py there.
+What W&B's settings mean is defined by github.com/wandb/sweeps, src/sweeps/params.py.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, cast
 
 from rnn_capacity.messages import closest
-from rnn_capacity.search.space.parameters import Choice, Constant, Interval, Law, Parameter, Quantile, Whole
-
-RANGE = {"min": None, "max": None}
-STEP = {"q": 1}
-NORMAL = {"mu": 0, "sigma": 1}
-BETA = {"a": 1, "b": 1}
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "constant": {"value": None},
-    "categorical": {"values": None},
-    "categorical_w_probabilities": {"values": None, "probabilities": None},
-    "int_uniform": RANGE,
-    "uniform": RANGE,
-    "q_uniform": RANGE | STEP,
-    "log_uniform": RANGE,
-    "q_log_uniform": RANGE | STEP,
-    "inv_log_uniform": RANGE,
-    "log_uniform_values": RANGE,
-    "q_log_uniform_values": RANGE | STEP,
-    "inv_log_uniform_values": RANGE,
-    "normal": NORMAL,
-    "q_normal": NORMAL | STEP,
-    "log_normal": NORMAL,
-    "q_log_normal": NORMAL | STEP,
-    "beta": BETA,
-    "q_beta": BETA | STEP,
-}
-"""W&B's distributions, and of each the settings with their defaults; what has no default is needed."""
-
-ALL_SETTINGS = ["distribution", *dict.fromkeys(name for settings in SETTINGS.values() for name in settings)]
+from rnn_capacity.search.space.parameters import Choice, Constant, Integer, Interval, Law, Parameter, Quantile
+from rnn_capacity.search.space.sweep_schema import schemas, validate
 
 
-def read_parameter(key: str, given: dict[str, Any]) -> Parameter:
+def read_parameter(key: str, settings: dict[str, Any]) -> Parameter:
     """Read one hyperparameter.
 
     Args:
-        key: Where it stands in the file, for messages.
-        given: Its settings.
+        key: Where it stands in the file, by dotted keys.
+        settings: Its settings.
 
     Raises:
-        ValueError: If W&B would reject it; one line with the key, what was given and what is allowed.
+        ValueError: If W&B would reject them; one line with the key, the constraint and the value.
     """
-    for name in given:
-        if name not in ALL_SETTINGS:
-            raise ValueError(f"{key}.{name}: not known; {closest(str(name), [*ALL_SETTINGS, 'parameters'])}")
-    distribution = given["distribution"] if "distribution" in given else default_distribution(key, given)
-    if not isinstance(distribution, str) or distribution not in SETTINGS:
-        raise ValueError(f"{key}.distribution: {distribution!r} given; {closest(str(distribution), list(SETTINGS))}")
-    allowed = SETTINGS[distribution]
-    for name in given:
-        if name not in ("distribution", *allowed):
-            raise ValueError(f"{key}.{name}: given; {distribution} takes {', '.join(allowed)}")
-    for name, default in allowed.items():
-        if default is None and name not in given:
-            raise ValueError(f"{key}.{name}: missing; {distribution} needs {', '.join(allowed)}")
-    read = CHOICES.get(distribution, read_numbers)
-    return read(key, distribution, {**allowed, **given})
+    distributions = schemas()["distributions"]
+    name = settings["distribution"] if "distribution" in settings else default_distribution(key, settings)
+    if not isinstance(name, str) or name not in distributions:
+        raise ValueError(f"{key}.distribution must be known, got {name!r}; {closest(str(name), list(distributions))}")
+    schema = distributions[name]
+    given = {setting: value for setting, value in settings.items() if setting != "distribution"}
+    validate(given, {**schema, "additionalProperties": False}, key)
+    defaults = {setting: one["default"] for setting, one in schema["properties"].items() if "default" in one}
+    return make_parameter(key, name, {**defaults, **given})
 
 
-def default_distribution(key: str, given: dict[str, Any]) -> str:
-    """The distribution that W&B takes where none is named."""
-    if "value" in given:
+def default_distribution(key: str, settings: dict[str, Any]) -> str:
+    """Return the distribution that W&B infers where none is named."""
+    if "value" in settings:
         return "constant"
-    if "values" in given:
-        return "categorical_w_probabilities" if "probabilities" in given else "categorical"
-    if "min" in given and "max" in given:
-        whole = all(type(given[name]) is int for name in ("min", "max"))
-        return "int_uniform" if whole else "uniform"
-    settings = ", ".join(given) or "nothing"
-    raise ValueError(f"{key}: {settings} given; value, values, min and max, a distribution, or parameters needed")
+    if "values" in settings:
+        return "categorical_w_probabilities" if "probabilities" in settings else "categorical"
+    if "min" in settings and "max" in settings:
+        integers = all(type(settings[name]) is int for name in ("min", "max"))
+        return "int_uniform" if integers else "uniform"
+    given = ", ".join(map(str, settings)) or "nothing"
+    raise ValueError(f"{key} must have value, values, min and max, a distribution, or parameters; got {given}")
 
 
-def read_constant(key: str, distribution: str, settings: dict[str, Any]) -> Constant:
-    """A constant."""
-    check_json(f"{key}.value", settings["value"])
-    return Constant(settings["value"])
-
-
-def read_choice(key: str, distribution: str, settings: dict[str, Any]) -> Choice:
-    """A choice, with or without probabilities."""
-    values = settings["values"]
-    if not isinstance(values, list) or not values:
-        raise ValueError(f"{key}.values: {values!r} given, a list of at least one value needed")
-    texts = [check_json(f"{key}.values", value) for value in values]
-    for value, text in zip(values, texts, strict=True):
-        if texts.count(text) > 1:
-            raise ValueError(f"{key}.values: {value!r} given twice; each value once (probabilities make one likelier)")
-    if distribution == "categorical":
-        return Choice(tuple(values))
-    probabilities = settings["probabilities"]
-    if not isinstance(probabilities, list) or len(probabilities) != len(values):
-        raise ValueError(f"{key}.probabilities: {probabilities!r} given, a list of {len(values)} numbers needed")
-    numbers = [number(f"{key}.probabilities", probability) for probability in probabilities]
-    if min(numbers) < 0 or not math.isclose(sum(numbers), 1, rel_tol=1e-5):
-        raise ValueError(
-            f"{key}.probabilities: {probabilities} given, which sum to {sum(numbers):g}; "
-            "numbers of at least 0 that sum to 1 needed"
-        )
-    return Choice(tuple(values), tuple(numbers))
-
-
-def read_whole(key: str, distribution: str, settings: dict[str, Any]) -> Whole:
-    """An integer."""
-    for name in RANGE:
-        if type(settings[name]) is not int:
-            raise ValueError(f"{key}.{name}: {settings[name]!r} given, an integer needed for int_uniform")
-    check_order(key, settings)
-    return Whole(settings["min"], settings["max"])
-
-
-def read_numbers(key: str, distribution: str, settings: dict[str, Any]) -> Parameter:
-    """A number; what W&B calls the inverse of a log-uniform one is log-uniform itself, as log(1/x) = -log(x)."""
-    numbers = {name: number(f"{key}.{name}", settings[name]) for name in SETTINGS[distribution]}
-    q = settings["q"] if "q" in numbers else None
-    for name in ("q", "sigma", "a", "b"):
-        if name in numbers and not numbers[name] > 0:
-            raise ValueError(f"{key}.{name}: {settings[name]} given, a positive number needed")
-    law = distribution.removeprefix("q_")
+def make_parameter(key: str, distribution: str, settings: dict[str, Any]) -> Parameter:
+    """Make the hyperparameter of a distribution with valid settings."""
+    if distribution == "constant":
+        check_json(f"{key}.value", settings["value"])
+        return Constant(settings["value"])
+    if distribution.startswith("categorical"):
+        return make_choice(key, settings["values"], settings.get("probabilities"))
+    law, q = distribution.removeprefix("q_"), settings.get("q")
     if law in ("normal", "log_normal"):
-        return Quantile(cast(Law, law), numbers["mu"], numbers["sigma"], q)
+        return Quantile(cast(Law, law), settings["mu"], settings["sigma"], q)
     if law == "beta":
-        return Quantile("beta", numbers["a"], numbers["b"], q)
-    check_order(key, settings)
-    low, high = numbers["min"], numbers["max"]
+        return Quantile("beta", settings["a"], settings["b"], q)
+    low, high = settings["min"], settings["max"]
+    if not low < high:
+        raise ValueError(f"{key}.min must be below max = {high}, got {low}")
+    if law == "int_uniform":
+        return Integer(low, high)
     if law == "uniform":
-        return Interval(settings["min"], settings["max"], q=q)
+        return Interval(low, high, q=q)
     if law.endswith("_values"):
-        if low <= 0:
-            raise ValueError(f"{key}.min: {settings['min']} given, a positive number needed for {distribution}")
         return Interval(low, high, log=True, q=q)
-    if law == "inv_log_uniform":
+    if law == "inv_log_uniform":  # log(1/x) = -log(x): the inverse of a log-uniform number is log-uniform itself
         low, high = -high, -low
-    if low < -700 or high > 700:
-        raise ValueError(
-            f"{key}: min {settings['min']}, max {settings['max']} given, which for {distribution} are exponents of e "
-            "within ±700; log_uniform_values takes the values themselves"
-        )
     return Interval(math.exp(low), math.exp(high), log=True, q=q)
 
 
-CHOICES: dict[str, Callable[[str, str, dict[str, Any]], Parameter]] = {
-    "constant": read_constant,
-    "categorical": read_choice,
-    "categorical_w_probabilities": read_choice,
-    "int_uniform": read_whole,
-}
-
-
-def number(key: str, given: Any) -> float:
-    """A finite number.
+def make_choice(key: str, values: list[Any], probabilities: list[float] | None) -> Choice:
+    """Make a choice.
 
     Raises:
-        ValueError: If it is none; the message names YAML's trap, that 1e-5 without a point is text.
+        ValueError: If JSON has no such values, or the probabilities do not belong to them.
     """
-    with suppress(OverflowError):  # an integer of hundreds of digits
-        if isinstance(given, (int, float)) and not isinstance(given, bool) and math.isfinite(given):
-            return float(given)
-    hint = ""
-    if isinstance(given, str) and "e" in given.lower():
-        try:
-            digits, _, exponent = given.lower().partition("e")
-            point = digits if "." in digits else f"{digits}.0"
-            hint = f" (YAML reads {given} as text: write {point}e{int(exponent):+d})" if float(given) else ""
-        except ValueError:
-            pass
-    raise ValueError(f"{key}: {given!r} given, a number needed{hint}")
+    for value in values:
+        check_json(f"{key}.values", value)
+    if probabilities is None:
+        return Choice(tuple(values))
+    if len(probabilities) != len(values):
+        raise ValueError(f"{key}.probabilities must be a list of {len(values)} numbers, got {probabilities}")
+    if not math.isclose(sum(probabilities), 1, rel_tol=1e-5):
+        raise ValueError(f"{key}.probabilities must sum to 1, got {probabilities} with the sum {sum(probabilities):g}")
+    return Choice(tuple(values), tuple(map(float, probabilities)))
 
 
-def check_order(key: str, settings: dict[str, Any]) -> None:
-    """Fail unless min is below max."""
-    if not settings["min"] < settings["max"]:
-        raise ValueError(f"{key}.min: {settings['min']} given, a number below max = {settings['max']} needed")
-
-
-def check_json(key: str, value: Any) -> str:
-    """The value as JSON.
+def check_json(key: str, value: Any) -> None:
+    """Check that JSON can hold a value; it has no dates.
 
     Raises:
-        ValueError: If JSON has no such value, for example a date.
+        ValueError: If it cannot.
     """
     try:
-        return json.dumps(value, sort_keys=True, allow_nan=False)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{key}: {value!r} given, a value that JSON has needed") from error
+        raise ValueError(f"{key} must be a value that JSON has, got {value!r}") from error

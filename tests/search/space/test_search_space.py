@@ -14,7 +14,7 @@ from torch import Tensor
 from rnn_capacity.cells import CELLS, Cell, GatedCell, Projected, State
 from rnn_capacity.models import Initialization, Stack
 from rnn_capacity.search import Sampler, SearchSpace, narrow, parse_sweep, read_sweep
-from rnn_capacity.search.space.parameters import Choice, Constant, Whole
+from rnn_capacity.search.space.parameters import Choice, Constant, Integer
 from tests.program import CONFIGS
 
 DRAWS = 3000
@@ -85,7 +85,7 @@ def test_integers_are_uniform_including_both_ends(high: int) -> None:
 
 @pytest.mark.parametrize("high", [3, 2**20])
 def test_values_reach_the_ends_of_a_range_but_not_beyond(high: int) -> None:
-    parameter = Whole(-2, high)
+    parameter = Integer(-2, high)
     distribution = parameter.distribution()
     assert isinstance(distribution, optuna.distributions.FloatDistribution if high > 3 else object)
     assert parameter.value(distribution.low) == -2
@@ -118,7 +118,7 @@ def test_constants_are_not_searched() -> None:
     space = space_of({"a": {"value": {"b": [1]}}, "x": {"values": [1, 2]}})
     assert list(space.distributions()) == ["x"]
     assert space.values({"x": 2}) == {"a": {"b": [1]}, "x": 2}
-    with pytest.raises(ValueError, match="params: x missing; the space has x"):
+    with pytest.raises(ValueError, match="params must have x; got none for x"):
         space.values({"a": 3})
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from rnn_capacity.search import Metric, parse_sweep, read_sweep
-from rnn_capacity.search.space.parameters import Choice, Constant, Interval, Quantile, Whole
+from rnn_capacity.search.space.parameters import Choice, Constant, Integer, Interval, Quantile
 
 LR = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-1}
 
@@ -44,7 +44,7 @@ def test_a_complete_sweep_file_is_read(tmp_path: Path) -> None:
     assert read.run_cap == 20
     assert read.ignored == ("early_terminate", "metric.impute")
     assert read.space.parameters == {
-        "seed": Whole(0, 9),
+        "seed": Integer(0, 9),
         "optimizer.kind": Choice(("sgd", "adam")),
         "optimizer.more.lr": Interval(0.0, 1),
     }
@@ -59,7 +59,7 @@ def test_a_complete_sweep_file_is_read(tmp_path: Path) -> None:
         ({"distribution": "constant", "value": 3}, Constant(3)),
         ({"values": [1, "a", None]}, Choice((1, "a", None))),
         ({"values": [1, 2], "probabilities": [0.25, 0.75]}, Choice((1, 2), (0.25, 0.75))),
-        ({"min": 1, "max": 3}, Whole(1, 3)),
+        ({"min": 1, "max": 3}, Integer(1, 3)),
         ({"min": 1, "max": 3.0}, Interval(1, 3.0)),
         ({"distribution": "uniform", "min": 1, "max": 3}, Interval(1, 3)),
         ({"distribution": "q_uniform", "min": 1, "max": 9}, Interval(1, 9, q=1)),
@@ -88,71 +88,104 @@ def test_a_target_is_reached_in_the_direction_of_the_goal(metric: dict[str, Any]
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (sweep(metod="bayes"), r"metod: not known; did you mean method\? known are program"),
-        ({"parameters": {"x": LR}}, "method: missing, one of random, grid, bayes needed"),
-        (sweep(method="tpe"), "method: 'tpe' given, one of random, grid, bayes needed"),
-        (sweep(method="bayes"), "metric: missing, a mapping with name and goal needed for method bayes"),
-        (sweep(metric="loss"), "metric: 'loss' given, a mapping"),
-        (sweep(metric={"name": "a", "goal": "max"}), "metric.goal: 'max' given, minimize or maximize allowed"),
-        (sweep(metric={"goal": "maximize"}), "metric.name: None given, the key"),
-        (sweep(metric={"name": "a", "gaol": 1}), r"metric.gaol: not known; did you mean goal\?"),
-        (sweep({}), "parameters: {} given, a mapping of at least one"),
-        (sweep({"1x": LR}), "parameters.1x: a name of letters"),
-        (sweep({"x": 3}), "parameters.x: 3 given, a mapping such as value: 3"),
-        (sweep({"x": {}}), "parameters.x: nothing given; value, values, min and max"),
-        (sweep({"x": {"min": 1}}), "parameters.x: min given; value, values, min and max"),
-        (sweep({"x": {**LR, "mn": 3}}), r"parameters.x.mn: not known; did you mean min\?"),
-        (sweep({"x": {**LR, "q": 3}}), "parameters.x.q: given; log_uniform_values takes min, max"),
-        (sweep({"x": {**LR, "distribution": "uniforn"}}), r"distribution: 'uniforn' given; did you mean uniform\?"),
-        (sweep({"x": {"distribution": "uniform", "min": 1}}), "parameters.x.max: missing; uniform needs min, max"),
+        (sweep(metod="bayes"), r"metod must be a known key; did you mean method\? known are program"),
+        ({"parameters": {"x": LR}}, "method must be given"),
+        (sweep(method="tpe"), "method must be one of 'random', 'grid', 'bayes'; got 'tpe'"),
+        (sweep(method="bayes"), "metric must be given"),
+        (sweep(metric="loss"), "metric must be a mapping, got 'loss'"),
+        (sweep(metric={"name": "a", "goal": "max"}), "metric.goal must be one of 'minimize', 'maximize'; got 'max'"),
+        (sweep(metric={"goal": "maximize"}), "metric.name must be given"),
+        (sweep(metric={"name": "a", "gaol": 1}), r"metric.gaol must be a known key; did you mean goal\?"),
+        (sweep({}), "parameters must be a mapping of at least one name, got {}"),
+        (sweep({"1x": LR}), "parameters must be a name of letters, .*, got '1x'"),
+        (sweep({"x": 3}), "parameters.x must be a mapping, got 3"),
+        (sweep({"x": {}}), "parameters.x must have value, values, min and max, .*; got nothing"),
+        (sweep({"x": {"min": 1}}), "parameters.x must have value, values, min and max, .*; got min"),
+        (sweep({"x": {**LR, "mn": 3}}), r"parameters.x.mn must be a known key; did you mean min\?"),
+        (sweep({"x": {**LR, "q": 3}}), "parameters.x.q must be a known key; known are min, max"),
+        (
+            sweep({"x": {**LR, "distribution": "uniforn"}}),
+            r"distribution must be known, got 'uniforn'; did you mean uniform\?",
+        ),
+        (sweep({"x": {"distribution": "uniform", "min": 1}}), "parameters.x.max must be given; min, max are required"),
         (
             sweep({"x": {**LR, "min": "1e-5"}}),
-            r"parameters.x.min: '1e-5' given, a number needed \(YAML reads 1e-5 as text: write 1.0e-5\)",
+            r"parameters.x.min must be a number, got '1e-5' \(YAML reads 1e-5 as text: write 1.0e-5\)",
         ),
-        (sweep({"x": {**LR, "min": "low"}}), "parameters.x.min: 'low' given, a number needed$"),
-        (sweep({"x": {**LR, "min": True}}), "parameters.x.min: True given, a number needed"),
-        (sweep({"x": {**LR, "max": float("inf")}}), "parameters.x.max: inf given, a number needed"),
-        (sweep({"x": {**LR, "min": 0}}), "parameters.x.min: 0 given, a positive number needed for log_uniform_values"),
-        (sweep({"x": {**LR, "min": 0.1}}), "parameters.x.min: 0.1 given, a number below max = 0.1 needed"),
-        (sweep({"x": {"distribution": "log_uniform", "min": 1, "max": 1000}}), "exponents of e within ±700"),
-        (sweep({"x": {"distribution": "int_uniform", "min": 1.0, "max": 3}}), "min: 1.0 given, an integer needed"),
-        (sweep({"x": {"distribution": "normal", "sigma": 0}}), "sigma: 0 given, a positive number needed"),
-        (sweep({"x": {"distribution": "q_beta", "q": -1}}), "q: -1 given, a positive number needed"),
-        (sweep({"x": {"values": []}}), r"values: \[\] given, a list of at least one"),
-        (sweep({"x": {"values": [1, 2, 1]}}), "values: 1 given twice"),
-        (sweep({"x": {"values": [1, 2], "probabilities": [1]}}), r"probabilities: \[1\] given, a list of 2 numbers"),
-        (sweep({"x": {"values": [1, 2], "probabilities": [0.5, 0.6]}}), "which sum to 1.1; numbers of at least 0"),
-        (sweep({"x": {"values": [1, 2], "probabilities": [-1, 2]}}), "numbers of at least 0 that sum to 1"),
-        (sweep({"x": {"value": yaml.safe_load("2020-01-01")}}), "value: datetime.* given, a value that JSON has"),
-        (sweep({"x": {"parameters": {"y": LR}, "min": 1}}), "parameters.x: parameters, min given, parameters with"),
-        (sweep({"x": {"parameters": {"y": {"min": 2, "max": 1}}}}), "parameters.x.y.min: 2 given, a number below"),
-        (sweep({"x": {"parameters": {"y": LR}}, "x.y": LR}), "parameters.x.y: given twice, once nested"),
-        (sweep(method="grid"), "parameters.x: a continuous distribution, or probabilities, given; method grid"),
-        (sweep({"x": {"values": [1], "probabilities": [1]}}, method="grid"), "or probabilities, given; method grid"),
-        (sweep(run_cap=0), "run_cap: 0 given, an integer of at least 1"),
-        (sweep(command="python"), "command: 'python' given, a list needed"),
-        (sweep(name=3), "name: 3 given, a text needed"),
-        (sweep(kind="sweeps"), "kind: 'sweeps' given, sweep allowed"),
-        (sweep(controller={}), "controller: {} given, a mapping with type: local or cloud needed"),
-        (sweep(controller={"type": "mine"}), "controller: {'type': 'mine'} given, a mapping with type"),
-        (sweep(scheduler="mine"), "scheduler: 'mine' given, a mapping needed"),
-        (sweep(metric={"name": "a", "impute": "last"}), "metric.impute: 'last' given, 'worst', 'best', 'latest' all"),
-        (sweep(metric={"name": "a", "impute_while_running": False}), "while_running: False given, .*'false' allowed"),
-        (sweep({"x": {**LR, "distribution": ["uniform"]}}), r"x.distribution: \['uniform'\] given; "),
-        (sweep({"x": {**LR, "max": 10**400}}), "parameters.x.max: 10* given, a number needed"),
-        (sweep(early_terminate={"type": "median"}), "early_terminate: .* given, a mapping with type: hyperband"),
-        (sweep(early_terminate={"type": "hyperband"}), "hyperband needs min_iter, or max_iter and s"),
-        (sweep(early_terminate={"type": "hyperband", "iter": 1}), "early_terminate.iter: not known; did you mean"),
+        (sweep({"x": {**LR, "min": "low"}}), "parameters.x.min must be a number, got 'low'$"),
+        (sweep({"x": {**LR, "min": True}}), "parameters.x.min must be a number, got True"),
+        (sweep({"x": {**LR, "max": float("inf")}}), "parameters.x.max must be at most .*, got inf"),
+        (sweep({"x": {**LR, "min": 0}}), "parameters.x.min must be a positive number, got 0"),
+        (sweep({"x": {**LR, "min": 0.1}}), "parameters.x.min must be below max = 0.1, got 0.1"),
+        (
+            sweep({"x": {"distribution": "log_uniform", "min": 1, "max": 1000}}),
+            r"x.max must be at most 700 \(an exponent of e; .*, got 1000",
+        ),
+        (sweep({"x": {"distribution": "int_uniform", "min": 1.0, "max": 3}}), "min must be an integer, got 1.0"),
+        (sweep({"x": {"distribution": "normal", "sigma": 0}}), "sigma must be a positive number, got 0"),
+        (sweep({"x": {"distribution": "q_beta", "q": -1}}), "q must be a positive number, got -1"),
+        (sweep({"x": {"values": []}}), r"values must be a list of at least one value, got \[\]"),
+        (sweep({"x": {"values": [1, 2, 1]}}), r"values must be a list of different values, got \[1, 2, 1\]"),
+        (
+            sweep({"x": {"values": [1, 2], "probabilities": [1]}}),
+            r"probabilities must be a list of 2 numbers, got \[1\]",
+        ),
+        (
+            sweep({"x": {"values": [1, 2], "probabilities": [0.5, 0.6]}}),
+            r"probabilities must sum to 1, got \[0.5, 0.6\] with the sum 1.1",
+        ),
+        (sweep({"x": {"values": [1, 2], "probabilities": [-1, 2]}}), "probabilities.0 must be at least 0, got -1"),
+        (sweep({"x": {"value": yaml.safe_load("2020-01-01")}}), "value must be a value that JSON has, got datetime"),
+        (
+            sweep({"x": {"parameters": {"y": LR}, "min": 1}}),
+            "parameters.x must have parameters alone, got parameters, min",
+        ),
+        (sweep({"x": {"parameters": {"y": {"min": 2, "max": 1}}}}), "parameters.x.y.min must be below max = 1, got 2"),
+        (sweep({"x": {"parameters": {"y": LR}}, "x.y": LR}), "parameters.x.y must be given once"),
+        (sweep(method="grid"), "parameters.x must have value, .* for method grid, got a continuous"),
+        (
+            sweep({"x": {"values": [1], "probabilities": [1]}}, method="grid"),
+            "for method grid, got a continuous distribution or probabilities",
+        ),
+        (sweep(run_cap=0), "run_cap must be at least 1, got 0"),
+        (sweep(command="python"), "command must be a list, got 'python'"),
+        (sweep(name=3), "name must be a text, got 3"),
+        (sweep(kind="sweeps"), "kind must be sweep, got 'sweeps'"),
+        (sweep(controller={}), "controller.type must be given"),
+        (sweep(controller={"type": "mine"}), "controller.type must be one of 'local', 'cloud'; got 'mine'"),
+        (sweep(scheduler="mine"), "scheduler must be a mapping, got 'mine'"),
+        (
+            sweep(metric={"name": "a", "impute": "last"}),
+            "metric.impute must be one of 'worst', 'best', 'latest'; got 'last'",
+        ),
+        (
+            sweep(metric={"name": "a", "impute_while_running": False}),
+            "while_running must be one of .*'false'; got False",
+        ),
+        (sweep({"x": {**LR, "distribution": ["uniform"]}}), r"x.distribution must be known, got \['uniform'\]; "),
+        (sweep({"x": {**LR, "max": 10**400}}), "parameters.x.max must be at most .*, got 10*"),
+        (
+            sweep(early_terminate={"type": "median"}),
+            "early_terminate.type must be hyperband, got 'median'|early_terminate must be given",
+        ),
+        (
+            sweep(early_terminate={"type": "hyperband"}),
+            "early_terminate must be given min_iter or given max_iter and s",
+        ),
+        (sweep(early_terminate={"type": "hyperband", "iter": 1}), "early_terminate.* must be"),
         *(
-            (sweep(early_terminate={"type": "hyperband", "min_iter": 1, key: value}), f"early_terminate.{key}: {told}")
+            (
+                sweep(early_terminate={"type": "hyperband", "min_iter": 1, key: value}),
+                f"early_terminate.{key} must be {told}",
+            )
             for key, value, told in (
-                ("min_iter", 0, "0 given, an integer of at least 1"),
-                ("min_iter", 1.5, "1.5 given, an integer"),
-                ("max_iter", "27", "'27' given, a number"),
-                ("max_iter", 2.5, "2.5 given, an integer"),
-                ("s", None, "None given, a number"),
-                ("eta", 1, "1 given, a number above 1"),
-                ("strict", "yes", "'yes' given, true or false"),
+                ("min_iter", 0, "at least 1, got 0"),
+                ("min_iter", 1.5, "an integer, got 1.5"),
+                ("max_iter", "27", "a number, got '27'"),
+                ("max_iter", 2.5, "an integer, got 2.5"),
+                ("s", None, "a number, got None"),
+                ("eta", 1, "above 1, got 1"),
+                ("strict", "yes", "true or false, got 'yes'"),
             )
         ),
     ],
@@ -172,18 +205,18 @@ def test_sweeps_that_wandb_accepts_are_accepted() -> None:
 
 
 def test_a_folder_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"sweep: '{tmp_path}' given, which is a folder"):
+    with pytest.raises(ValueError, match=f"sweep must be a readable file, got '{tmp_path}'"):
         read_sweep(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "no such file"), ("a: [", "which is not YAML"), ("- 1", "which holds no mapping")],
+    [(None, "a readable file"), ("a: [", "a YAML file"), ("- 1", "a YAML file with a mapping")],
 )
 def test_a_file_without_a_sweep_is_rejected(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "sweep.yaml"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ValueError, match=f"sweep: '.*sweep.yaml' given, {message}") as error:
+    with pytest.raises(ValueError, match=f"sweep must be {message}, got '.*sweep.yaml'") as error:
         read_sweep(path)
     assert "\n" not in str(error.value)
