@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
+from rnn_capacity.training.denormals import flushed_denormals
 from rnn_capacity.training.evaluated_module import EvaluatedModule
 from rnn_capacity.training.gradient import GradientLimits
 from rnn_capacity.training.kernel_fit import KernelFit
@@ -222,16 +223,13 @@ class RecurrentModule(EvaluatedModule):
             self.load_initial_weights(self.task)
 
     def on_fit_start(self) -> None:
-        """Flush denormals to zero; put the gradient limits on the device.
-
-        The gradients of learnt samples are denormal numbers, which slow matrix products by up to 100 times.
-        """
-        torch.set_flush_denormal(True)
+        """Put the gradient limits on the device."""
         self.limits = GradientLimits([self.rule], next(self.network.parameters()))
         exponents = self.task.loss_exponents(self.trainer.max_steps)
         self.exponents = None if exponents is None else exponents.to(next(self.parameters()))
         self.kernel = None
 
+    @flushed_denormals()
     def training_step(self, call: int) -> None:
         """Make up to `steps_per_call` optimizer steps; log their mean loss and check for divergence once."""
         source = self.batch_source()
