@@ -107,7 +107,7 @@ def test_a_gradient_of_infinite_norm_is_clipped_only_with_clip_norm() -> None:
 
     def great(index: int) -> Member:
         one = member(
-            index, 3, kind="adam", nonlinearity="relu", clip_value=None, clip_norm=0.02 if index else None, l2=0.0
+            index, 1, kind="adam", nonlinearity="relu", clip_value=None, clip_norm=0.02 if index else None, l2=0.0
         )
         one.module.float()
         with torch.no_grad():
