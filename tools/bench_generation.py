@@ -65,7 +65,7 @@ def measure(case: Case) -> tuple[object, ...]:
         drawn = time.perf_counter()
         loss = case.task.loss_per_sample(case.task.predict(network, batch)[0], batch).mean()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch types it so
         optimizer.step()
         learning.append(time.perf_counter() - drawn)
         drawing.append(drawn - start)

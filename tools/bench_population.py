@@ -31,8 +31,8 @@ from pathlib import Path
 
 import torch
 from measuring import CELLS, conditions, kernel_build, median_seconds, script_parser, timed
-from plain_network import products
-from plain_training import SCAN, jax_steps, loop_step, vmap_step
+from plain_network import initial_weights, products
+from plain_training import SCAN, jax_steps, loop_step, stacked, vmap_step
 from pytorch_lightning import Trainer
 from recording import Run, markdown_table, save_results
 from torch.optim import Adam
@@ -117,8 +117,8 @@ def measure(cell: str, units: int, samples: int, members: int, rounds: int) -> R
     torch.manual_seed(0)
     inputs = torch.randint(2, (samples, INPUTS)) * 2.0 - 1
     labels = torch.randint(2, (samples,)).float()
-    given = cell, members, units, inputs, labels
-    jax_scan = jax_steps(*given)
+    networks = [initial_weights(cell, INPUTS, units) for _ in range(members)]
+    jax_scan = jax_steps(cell, stacked(networks), inputs, labels)
 
     def torch_path() -> float:
         with kernel_build("off"):
@@ -129,8 +129,8 @@ def measure(cell: str, units: int, samples: int, members: int, rounds: int) -> R
 
     taken = median_seconds(
         {
-            "loop": timed(loop_step(*given), calls=3),
-            "vmap": timed(vmap_step(*given), calls=3),
+            "loop": timed(loop_step(cell, networks, inputs, labels), calls=3),
+            "vmap": timed(vmap_step(cell, stacked(networks), inputs, labels), calls=3),
             **({} if jax_scan is None else {"jax": timed(jax_scan)}),
             "torch_path": torch_path,
             "population": population,

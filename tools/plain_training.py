@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from plain_network import initial_weights, logits
+from plain_network import logits
 from torch import Tensor
 from torch.func import grad, vmap
 from torch.nn import functional as F
@@ -19,9 +19,12 @@ SCAN = 20
 """Optimizer steps of a call of JAX."""
 
 
-def loop_step(cell: str, members: int, units: int, inputs: Tensor, labels: Tensor) -> Callable[[], None]:
-    """Make a function that makes a step of every network, one after another."""
-    networks = [initial_weights(cell, inputs.shape[1], units) for _ in range(members)]
+Network = dict[str, dict[str, Tensor]]
+"""Weights of a plain network, from `initial_weights`."""
+
+
+def loop_step(cell: str, networks: list[Network], inputs: Tensor, labels: Tensor) -> Callable[[], None]:
+    """Make a function that makes a step of every network, one after another, and changes their weights in place."""
     optimizers = [Adam(tree_leaves(network), lr=1e-3) for network in networks]
 
     def step() -> None:
@@ -34,15 +37,14 @@ def loop_step(cell: str, members: int, units: int, inputs: Tensor, labels: Tenso
     return step
 
 
-def stacked_weights(cell: str, members: int, inputs: int, units: int) -> Any:
-    """Draw the weights of all networks, stacked."""
-    networks = [initial_weights(cell, inputs, units) for _ in range(members)]
-    return tree_map(lambda *parts: torch.stack(parts).detach(), *networks)
+def stacked(networks: list[Network]) -> Network:
+    """Copy the weights of all networks into tensors with one more dimension, the first."""
+    weights: Network = tree_map(lambda *parts: torch.stack(parts).detach(), *networks)
+    return weights
 
 
-def vmap_step(cell: str, members: int, units: int, inputs: Tensor, labels: Tensor) -> Callable[[], None]:
-    """Make a function that makes a step of every network, mapped over their weights."""
-    weights = stacked_weights(cell, members, inputs.shape[1], units)
+def vmap_step(cell: str, weights: Network, inputs: Tensor, labels: Tensor) -> Callable[[], None]:
+    """Make a function that makes a step of all networks, mapped over their stacked weights, which change in place."""
     leaves = tree_leaves(weights)
     optimizer = Adam(leaves, lr=1e-3)
     gradients = vmap(grad(lambda own: F.binary_cross_entropy_with_logits(logits(torch, cell, own, inputs), labels)))
@@ -55,8 +57,15 @@ def vmap_step(cell: str, members: int, units: int, inputs: Tensor, labels: Tenso
     return step
 
 
-def jax_steps(cell: str, members: int, units: int, inputs: Tensor, labels: Tensor) -> Callable[[], None] | None:
-    """Make a function that makes SCAN steps of every network by JAX; None if JAX or optax is not installed."""
+def jax_steps(cell: str, weights: Network, inputs: Tensor, labels: Tensor) -> Callable[[], None] | None:
+    """Make a function that makes SCAN steps of all networks by JAX; None if JAX or optax is not installed.
+
+    Args:
+        cell: Name of the cell.
+        weights: The networks' initial weights, stacked.
+        inputs: (batch, features).
+        labels: (batch,).
+    """
     try:
         jax, jnp, optax = map(import_module, ("jax", "jax.numpy", "optax"))
     except ImportError:
@@ -69,13 +78,13 @@ def jax_steps(cell: str, members: int, units: int, inputs: Tensor, labels: Tenso
         return optax.sigmoid_binary_cross_entropy(logits(ops, cell, own, x), y).mean()
 
     def one(carried: Any, _: None) -> Any:
-        weights, state = carried
-        updates, state = jax.vmap(optimizer.update)(jax.vmap(jax.grad(loss))(weights), state)
-        return (optax.apply_updates(weights, updates), state), None
+        own, state = carried
+        updates, state = jax.vmap(optimizer.update)(jax.vmap(jax.grad(loss))(own), state)
+        return (optax.apply_updates(own, updates), state), None
 
     many = jax.jit(lambda carried: jax.lax.scan(one, carried, None, length=SCAN)[0])
-    weights = tree_map(lambda part: jnp.asarray(part.numpy()), stacked_weights(cell, members, inputs.shape[1], units))
-    carried = [(weights, jax.vmap(optimizer.init)(weights))]
+    start = tree_map(lambda part: jnp.asarray(part.numpy()), weights)
+    carried = [(start, jax.vmap(optimizer.init)(start))]
 
     def steps() -> None:
         carried[0] = jax.block_until_ready(many(carried[0]))
