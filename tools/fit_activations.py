@@ -8,8 +8,7 @@ Prints the coefficients as rnn_capacity/kernels/native/vector.h has them and fai
     tanh_p, _q    tanh(x / 2) = x p(x^2) / q(x^2), the fraction of least error in tanh(x), whose last bits and
                   common factor are then changed at random as long as that lessens the error in float arithmetic
 
-and the largest errors of the kernel, over every so many float32 numbers, in units in the last place (ulp). The double
-activations use Taylor's series and need no fit.
+and the largest errors of the kernel in units in the last place (ulp). The double activations use Taylor's series.
 """
 
 from __future__ import annotations
