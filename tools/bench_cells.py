@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -82,8 +81,7 @@ def measure(steps: int, batch: int, inputs: int, units: int, depth: int, rounds:
 
 def main() -> None:
     """Print the tables of all shapes and write the file."""
-    parser = script_parser(__doc__)
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser = script_parser(__doc__, json=True)
     parser.add_argument("--depths", nargs="*", type=int, default=[1, 4], help="layers")
     parser.add_argument(
         "--shapes", nargs="*", type=int, default=[0, 1, 2], choices=[0, 1, 2], help="which of the three shapes"
@@ -103,8 +101,7 @@ def main() -> None:
         ]
         print(markdown_table(("layer", "ms", "GFLOP/s", "over torch.LSTM x gates / 4"), rows), flush=True)
         runs += found
-    if arguments.json is not None:
-        save_results(arguments.json, runs)
+    save_results(arguments.json, runs)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,6 @@ import time
 import warnings
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 import torch
 from measuring import CELLS, conditions, kernel_build, median_seconds, script_parser, timed
@@ -173,8 +172,7 @@ def table(lines: list[Run]) -> str:
 
 def main() -> None:
     """Measure, print the table and write the file."""
-    parser = script_parser(__doc__)
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser = script_parser(__doc__, json=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to measure")
     parser.add_argument("--members", type=int, default=64, help="networks K")
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count")
@@ -192,8 +190,7 @@ def main() -> None:
         lines.append(measure(cell, units, samples, arguments.members, arguments.rounds))
         print(table(lines[-1:]).splitlines()[-1], flush=True)
     print("\n" + table(lines))
-    if arguments.json is not None:
-        save_results(arguments.json, lines)
+    save_results(arguments.json, lines)
 
 
 if __name__ == "__main__":

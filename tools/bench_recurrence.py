@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -75,8 +74,7 @@ def measure(task: str, cell: str, units: int, rounds: int) -> Run:
 
 def main() -> None:
     """Print the table and write the file."""
-    parser = script_parser(__doc__)
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser = script_parser(__doc__, json=True)
     parser.add_argument("--tasks", nargs="*", default=list(SHAPES), choices=list(SHAPES), help="shapes to measure")
     parser.add_argument("--cells", nargs="*", default=["rnn", "gru", "lstm"], choices=list(CELLS), help="cells")
     parser.add_argument("--units", nargs="*", type=int, default=UNITS, help="units")
@@ -93,8 +91,7 @@ def main() -> None:
             (run["task"], run["cell"], run["units"], run["networks"], *times, f"{run['torch'] / run['native']:.2f}")
         )
     print(markdown_table(("task", "cell", "units", "networks", "kernel ms", "torch ms", "torch / kernel"), rows))
-    if arguments.json is not None:
-        save_results(arguments.json, runs)
+    save_results(arguments.json, runs)
 
 
 if __name__ == "__main__":

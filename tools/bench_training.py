@@ -133,8 +133,7 @@ def measure(cell: str, parameters: int, steps: int, rounds: int, options: list[s
 
 def main() -> None:
     """Print the table and write the file."""
-    parser = script_parser(__doc__)
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser = script_parser(__doc__, json=True)
     parser.add_argument("--cells", nargs="*", default=list(CASES), choices=list(CASES), help="cells to measure")
     parser.add_argument("--parameters", type=int, default=1_280_000, help="parameter budget")
     parser.add_argument("--steps", type=int, default=100, help="timed optimizer steps, a multiple of 50")
@@ -149,8 +148,7 @@ def main() -> None:
         rates = f"{run['fit']:,.0f}", f"{run['loop']:,.0f}", f"{run['ratio']:.2f}"
         rows.append((run["cell"], run["depth"], run["units"], *rates))
     print(markdown_table(("cell", "depth", "units", "fit", "loop", "fit / loop"), rows))
-    if arguments.json is not None:
-        save_results(arguments.json, runs)
+    save_results(arguments.json, runs)
 
 
 if __name__ == "__main__":

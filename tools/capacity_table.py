@@ -54,7 +54,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 def main() -> None:
     """Measure what is missing, then print the table and draw the figure."""
-    parser = script_parser(__doc__, writes_results=True)
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to measure")
     parser.add_argument("--budgets", nargs="*", type=int, default=BUDGETS, help="parameter budgets")
     arguments, options = parser.parse_known_args()

@@ -60,7 +60,7 @@ def table(runs: list[Run]) -> str:
 
 def main() -> None:
     """Measure what is missing, then print the table."""
-    parser = script_parser(__doc__, writes_results=True)
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--checkpoint", type=Path, required=True, help="of a run of configs/text.yaml")
     parser.add_argument("--characters", type=int, default=75_000, help="length of the small text")
     parser.add_argument("--steps", type=int, default=500, help="optimizer steps of every run")

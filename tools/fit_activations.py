@@ -26,8 +26,7 @@ from rnn_capacity.kernels.native import native_library
 
 HEADER = ROOT / "rnn_capacity/kernels/native/vector.h"
 Array = Any  # numpy types most results so
-f32 = np.float32
-BOUND = 9.2  # tanh of more is 1
+f32, BOUND = np.float32, 9.2  # tanh of more is 1
 
 
 def reweighted(weights: Array, errors: Array) -> Array:
@@ -114,7 +113,7 @@ def header_values(name: str) -> Array:
 
 
 def largest_errors(stride: int) -> dict[str, int]:
-    """Measure the kernel's tanh and sigmoid against float64: the largest error in units in the last place."""
+    """Measure the kernel's largest errors of tanh and sigmoid, in units in the last place, against float64."""
     if (library := native_library()) is None:
         return {}
     worst = {f"tanh ({library.build})": 0, f"sigmoid ({library.build})": 0}
@@ -136,8 +135,8 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=700, help="random changes of tanh's coefficients")
     parser.add_argument("--stride", type=int, default=257, help="distance of the numbers whose error is measured")
     arguments = parser.parse_args()
-    p, q = tune_tanh(fit_tanh(), arguments.tries)
-    fitted = {"exp": fit_exp().astype(f32), "tanh_p": p, "tanh_q": q}
+    fitted = dict(zip(("tanh_p", "tanh_q"), tune_tanh(fit_tanh(), arguments.tries), strict=True))
+    fitted["exp"] = fit_exp().astype(f32)
     for name, values in fitted.items():
         print(f"{name} = {{{', '.join(f'{float(value)!r}f' for value in values)}}}")
     for name, error in largest_errors(arguments.stride).items():

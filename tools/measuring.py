@@ -39,16 +39,19 @@ CELLS = {
 """The paper's cells in the order of their capacity."""
 
 
-def script_parser(doc: str | None, *, writes_results: bool = False) -> ArgumentParser:
+def script_parser(doc: str | None, *, out: bool = False, json: bool = False) -> ArgumentParser:
     """Make a parser that shows a script's docstring as its help.
 
     Args:
         doc: The docstring.
-        writes_results: Add `--out`, the folder of the results.
+        out: Add `--out`, the folder of the results.
+        json: Add `--json`, the file of the results.
     """
     parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
-    if writes_results:
+    if out:
         parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    if json:
+        parser.add_argument("--json", type=Path, help="file for the results")
     return parser
 
 

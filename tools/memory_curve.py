@@ -69,7 +69,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 def main() -> None:
     """Measure what is missing, then print the table and draw the figure."""
-    parser = script_parser(__doc__, writes_results=True)
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=["rnn", "gru"], choices=list(CELLS), help="cells to measure")
     parser.add_argument("--units", nargs="*", type=int, default=UNITS, help="units per layer")
     arguments, options = parser.parse_known_args()

@@ -74,7 +74,7 @@ def draw(found: dict[str, list[list[float]]], path: Path) -> None:
 
 def main() -> None:
     """Measure, write the numbers and draw the figure."""
-    parser = script_parser(__doc__, writes_results=True)
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--turns", type=int, default=2, help="measurements of each point; the least counts")
     arguments = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -36,8 +36,10 @@ def load_results(path: Path, **setting: Any) -> dict[str, Any]:
     return {**setting, "runs": [], **known}
 
 
-def save_results(path: Path, content: object) -> None:
-    """Write results to a JSON file, and make its folder."""
+def save_results(path: Path | None, content: object) -> None:
+    """Write results to a JSON file and make its folder; nothing without a path."""
+    if path is None:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

@@ -68,7 +68,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 def main() -> None:
     """Search where nothing is known yet, then print the table and draw the figure."""
-    parser = script_parser(__doc__, writes_results=True)
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to search for")
     parser.add_argument("--trials", type=int, default=64, help="trials of a cell")
     parser.add_argument("--population", type=int, default=32, help="trials that train together")

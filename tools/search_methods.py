@@ -77,7 +77,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 def main() -> None:
     """Search where nothing is known yet, then print what was found and draw the figure."""
-    parser = script_parser(__doc__, writes_results=True)
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--cell", default="rnn", help="the cell")
     parser.add_argument("--trials", type=int, default=256, help="trials of a search")
     parser.add_argument("--population", type=int, default=32, help="trials that train together")

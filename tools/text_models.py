@@ -80,7 +80,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 def main() -> None:
     """Measure what is missing, then print the table and draw the figure."""
-    parser = script_parser(__doc__, writes_results=True)
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--path", type=Path, required=True, help="the text, UTF-8")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs/text", help="folder of the runs")
     parser.add_argument("--cells", nargs="*", default=["gru", "lstm"], choices=list(CELLS), help="cells to train")
