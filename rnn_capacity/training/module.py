@@ -239,7 +239,7 @@ class RecurrentModule(EvaluatedModule):
         first = self.global_step
         steps = min(self.steps_per_call, self.trainer.max_steps - first)
         if self.kernel is None:
-            self.kernel = KernelFit(self, optimizer.optimizer)
+            self.kernel = KernelFit(self, optimizer.optimizer, RecurrentModule)
         if self.kernel.usable:
             self._log_training(first, self.kernel.make_steps(steps, optimizer, schedule))
             return
@@ -258,13 +258,16 @@ class RecurrentModule(EvaluatedModule):
             loss = losses_of_samples.sum() * (world_size / batch.size)
             optimizer.zero_grad()
             self._backward(loss, carried=previous is not None)
-            self.limits.apply_to_module(self.network.parameters())
             optimizer.step()
             if schedule is not None:
                 schedule.step()
             losses.append(loss.detach())
         self.carried_state = state
         self._log_training(first, torch.stack(losses))
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Add L2 to the gradient and clip it, after mixed precision has undone its scaling."""
+        self.limits.apply_to_module(self.network.parameters())
 
     def _dropout_generators(self, step: int) -> Any:
         if not self.draws_dropout:
