@@ -1,9 +1,10 @@
-"""The program `rnn-capacity`; wrong files, help texts and the version are answered before torch is imported."""
+"""The program `rnn-capacity`; wrong files and help texts are answered before torch is imported."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 
 import yaml
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
         epilog="rnn-capacity COMMAND --help lists the options of a command.",
     )
     overview.error = fail  # type: ignore[method-assign]  # one line, without the usage
-    overview.add_argument("--version", action="version", version=f"rnn-capacity {__version__}")
+    overview.add_argument("--version", action=PrintVersion, nargs=0, help="show the version and the compiled kernel")
     commands = overview.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, purpose in COMMANDS.items():
         commands.add_parser(name, help=purpose, add_help=False)
@@ -50,6 +51,22 @@ def main(argv: list[str] | None = None) -> None:
 
     sys.path.insert(0, "")  # a user's cell may be in the current folder
     run([command, *arguments])
+
+
+class PrintVersion(argparse.Action):
+    """Prints the version and the build of the compiled kernel that this machine uses, then exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print both in one line."""
+        from rnn_capacity.kernels.native import native_library
+
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                library = native_library()
+        except ValueError as error:
+            fail(str(error))
+        print(f"rnn-capacity {__version__}, compiled kernel: {'none' if library is None else library.build}")
+        parser.exit()
 
 
 def check_files(command: str, arguments: list[str]) -> list[str]:

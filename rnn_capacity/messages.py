@@ -37,7 +37,8 @@ def fail(message: str, code: int = 2) -> NoReturn:
 
 
 def settle_warnings() -> None:
-    """Silence the messages of Lightning that do not concern users of this program."""
+    """Show a warning in one line, and none of Lightning's that do not concern users of this program."""
+    warnings.formatwarning = lambda message, *_, **__: f"rnn-capacity: warning: {' '.join(str(message).split())}\n"
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
     warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
     warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")  # an evaluation saves no checkpoints

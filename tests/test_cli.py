@@ -14,7 +14,9 @@ import rnn_capacity.tasks
 from rnn_capacity import __version__
 from rnn_capacity.cells import CELLS
 from rnn_capacity.cli import main
+from rnn_capacity.kernels.native.library import VARIABLE, native_library
 from rnn_capacity.training import RecurrentModule
+from tests.kernel_builds import RUNNABLE, kernel_build
 from tests.program import CONFIGS, Runner
 
 Toy = Callable[..., list[str]]
@@ -194,14 +196,14 @@ def test_unknown_commands_and_missing_options_are_rejected_with_the_choices(caps
     assert "measure a checkpoint" in capsys.readouterr().out
 
 
-def test_help_version_and_missing_configs_do_not_import_torch() -> None:
+def test_help_and_missing_configs_do_not_import_torch() -> None:
     code = (
         "import sys; from rnn_capacity.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit: pass\n"
         "print('torch' in sys.modules, 'pytorch_lightning' in sys.modules)"
     )
-    for arguments in (["--help"], ["--version"], ["trian"], ["fit", "--config", "nowhere.yaml"]):
+    for arguments in (["--help"], ["trian"], ["fit", "--config", "nowhere.yaml"]):
         done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "False False"
 
@@ -217,10 +219,24 @@ def test_help_lists_the_cells_and_does_not_import_wandb(toy: Toy) -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
+@pytest.mark.parametrize("build", [*RUNNABLE, "off"])
+def test_the_version_and_the_build_of_the_kernel_are_printed(build: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with kernel_build(build), pytest.raises(SystemExit):
         main(["--version"])
-    assert capsys.readouterr().out.strip() == f"rnn-capacity {__version__}"
+    shown = "none" if build == "off" else build
+    assert capsys.readouterr().out == f"rnn-capacity {__version__}, compiled kernel: {shown}\n"
+
+
+def test_an_unknown_build_of_the_kernel_is_rejected_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, "fast")
+    native_library.cache_clear()
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 2
+    wanted = "RNN_CAPACITY_KERNEL must be one of auto, off, avx512, avx2, baseline; got 'fast'"
+    assert capsys.readouterr().err == f"rnn-capacity: error: {wanted}\n"
 
 
 @pytest.mark.parametrize("config", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""How long the program takes before it works, beside what Lightning alone takes to import.
+"""How long the program takes to start, beside the import of Lightning alone.
 
     python tools/bench_startup.py
 
@@ -7,10 +7,11 @@ Prints the median of several processes for each command, all in one run.
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
-import time
+from functools import partial
+
+from measuring import median_seconds, script_parser, timed
 
 PROGRAM = [sys.executable, "-m", "rnn_capacity"]
 COMMANDS = {
@@ -22,23 +23,14 @@ COMMANDS = {
 }
 
 
-def seconds(command: list[str]) -> float:
-    """Wall time of one process."""
-    start = time.perf_counter()
-    subprocess.run(command, capture_output=True, check=False)
-    return time.perf_counter() - start
-
-
 def main() -> None:
-    """Time every command in turn, seven times, after one turn to warm the disk's cache."""
-    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for turn in range(8):
-        for name, command in COMMANDS.items():
-            taken = seconds(command)
-            if turn:
-                times[name].append(taken)
-    for name, taken_all in times.items():
-        print(f"{statistics.median(taken_all):6.2f} s  {name}")
+    """Time every command in turn, seven times, after one round that warms the disk's cache."""
+    parser = script_parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="rounds that count")
+    run = partial(subprocess.run, capture_output=True, check=False)
+    processes = {name: timed(partial(run, command)) for name, command in COMMANDS.items()}
+    for name, seconds in median_seconds(processes, parser.parse_args().rounds).items():
+        print(f"{seconds:6.2f} s  {name}")
 
 
 if __name__ == "__main__":

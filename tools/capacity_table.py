@@ -3,96 +3,73 @@
     python tools/capacity_table.py --out tools/results
 
 Runs `rnn-capacity fit --config configs/random_mapping.yaml` for six cells (depth 1; the +RNN depth 2) at two budgets,
-one seed each, one after another, each in a process of its own. A run that is already in the results is not run again:
-delete the file, or name another folder, after a change of the config.
+one seed each, one after another, each in a process of its own; options that the script does not know go to that
+command. A run that is already in the results is not run again: delete the file, or name another folder, after a change
+of the config.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
-import tempfile
+from itertools import product
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
-from machine import machine
+from measuring import CELLS, script_parser
+from recording import Run, figure, fit_summary, markdown_table, measure_missing
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-
-ROOT = Path(__file__).parent.parent
-CELLS = {"rnn": 1, "ugrnn": 1, "gru": 1, "lstm": 1, "intersection": 2, "irnn": 1}
-"""Cells in the paper's order of capacity, each with its depth."""
 BUDGETS = (700, 3000)
 
 
-def measure(cell: str, budget: int, options: list[str]) -> dict[str, Any]:
+def measure(wanted: Run) -> Run:
     """Train one network by the shipped config and return its summary."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "rnn_capacity", "fit", "--config", str(ROOT / "configs/random_mapping.yaml")]
-        command += [f"--model.cell={cell}", f"--model.depth={CELLS[cell]}", f"--model.max_parameters={budget}"]
-        command += [f"--trainer.default_root_dir={folder}", *options]
-        subprocess.run(command, check=True)
-        (path,) = Path(folder).glob("*/*/summary.json")
-        summary: dict[str, Any] = json.loads(path.read_text())
-        return summary
+    cell = wanted["cell"]
+    options = [f"--model.cell={cell}", f"--model.depth={CELLS[cell].depth}"]
+    return fit_summary(
+        "random_mapping.yaml", [*options, f"--model.max_parameters={wanted['budget']}", *wanted["options"]]
+    )
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """The results as a Markdown table."""
-    lines = [
-        "| cell | depth | units | parameters | accuracy | bits per parameter | by likelihood | seconds |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for run in results:
-        bits = f"{run['bits_per_parameter']:.2f} | {run['likelihood_bits_per_parameter']:.2f}"
-        figures = f"{run['accuracy']:.4f} | {bits}"
-        size = f"{run['depth']} | {run['units']} | {run['parameters']:,}"
-        lines.append(f"| {run['cell']} | {size} | {figures} | {run['seconds']:.0f} |")
-    return "\n".join(lines)
+def table(runs: list[Run]) -> str:
+    """Write the results as a Markdown table."""
+    header = ("cell", "depth", "units", "parameters", "accuracy", "bits per parameter", "by likelihood", "seconds")
+    rows = []
+    for run in runs:
+        bits = [f"{run[name]:.2f}" for name in ("bits_per_parameter", "likelihood_bits_per_parameter")]
+        size = run["depth"], run["units"], f"{run['parameters']:,}"
+        rows.append((run["cell"], *size, f"{run['accuracy']:.4f}", *bits, f"{run['seconds']:.0f}"))
+    return markdown_table(header, rows)
 
 
-def figure(results: list[dict[str, Any]], path: Path) -> None:
-    """Bits per parameter by cell and budget, as bars."""
-    axes: Any
-    picture, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
-    budgets = sorted({run["budget"] for run in results})
-    for place, budget in enumerate(budgets):
-        runs = {run["cell"]: run for run in results if run["budget"] == budget}
-        cells = [cell for cell in CELLS if cell in runs]
-        positions = [list(CELLS).index(cell) + 0.4 * (place - 0.5) for cell in cells]
-        bars = axes.bar(positions, [runs[cell]["bits_per_parameter"] for cell in cells], 0.38, label=f"≤ {budget:,}")
-        axes.bar_label(bars, fmt="%.2f", fontsize=8)
-    names = ["+RNN (2 layers)" if cell == "intersection" else cell.upper() for cell in CELLS]
-    axes.set_xticks(range(len(CELLS)), names)
-    axes.set_ylabel("stored bits per parameter")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(title="parameters", frameon=False)
-    picture.savefig(path, dpi=150)
+def draw(runs: list[Run], path: Path) -> None:
+    """Draw bits per parameter by cell and budget, as bars."""
+    with figure(path) as (axes,):
+        for place, budget in enumerate(sorted({run["budget"] for run in runs})):
+            bits = {run["cell"]: run["bits_per_parameter"] for run in runs if run["budget"] == budget}
+            positions = [list(CELLS).index(cell) + 0.4 * (place - 0.5) for cell in bits]
+            bars = axes.bar(positions, list(bits.values()), 0.38, label=f"≤ {budget:,}")
+            axes.bar_label(bars, fmt="%.2f", fontsize=8)
+        axes.set_xticks(range(len(CELLS)), [facts.label for facts in CELLS.values()])
+        axes.set_ylabel("stored bits per parameter")
+        axes.legend(title="parameters", frameon=False)
 
 
 def main() -> None:
     """Measure what is missing, then print the table and draw the figure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "tools/results", help="folder of the results")
+    parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to measure")
     parser.add_argument("--budgets", nargs="*", type=int, default=BUDGETS, help="parameter budgets")
     arguments, options = parser.parse_known_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    path = arguments.out / "capacity.json"
-    results: list[dict[str, Any]] = json.loads(path.read_text())["runs"] if path.is_file() else []
-    for budget in arguments.budgets:
-        for cell in arguments.cells:
-            if any((run["cell"], run["budget"]) == (cell, budget) for run in results):
-                continue
-            results.append({"budget": budget, "machine": machine(), **measure(cell, budget, options)})
-            results.sort(key=lambda run: (run["budget"], list(CELLS).index(run["cell"])))
-            path.write_text(json.dumps({"runs": results}, indent=1) + "\n")
-    print(table(results))
-    figure(results, arguments.out / "capacity.png")
+    runs = measure_missing(
+        arguments.out / "capacity.json",
+        [
+            {"cell": cell, "budget": budget, "options": options}
+            for budget, cell in product(arguments.budgets, arguments.cells)
+        ],
+        measure,
+        identity=("cell", "budget"),
+        order=lambda run: (run["budget"], list(CELLS).index(run["cell"])),
+    )
+    print(table(runs))
+    draw(runs, arguments.out / "capacity.png")
 
 
 if __name__ == "__main__":

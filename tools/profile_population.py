@@ -1,22 +1,19 @@
-"""Where the time of a population's step goes.
+"""Where the time of a population's step goes on the torch path, without the compiled kernel.
 
     python tools/profile_population.py
 
 For a tanh RNN and a UGRNN, 64 networks at the three sizes of tools/bench_population.py: the share of a step's time in
-each kind of kernel by torch's profiler, and the rest, which is mostly the way from Python to the kernels. The last
-column is what the step keeps of the way there for the way back: it is written to memory once and read once, and beyond
-the caches that bounds the step.
+each kind of operation by torch's profiler, and the rest, which is mostly Python's calls of the operations. The last
+column is the memory that the forward pass saves for the backward pass: it is written once and read once, which bounds
+the speed of a step whose saved tensors exceed the caches.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
-
 import torch
 from bench_population import SIZES, members_of
-from machine import machine
-from rnn_capacity.population.together import Together
+from measuring import conditions, kernel_build, script_parser, timed
+from recording import markdown_table
 from torch.profiler import ProfilerActivity, profile
 
 from rnn_capacity.population.chunk import Chunk
@@ -29,50 +26,48 @@ KINDS = {
     "sums": ("sum", "mean", "linalg_vector_norm"),
     "loss": ("binary_cross_entropy_with_logits", "log_sigmoid_forward", "log_sigmoid_backward"),
 }
-"""Kernels by their names in torch, without the underscore of those in place."""
+"""Operations by their names in torch, without the underscore of those in place."""
 
 STEPS = 20
 
 
-def shares(cell: str, units: int, samples: int, members: int) -> str:
-    """A line of the table."""
-    ways: dict[str, Together | None] = {}
+def shares(cell: str, units: int, samples: int, members: int) -> tuple[object, ...]:
+    """Measure a line of the table."""
+    mappable: dict[str, bool] = {}
     population = members_of(cell, units, samples, members, 1000)
-    plans = [plan_member(index, member, ways) for index, member in enumerate(population)]
+    plans = [plan_member(index, member, mappable) for index, member in enumerate(population)]
     chunk = Chunk(plans, torch.device("cpu"))
     rates = torch.full((members, 1), 1e-3)
-    for _ in range(3):
+
+    def step() -> None:
         chunk.step(0, rates)
-    start = time.perf_counter()
-    for _ in range(STEPS):
-        chunk.step(0, rates)
-    alone = (time.perf_counter() - start) / STEPS
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
+
+    timed(step, calls=3)()  # to warm up
+    seconds = timed(step, calls=STEPS)()
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
         for _ in range(STEPS):
-            chunk.step(0, rates)
+            step()
     taken = dict.fromkeys(KINDS, 0.0)
-    for event in seen.key_averages():
+    for event in profiler.key_averages():
         name = event.key.removeprefix("aten::").rstrip("_")
         for kind, names in KINDS.items():
             if name in names:
                 taken[kind] += event.self_cpu_time_total / 1e6 / STEPS
-    rest = max(0.0, alone - sum(taken.values()))
-    cells = [f"{100 * value / alone:.0f} %" for value in (*taken.values(), rest)]
-    kept = sum(map(member_bytes, plans)) / 2**20
-    return f"| {cell} | {units}, {samples:,} | {1e3 * alone:.1f} | {' | '.join(cells)} | {kept:.0f} |"
+    rest = max(0.0, seconds - sum(taken.values()))
+    columns = [f"{100 * value / seconds:.0f} %" for value in (*taken.values(), rest)]
+    saved = sum(map(member_bytes, plans)) / 2**20
+    return cell, f"{units}, {samples:,}", f"{1e3 * seconds:.1f}", *columns, f"{saved:.0f}"
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("--members", type=int, default=64, help="networks")
     arguments = parser.parse_args()
-    print(f"{machine()}; torch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    print(f"| cell | units, samples | ms a step | {' | '.join(KINDS)} | rest | MiB kept |")
-    print("|" + "---|" * (5 + len(KINDS)))
-    for cell in ("rnn", "ugrnn"):
-        for units, samples in SIZES:
-            print(shares(cell, units, samples, arguments.members), flush=True)
+    print(conditions() + "\n")
+    with kernel_build("off"):
+        rows = [shares(cell, *sizes, arguments.members) for cell in ("rnn", "ugrnn") for sizes in SIZES]
+    print(markdown_table(("cell", "units, samples", "ms a step", *KINDS, "rest", "MiB saved"), rows))
 
 
 if __name__ == "__main__":

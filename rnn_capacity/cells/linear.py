@@ -29,8 +29,10 @@ def linear_or_lookup(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """
     if inputs.is_floating_point():
         return F.linear(inputs, weight, bias)
-    bags = inputs.reshape(-1, inputs.shape[-1])
-    return (F.embedding_bag(bags, weight.t(), mode="sum") + bias).view(*inputs.shape[:-1], len(weight))
+    ones = inputs.shape[-1]
+    columns = weight.t() + bias if ones == 1 else weight.t()  # one column a vector: the bias is added to few columns
+    sums = F.embedding_bag(inputs.reshape(-1, ones), columns.contiguous(), mode="sum")
+    return (sums if ones == 1 else sums + bias).view(*inputs.shape[:-1], len(weight))
 
 
 def multi_hot(indices: Tensor, features: int, like: Tensor) -> Tensor:

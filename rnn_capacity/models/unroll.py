@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import repeat
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells import Cell, Projected, State
+from rnn_capacity.cells import Cell, LSTMCell, Projected, State
+from rnn_capacity.kernels.torch_lstm import is_torch_lstm, run_torch_lstm
 
 
 def unroll(
@@ -51,6 +53,9 @@ def unroll(
         (torch.Size([6, 2, 4]), True)
     """
     dtype = state[0].dtype
+    if lengths is None and mask is None and len(inputs) == steps and is_torch_lstm(cell, dtype):
+        outputs, end = run_torch_lstm(cast(LSTMCell, cell), inputs, state)
+        return outputs[warmup:], end
 
     def project(part: Tensor) -> Projected:  # autocast leaves a product in its own dtype, and the state in its
         return tuple(values.to(dtype) for values in cell.project(part))
@@ -64,7 +69,7 @@ def unroll(
         padding = projections[-1]
     projections += repeat(padding, steps - times)
     step = cell.step if mask is None else partial(cell.step, mask=mask)
-    outputs = []
+    read = []
     for time, projected in enumerate(projections):
         output, new_state = step(projected, state)
         if lengths is not None:
@@ -72,5 +77,5 @@ def unroll(
             new_state = tuple(torch.where(running, new, old) for new, old in zip(new_state, state, strict=True))
         state = new_state
         if time >= warmup:
-            outputs.append(output)
-    return torch.stack(outputs), state
+            read.append(output)
+    return torch.stack(read), state

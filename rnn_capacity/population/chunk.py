@@ -14,6 +14,7 @@ from rnn_capacity.models import NetworkEnsemble
 from rnn_capacity.population.memory_limits import keep_freed_memory
 from rnn_capacity.population.plan import MemberPlan
 from rnn_capacity.training import Batch, BatchSource, GradientLimits, Task, first_divergence
+from rnn_capacity.training.denormals import flushed_denormals
 
 Leaving = list[tuple[MemberPlan, int | None]]
 """Members that leave their chunk, each with the step at which it diverged or None."""
@@ -30,7 +31,6 @@ class Chunk:
     def __init__(self, plans: list[MemberPlan], device: torch.device) -> None:
         if device.type == "cpu":
             keep_freed_memory()
-            torch.set_flush_denormal(True)  # the gradients of learnt samples are denormal, and slow
         self.plans = plans
         self.device = device
         self.steps_made = 0
@@ -64,6 +64,7 @@ class Chunk:
         self.task, self.input_factors = common_task(tasks, self.values)
         self.latest: tuple[list[Batch], Batch, Tensor] | None = None
 
+    @flushed_denormals()
     def advance(self) -> tuple[Leaving, Tensor]:
         """Make the steps of one call.
 

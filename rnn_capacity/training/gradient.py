@@ -63,6 +63,8 @@ class GradientLimits:
         if self.l2 is None and self.clip_value is None and self.clip_norm is None:
             return
         changed = [(part, part.grad) for part in parameters if part.grad is not None]
+        if not changed:
+            return
         gradients = torch.cat([gradient.flatten() for _, gradient in changed])
         values = torch.cat([part.flatten() for part, _ in changed])
         self.apply(gradients.unsqueeze(0), values.unsqueeze(0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from pytorch_lightning import Callback, LightningModule
@@ -32,17 +31,27 @@ class KernelFit:
     Args:
         module: A module whose trainer runs.
         optimizer: Its optimizer, with the state of the steps made so far.
+        base: The class whose hooks the kernel replaces; a subclass may have others.
 
     Attributes:
         usable: Whether the kernel can make the steps.
     """
 
-    def __init__(self, module: RecurrentModule, optimizer: Optimizer) -> None:
+    def __init__(self, module: RecurrentModule, optimizer: Optimizer, base: type[LightningModule]) -> None:
         self.usable = False
         trainer, task = module.trainer, module.task
         library = kernel_for(module.network, task, optimizer)
         plain = trainer.world_size == 1 and trainer.precision in ("32-true", "64-true")
-        if library is None or not plain or hooks_into_steps([module, *cast(Any, trainer).callbacks]):
+        if (
+            library is None
+            or not plain
+            or any(
+                [
+                    hooks_into_steps(module, base),
+                    *(hooks_into_steps(one, Callback) for one in cast(Any, trainer).callbacks),
+                ]
+            )
+        ):
             return
         rates = learning_rates(*module.build_optimizer(trainer.max_steps), trainer.max_steps)
         if rates is None:
@@ -74,10 +83,6 @@ class KernelFit:
         return losses[:, 0].to(self.training.values)
 
 
-def hooks_into_steps(objects: Sequence[LightningModule | Callback]) -> bool:
-    """Return whether a module or a callback overrides a hook that sees the gradient of a single optimizer step."""
-    return any(
-        getattr(type(one), name) is not getattr(LightningModule if isinstance(one, LightningModule) else Callback, name)
-        for one in objects
-        for name in STEP_HOOKS
-    )
+def hooks_into_steps(one: LightningModule | Callback, base: type[LightningModule | Callback]) -> bool:
+    """Return whether a module or callback overrides a hook of a class that sees the gradient of a single step."""
+    return any(getattr(type(one), name) is not getattr(base, name) for name in STEP_HOOKS)

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
+from rnn_capacity.training.denormals import flushed_denormals
 from rnn_capacity.training.evaluated_module import EvaluatedModule
 from rnn_capacity.training.gradient import GradientLimits
 from rnn_capacity.training.kernel_fit import KernelFit
@@ -222,16 +223,13 @@ class RecurrentModule(EvaluatedModule):
             self.load_initial_weights(self.task)
 
     def on_fit_start(self) -> None:
-        """Flush denormals to zero; put the gradient limits on the device.
-
-        The gradients of learnt samples are denormal numbers, which slow matrix products by up to 100 times.
-        """
-        torch.set_flush_denormal(True)
+        """Put the gradient limits on the device."""
         self.limits = GradientLimits([self.rule], next(self.network.parameters()))
         exponents = self.task.loss_exponents(self.trainer.max_steps)
         self.exponents = None if exponents is None else exponents.to(next(self.parameters()))
         self.kernel = None
 
+    @flushed_denormals()
     def training_step(self, call: int) -> None:
         """Make up to `steps_per_call` optimizer steps; log their mean loss and check for divergence once."""
         source = self.batch_source()
@@ -241,7 +239,7 @@ class RecurrentModule(EvaluatedModule):
         first = self.global_step
         steps = min(self.steps_per_call, self.trainer.max_steps - first)
         if self.kernel is None:
-            self.kernel = KernelFit(self, optimizer.optimizer)
+            self.kernel = KernelFit(self, optimizer.optimizer, RecurrentModule)
         if self.kernel.usable:
             self._log_training(first, self.kernel.make_steps(steps, optimizer, schedule))
             return
@@ -260,13 +258,16 @@ class RecurrentModule(EvaluatedModule):
             loss = losses_of_samples.sum() * (world_size / batch.size)
             optimizer.zero_grad()
             self._backward(loss, carried=previous is not None)
-            self.limits.apply_to_module(self.network.parameters())
             optimizer.step()
             if schedule is not None:
                 schedule.step()
             losses.append(loss.detach())
         self.carried_state = state
         self._log_training(first, torch.stack(losses))
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Add L2 to the gradient and clip it, after mixed precision has undone its scaling."""
+        self.limits.apply_to_module(self.network.parameters())
 
     def _dropout_generators(self, step: int) -> Any:
         if not self.draws_dropout:

@@ -18,6 +18,7 @@ from rnn_capacity.models import Initialization
 from rnn_capacity.population import Member, train
 from rnn_capacity.population.plan import MemberPlan, plan_member
 from rnn_capacity.training import RecurrentModule, TaskDataModule, TotalDecay
+from tests.kernel_builds import kernel_build
 
 OPTIMIZERS: dict[str, partial[Any]] = {
     "sgd": partial(SGD, lr=1e-3),
@@ -77,12 +78,13 @@ def weights(one: Member) -> Tensor:
 
 
 def alone(one: Member) -> tuple[Tensor, dict[str, Any]]:
-    """Train a member by `fit`; return its weights and metrics."""
+    """Train a member by `fit` without the compiled kernel; return its weights and metrics."""
     quiet: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     trainer = Trainer(max_steps=one.max_steps, accelerator="cpu", enable_checkpointing=False, **quiet)
     data = TaskDataModule(one.task)
-    trainer.fit(one.module, datamodule=data)
-    trainer.test(one.module, datamodule=data, verbose=False)
+    with kernel_build("off"):
+        trainer.fit(one.module, datamodule=data)
+        trainer.test(one.module, datamodule=data, verbose=False)
     module = one.module
     return weights(one), {
         **module.metrics[one.task.final_splits[-1]],

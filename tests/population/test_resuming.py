@@ -50,7 +50,7 @@ def trainer(folder: Path, *callbacks: Callback) -> Trainer:
     return Trainer(accelerator="cpu", devices=1, max_epochs=1, callbacks=[kept, *callbacks], **quiet)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def uninterrupted() -> tuple[list[Result], list[torch.Tensor]]:
     members = make()
     return train(members), [weights(one) for one in members]

@@ -76,6 +76,43 @@ def test_the_loss_of_several_classes_is_the_negative_log_of_the_softmax(steps_sc
     assert task.loss_per_sample(logits, batch).tolist() == pytest.approx(by_hand, rel=1e-12)
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("exponent", [0.3, 1.0])
+def test_the_generalized_cross_entropy_is_computed_from_the_probability_of_the_label(
+    exponent: float, classes: int
+) -> None:
+    """(1 - p^q) / q, whose gradient is p^q times that of the cross-entropy (Zhang & Sabuncu 2018)."""
+    task = RandomMapping(samples=30, input_size=6, classes=classes)
+    batch = batch_of(task)
+    logits = (2 * torch.randn(30, 1, task.output_size, dtype=torch.float64)).requires_grad_()
+    plain = task.loss_per_sample(logits, batch)
+    probabilities = (-plain).exp().detach()
+    losses = task.loss_per_sample(logits, batch._replace(loss_exponent=exponent))
+    torch.testing.assert_close(losses, (1 - probabilities**exponent) / exponent, rtol=1e-12, atol=1e-14)
+    (gradient,) = torch.autograd.grad(losses.sum(), logits, retain_graph=True)
+    (of_plain,) = torch.autograd.grad(plain.sum(), logits)
+    torch.testing.assert_close(gradient, of_plain * probabilities.view(-1, 1, 1) ** exponent, rtol=1e-10, atol=1e-14)
+
+
+def test_each_sample_can_have_its_own_loss_exponent() -> None:
+    exponents = (0.0, 0.5, 1.0)
+    task = RandomMapping(samples=3, input_size=6)
+    batch = batch_of(task)
+    logits = 2 * torch.randn(3, 1, 1, dtype=torch.float64)
+    together = task.loss_per_sample(logits, batch._replace(loss_exponent=torch.tensor(exponents, dtype=torch.float64)))
+    for index, exponent in enumerate(exponents):
+        alone = task.loss_per_sample(logits, batch._replace(loss_exponent=exponent))
+        torch.testing.assert_close(together[index], alone[index], rtol=1e-14, atol=0)
+
+
+def test_the_loss_exponent_rises_linearly_after_a_share_of_the_run() -> None:
+    exponents = RandomMapping(samples=3, loss_exponent=0.5, loss_exponent_from=0.2).loss_exponents(1000)
+    assert exponents is not None
+    assert exponents[:201].tolist() == [0.0] * 201
+    assert exponents[[400, 600, 999]].tolist() == pytest.approx([0.125, 0.25, 0.5 * 799 / 800])
+    assert RandomMapping(samples=3).loss_exponents(1000) is None
+
+
 @pytest.mark.parametrize("classes", [2, 3, 10])
 def test_the_baseline_loss_is_that_of_logits_of_zero(classes: int) -> None:
     task = RandomMapping(samples=50, classes=classes)

@@ -24,7 +24,8 @@ static void limit_gradient(const Settings& given, const S* values, S* gradient, 
     if (!std::isinf(given.clip_norm)) {
         double squares = 0;
         for (int i = 0; i < count; i++) squares += double(gradient[i]) * gradient[i];
-        const double factor = given.clip_norm / (std::sqrt(squares) + 1e-6);
+        const S total = S(squares);  // infinite where that of torch is: such a gradient becomes zero
+        const double factor = std::isinf(total) ? 0 : given.clip_norm / (std::sqrt(squares) + 1e-6);
         if (!(factor >= 1))
             for (int i = 0; i < count; i++) gradient[i] *= S(factor);
     }
@@ -41,21 +42,22 @@ static void optimizer_step(const Settings& given, S* values, S* gradient, S* fir
         for (int i = 0; i < count; i++) gradient[i] += values[i] * decay;
     }
     if (given.optimizer == ADAM || given.optimizer == ADAMW) {
-        const S beta2 = S(given.beta2), rest1 = S(1 - given.beta1), rest2 = S(1 - given.beta2), eps = S(given.eps);
+        const S beta2 = S(given.beta2), one_minus_beta1 = S(1 - given.beta1), one_minus_beta2 = S(1 - given.beta2);
+        const S eps = S(given.eps);
         const S size = S(rate / -std::expm1((made + 1) * std::log(given.beta1)));
         const S root = S(1 / std::sqrt(-std::expm1((made + 1) * std::log(given.beta2))));
         for (int i = 0; i < count; i++) {
             const S g = gradient[i];
-            first[i] += (g - first[i]) * rest1;
-            second[i] = second[i] * beta2 + g * g * rest2;
+            first[i] += (g - first[i]) * one_minus_beta1;
+            second[i] = second[i] * beta2 + one_minus_beta2 * g * g;  // in torch's order, which decides what overflows
             values[i] -= size * first[i] / (std::sqrt(second[i]) * root + eps);
         }
     } else if (given.optimizer == RMSPROP) {
-        const S alpha = S(given.alpha), rest = S(1 - given.alpha), eps = S(given.eps), momentum = S(given.momentum),
-                size = S(rate);
+        const S alpha = S(given.alpha), one_minus_alpha = S(1 - given.alpha), eps = S(given.eps);
+        const S momentum = S(given.momentum), size = S(rate);
         for (int i = 0; i < count; i++) {
             const S g = gradient[i];
-            first[i] = first[i] * alpha + g * g * rest;
+            first[i] = first[i] * alpha + one_minus_alpha * g * g;
             second[i] = second[i] * momentum + g / (std::sqrt(first[i]) + eps);
             values[i] -= size * second[i];
         }

@@ -142,7 +142,7 @@ template <class S>
 INLINE Vec<S> sigmoid_of(Vec<S> x) {
     Vec<S> scale, rest, y = -absolute<S>(x);
     split_exp<S>(clamped<S>(y), scale, rest);
-    Vec<S> e = scale + scale * rest;
+    Vec<S> e = scale * (S(1) + rest);  // a product with `rest` could be a denormal number
     e = y < Types<S>::least_exponent ? Vec<S>{} : e;  // denormal numbers are flushed to zero
     return (x < S(0) ? e : splat<S>(S(1))) / (S(1) + e);
 }
@@ -152,7 +152,7 @@ template <class S>
 INLINE Vec<S> exp_of(Vec<S> y) {
     Vec<S> scale, rest;
     split_exp<S>(clamped<S>(y), scale, rest);
-    Vec<S> e = scale + scale * rest;
+    Vec<S> e = scale * (S(1) + rest);  // a product with `rest` could be a denormal number
     return y < Types<S>::least_exponent ? Vec<S>{} : e;
 }
 

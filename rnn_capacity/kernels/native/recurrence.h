@@ -2,6 +2,8 @@
 //
 // The backward pass runs the layer forward again, tile by tile: that takes less time than to write all activations to
 // memory and to read them back.
+#pragma once
+
 #include <algorithm>
 #include <deque>
 #include <new>

@@ -1,4 +1,6 @@
 // Whole trainings in one call: many networks and many optimizer steps, with nothing interpreted between two steps.
+#pragma once
+
 #include <algorithm>
 #include <deque>
 #include <new>

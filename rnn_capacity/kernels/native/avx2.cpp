@@ -1,0 +1,3 @@
+// The kernel, compiled for processors with AVX2 and FMA.
+#include "recurrence.h"
+#include "train.h"

@@ -1,0 +1,124 @@
+"""Cells, arguments and timing that the scripts of this folder share."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+RESULTS = Path(__file__).parent / "results"
+
+
+class CellFacts(NamedTuple):
+    """How a cell is measured."""
+
+    gates: int
+    """Gates, candidates included."""
+
+    depth: int
+    """Layers of the network."""
+
+    label: str
+    """Name in figures."""
+
+
+CELLS = {
+    "rnn": CellFacts(1, 1, "RNN"),
+    "ugrnn": CellFacts(2, 1, "UGRNN"),
+    "gru": CellFacts(3, 1, "GRU"),
+    "lstm": CellFacts(4, 1, "LSTM"),
+    "intersection": CellFacts(4, 2, "+RNN (2 layers)"),
+    "irnn": CellFacts(1, 1, "IRNN"),
+}
+"""The paper's cells in the order of their capacity."""
+
+
+def script_parser(doc: str | None, *, out: bool = False, json: bool = False) -> ArgumentParser:
+    """Make a parser that shows a script's docstring as its help.
+
+    Args:
+        doc: The docstring.
+        out: Add `--out`, the folder of the results.
+        json: Add `--json`, the file of the results.
+    """
+    parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)
+    if out:
+        parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    if json:
+        parser.add_argument("--json", type=Path, help="file for the results")
+    return parser
+
+
+def machine() -> str:
+    """Describe the machine: its processor and the number of its cores."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line]
+        cpu = names[0] if names else cpu
+    return f"{cpu}, {os.cpu_count()} cores"
+
+
+def conditions() -> str:
+    """Describe what a benchmark runs on: the machine, torch, its threads and the machine's load."""
+    import torch
+
+    load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"
+    return f"{machine()}; torch {torch.__version__}, {torch.get_num_threads()} threads; load average {load} before"
+
+
+def timed(function: Callable[[], object], calls: int = 1) -> Callable[[], float]:
+    """Make a function that measures the seconds of a call of another function, as the mean of some calls."""
+
+    def measure() -> float:
+        start = time.perf_counter()
+        for _ in range(calls):
+            function()
+        return (time.perf_counter() - start) / calls
+
+    return measure
+
+
+def median_seconds(
+    measurements: Mapping[str, Callable[[], float]], rounds: int, *, warmup: int = 1
+) -> dict[str, float]:
+    """Measure several things side by side, so that a change of the machine's speed falls on all of them.
+
+    Args:
+        measurements: Functions that return seconds, by name; each is called once in every round.
+        rounds: Rounds that count.
+        warmup: Rounds before these.
+
+    Returns:
+        The median of each.
+    """
+    found: dict[str, list[float]] = {name: [] for name in measurements}
+    for number in range(warmup + rounds):
+        for name, measure in measurements.items():
+            seconds = measure()
+            if number >= warmup:
+                found[name].append(seconds)
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+@contextmanager
+def kernel_build(build: str) -> Iterator[None]:
+    """Let the package use one build of the compiled kernel; "off" is the torch path."""
+    from rnn_capacity.kernels.native.library import VARIABLE, native_library
+
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = build
+    native_library.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
+        native_library.cache_clear()
