@@ -34,6 +34,7 @@ def narrow(space: SearchSpace, cell: type[Cell]) -> tuple[SearchSpace, list[str]
 
     Example:
         >>> from rnn_capacity.cells import GRUCell
+        >>> from rnn_capacity.search import SearchSpace
         >>> from rnn_capacity.search.space.parameters import Choice, Interval
         >>> space = SearchSpace({
         ...     "model.init_args.initialization.recurrent_scale.gate": Interval(0.5, 1.5),

@@ -58,6 +58,7 @@ class Sweep:
     """The content of a sweep file.
 
     Example:
+        >>> from rnn_capacity.search import parse_sweep
         >>> sweep = parse_sweep({"method": "random", "parameters": {"trainer.max_steps": {"min": 100, "max": 200}}})
         >>> sweep.method, list(sweep.space.searched)
         ('random', ['trainer.max_steps'])
@@ -94,6 +95,7 @@ def read_sweep(path: str | Path) -> Sweep:
 
     Example:
         >>> import tempfile
+        >>> from pathlib import Path
         >>> path = Path(tempfile.mkdtemp()) / "sweep.yaml"
         >>> text = path.write_text("{method: grid, parameters: {model.init_args.cell: {values: [rnn, gru]}}}")
         >>> read_sweep(path).space.grid_size

@@ -25,7 +25,7 @@ TYPES = {
 }
 """JSON's types in words."""
 
-VALIDATOR = extend(
+VALIDATOR = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,  # without it 3.0 were an integer
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
 )

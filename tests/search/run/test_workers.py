@@ -17,6 +17,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rnn_capacity.cli import main
 from rnn_capacity.studies import StorageError, Study, failures, metrics
 from rnn_capacity.studies.trial import NO_SIGN_OF_LIFE
+from tests.kernel_builds import kernel_build
 from tests.search.toy_search import PARAMETERS, PATIENCE, Started, ToySearch, children
 from tests.studies.grid import counts
 
@@ -24,6 +25,13 @@ LONG = ("--trainer.max_steps=800",)
 """Long enough for a search to be caught in the middle of a population."""
 
 Start = Callable[..., Started]
+
+
+@pytest.fixture(autouse=True)
+def torch_path() -> Iterator[None]:
+    """Train without the compiled kernel, which would end before a search can be caught in the middle."""
+    with kernel_build("off"):
+        yield
 
 
 def finished(searching: ToySearch) -> list[FrozenTrial]:
