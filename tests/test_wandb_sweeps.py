@@ -14,6 +14,7 @@ import yaml
 
 from rnn_capacity.cli import main
 from rnn_capacity.search import Sampler, read_sweep
+from rnn_capacity.search.space.sweep_file import load_sweep
 from tests.program import CONFIGS, direction
 from tests.wandb_backend import Backend, sample
 from tests.wandb_machine import Machine
@@ -22,11 +23,16 @@ SWEEPS = sorted((CONFIGS / "sweeps").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_a_shipped_sweep_is_registered_unchanged(path: Path, tmp_path: Path) -> None:
+def test_a_shipped_sweep_is_registered_as_it_is_printed(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", "--sweep", str(path), "--print_sweep"])
+    complete = tmp_path / "sweep.yaml"
+    complete.write_text(capsys.readouterr().out)
     with Backend() as backend, Machine(tmp_path, backend) as machine:
-        assert machine.finish("wandb", "sweep", path) == 0
+        assert machine.finish("wandb", "sweep", complete) == 0
     assert backend.unknown == []
-    sweep = yaml.safe_load(path.read_text())
+    sweep = load_sweep(path)
     assert backend.sweep.keys() == sweep.keys()
     assert backend.sweep["command"] == sweep["command"]
     assert backend.sweep["parameters"].keys() == sweep["parameters"].keys()
@@ -38,7 +44,7 @@ def test_the_program_accepts_the_values_of_a_shipped_sweep(
     path: Path, trial: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(CONFIGS.parent)
-    sweep = yaml.safe_load(path.read_text())
+    sweep = load_sweep(path)
     start = ["${env}", "${interpreter}", "-m", "rnn_capacity"]
     assert sweep["command"][: len(start)] == start
     arguments = sweep["command"][len(start) :]
@@ -73,13 +79,13 @@ def flat(values: dict[str, Any]) -> dict[str, Any]:
 def test_values_drawn_from_a_shipped_sweep_have_the_keys_of_wandb(path: Path) -> None:
     sweep = read_sweep(path)
     (drawn,) = Sampler(sweep.space, sweep.method, "maximize", seed=0)(1, [], [])
-    given = {name: sample(inner, 0) for name, inner in yaml.safe_load(path.read_text())["parameters"].items()}
+    given = {name: sample(inner, 0) for name, inner in load_sweep(path)["parameters"].items()}
     assert sweep.space.values(drawn.params).keys() == flat(given).keys()
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_a_shipped_sweep_has_a_logged_metric_and_its_direction(path: Path) -> None:
-    sweep = yaml.safe_load(path.read_text())
+    sweep = load_sweep(path)
     metric = sweep["metric"]  # a final metric is logged once; one that is logged on the way is what Hyperband reads
     assert metric["name"].split("/")[0] == ("val" if "early_terminate" in sweep else "final")
     assert metric["goal"] == {"max": "maximize", "min": "minimize"}[direction(metric["name"]) or ""]

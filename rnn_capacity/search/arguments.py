@@ -35,6 +35,10 @@ RESUME_HELP = (
     "--config, no --sweep."
 )
 
+PRINT_SWEEP_HELP = (
+    "Print the sweep file as `wandb sweep` takes it, with the keys of the file that it extends, and exit."
+)
+
 
 @dataclass(frozen=True)
 class SearchOptions:
@@ -58,6 +62,8 @@ class SearchOptions:
         sizes: Parameter budgets (max_parameters), with commas, for a grid of studies.
         seed: Seed of the sampler; networks and data have their own.
         resume: Go on with a stored study, or with all of a grid, by its stored config and sweep.
+        print_sweep: Print the sweep file as `wandb sweep` takes it, with the keys of the file that it extends, and
+            exit.
     """
 
     sweep: str | None = None
@@ -70,6 +76,7 @@ class SearchOptions:
     sizes: str | None = None
     seed: NonNegativeInt = 0
     resume: bool = False
+    print_sweep: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,8 +118,9 @@ def search_parser() -> OneLineParser:
         "several workers share.",
     )
     parser.add_argument("-c", "--config", action="config", help="A YAML file with options, as for fit.")
-    parser.add_class_arguments(SearchOptions, skip={"resume"}, fail_untyped=True)
+    parser.add_class_arguments(SearchOptions, skip={"resume", "print_sweep"}, fail_untyped=True)
     parser.add_argument("--resume", action="store_true", help=RESUME_HELP)
+    parser.add_argument("--print_sweep", action="store_true", help=PRINT_SWEEP_HELP)
     parser.add_lightning_class_args(Trainer, "trainer")
     parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
     parser.add_model_and_task()

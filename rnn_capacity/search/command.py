@@ -6,6 +6,7 @@ import shlex
 import sys
 
 import torch
+import yaml
 
 from rnn_capacity.messages import fail
 from rnn_capacity.search.arguments import Arguments, read_command_line
@@ -19,6 +20,7 @@ from rnn_capacity.search.run.stopping import Stopped, StopRequest
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.run.worker import run_worker
 from rnn_capacity.search.run.worker_processes import WorkerJob, WorkerProcesses
+from rnn_capacity.search.space.sweep_file import Sweep
 from rnn_capacity.signals import exit_code
 from rnn_capacity.studies import StorageError, hide_password
 
@@ -39,6 +41,9 @@ def search(argv: list[str]) -> None:
     try:
         try:
             arguments = read_command_line(argv)
+            if arguments.options.print_sweep:
+                print_sweep(arguments.sweep)
+                return
             devices = select_devices(arguments.trainer["accelerator"], arguments.trainer["devices"])
             loggers = make_loggers(arguments.trainer["logger"])
             studies, notes = open_studies(arguments)
@@ -61,6 +66,17 @@ def search(argv: list[str]) -> None:
             fail(interruption(arguments, studies), code=1)
     except StorageError as error:
         fail(str(error), code=1)
+
+
+def print_sweep(sweep: Sweep | None) -> None:
+    """Print a sweep file with the keys of the file that it extends.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if sweep is None:
+        raise ValueError("sweep must be given with --print_sweep")
+    print(yaml.safe_dump(sweep.file, sort_keys=False), end="")
 
 
 def run(arguments: Arguments, studies: list[StudyRunner], devices: list[torch.device], logger: SearchLogger) -> None:

@@ -1,8 +1,7 @@
-"""Which points of a search space are tried next: at random, by a grid, or by a Gaussian process.
+"""Samplers of a search space: at random, on a grid, or by a Gaussian process.
 
-A sampler keeps nothing between calls, so that any number of workers propose for one study, each from what the storage
-holds when it asks. Optuna chooses in a study of its own in memory, which is made from those trials at each call; the
-storage is then written in bulk by whoever arguments.
+A sampler keeps nothing between calls, so that any number of workers propose points for one study, each from the trials
+that the storage has at that moment. At each call Optuna gets a study of its own in memory, made from those trials.
 """
 
 from __future__ import annotations

@@ -179,3 +179,10 @@ def test_bad_search_options_are_rejected_without_importing_torch(options: list[s
     )
     done = subprocess.run([sys.executable, "-c", code, *options], capture_output=True, text=True, check=True)
     assert done.stdout == "2 False False\n"
+
+
+def test_a_sweep_must_be_given_to_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["search", "--print_sweep"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "rnn-capacity: error: sweep must be given with --print_sweep\n"

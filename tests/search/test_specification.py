@@ -10,13 +10,12 @@ import yaml
 from rnn_capacity.cells import CELLS
 from rnn_capacity.search import read_sweep
 from rnn_capacity.search.space.parameter_names import format_values, short_names
+from rnn_capacity.search.space.sweep_file import load_sweep
 from rnn_capacity.search.specification import StudySpecification
 from tests.program import CONFIGS
 
 CELL = "model.init_args.cell"
-SWEEPS = [
-    path for path in sorted(CONFIGS.glob("sweeps/*.yaml")) if "fit" in yaml.safe_load(path.read_text())["command"]
-]
+SWEEPS = [path for path in sorted(CONFIGS.glob("sweeps/*.yaml")) if "fit" in load_sweep(path)["command"]]
 """Those of single networks."""
 
 WITHOUT_AND_WITH = ("irnn", "intersection")
@@ -25,7 +24,7 @@ WITHOUT_AND_WITH = ("irnn", "intersection")
 
 def base(sweep: Path, cell: str) -> dict[str, Any]:
     """The config that a sweep's command names, with another cell."""
-    command = yaml.safe_load(sweep.read_text())["command"]
+    command = load_sweep(sweep)["command"]
     (config,) = {part for part in command if part.startswith("configs/")}
     content: dict[str, Any] = yaml.safe_load((CONFIGS.parent / config).read_text())
     options = {**content["model"], "cell": cell, "depth": 2}

@@ -108,11 +108,29 @@ def load_sweep(path: str | Path) -> dict[str, Any]:
     """Load a sweep file, completed by the file that it extends.
 
     Args:
-        path: The YAML file. Where it says `extends: FILE`, a path beside it, it has the keys of that file, and
-            of `parameters` those that it does not set to null.
+        path: The YAML file. Its key `extends` names a complete file beside it, whose other keys and parameters it has
+            unless it has them itself; a parameter that is null is left out.
 
     Raises:
         ValueError: If a file cannot be read or is not a YAML mapping.
+    """
+    content = load_yaml_mapping(path)
+    if "extends" not in content:
+        return content
+    extended = Path(path).parent / str(content.pop("extends"))
+    base = load_yaml_mapping(extended)
+    if "extends" in base:
+        raise ValueError(f"extends must name a complete sweep file, got {str(extended)!r}")
+    own = content.get("parameters") or {}
+    parameters = {name: value for name, value in {**base.get("parameters", {}), **own}.items() if value is not None}
+    return {**base, **content, "parameters": parameters}
+
+
+def load_yaml_mapping(path: str | Path) -> dict[str, Any]:
+    """Load a YAML file that contains a mapping.
+
+    Raises:
+        ValueError: If the file cannot be read or contains something else.
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -122,11 +140,7 @@ def load_sweep(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"sweep must be a YAML file, got {str(path)!r} ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict):
         raise ValueError(f"sweep must be a YAML file with a mapping, got {str(path)!r}")
-    if "extends" not in content:
-        return content
-    base, own = load_sweep(Path(path).parent / str(content.pop("extends"))), content.get("parameters") or {}
-    parameters = {name: value for name, value in {**base.get("parameters", {}), **own}.items() if value is not None}
-    return {**base, **content, "parameters": parameters}
+    return content
 
 
 def parse_sweep(content: dict[str, Any]) -> Sweep:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from rnn_capacity.cli import main
+from rnn_capacity.search.space.sweep_file import load_sweep
 from rnn_capacity.studies import feasible, metrics
 from tests.program import CONFIGS
 from tests.search.toy_search import ToySearch
@@ -29,7 +30,7 @@ def test_a_shipped_sweep_runs_in_a_search(
     toy: Callable[..., list[str]],
     tmp_path: Path,
 ) -> None:
-    content = yaml.safe_load(path.read_text())
+    content = load_sweep(path)
     if "trainer.max_steps" in content["parameters"]:
         content["parameters"]["trainer.max_steps"] = {"value": 20}
     file = tmp_path / "sweep.yaml"

@@ -10,6 +10,7 @@ import yaml
 
 from rnn_capacity.search import Metric, parse_sweep, read_sweep
 from rnn_capacity.search.space.parameters import Choice, Constant, Integer, Interval, Quantile
+from rnn_capacity.search.space.sweep_file import load_sweep
 
 LR = {"distribution": "log_uniform_values", "min": 1e-4, "max": 1e-1}
 
@@ -220,3 +221,22 @@ def test_a_file_without_a_sweep_is_rejected(tmp_path: Path, text: str | None, me
     with pytest.raises(ValueError, match=f"sweep must be {message}, got '.*sweep.yaml'") as error:
         read_sweep(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_sweep_file_extends_another_one(tmp_path: Path) -> None:
+    base = {**sweep(parameters={"a": {"value": 1}, "b": {"value": 2}}), "metric": {"name": "final/loss"}}
+    (tmp_path / "base.yaml").write_text(yaml.safe_dump(base))
+    own = {"extends": "base.yaml", "method": "random", "parameters": {"a": None, "c": {"value": 3}}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+    found = load_sweep(tmp_path / "own.yaml")
+    assert found == {**base, "method": "random", "parameters": {"b": {"value": 2}, "c": {"value": 3}}}
+
+
+def test_a_sweep_file_cannot_extend_one_that_extends_another(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("extends: own.yaml")
+    with pytest.raises(ValueError, match=r"extends must name a complete sweep file, got '.*own.yaml'"):
+        load_sweep(path)
+    path.write_text("extends: missing.yaml")
+    with pytest.raises(ValueError, match=r"sweep must be a readable file, got '.*missing.yaml'"):
+        load_sweep(path)
