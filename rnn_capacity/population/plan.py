@@ -24,7 +24,7 @@ MAX_PADDING = 1 / 8
 """Largest share of a chunk's samples that may be padding, unless that takes less than SPARE_BYTES."""
 
 SPARE_BYTES = 2**23
-"""Bytes of padding that cost less time than a further chunk; up to this, padding has no largest share."""
+"""Bytes of padding that cost less time than the calls of one more chunk."""
 
 FREE_OPTIONS = ("samples", "samples_per_parameter", "show", "loss_exponent", "loss_exponent_from")
 """Options of the task in which the members of one chunk may differ."""
