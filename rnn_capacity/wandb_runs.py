@@ -1,4 +1,4 @@
-"""What W&B's runs need beyond Lightning's interface of loggers; W&B is imported by its logger alone."""
+"""Operations on W&B runs that Lightning's logger interface lacks; W&B is imported only with its logger."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 
 def wandb_loggers(loggers: Iterable[Any]) -> list[WandbLogger]:
-    """Return the W&B loggers among loggers; a preempted run of theirs resumes as the same run.
+    """Return the W&B loggers among loggers, and let a preempted run of theirs resume as the same run.
 
     Args:
         loggers: Any loggers.

@@ -14,7 +14,7 @@ torch.set_num_threads(1)  # the networks here are too small for more
 
 @pytest.fixture(autouse=True)
 def seeded() -> Iterator[None]:
-    """Every test draws the same numbers, in any order of the tests."""
+    """Seed the global generators before every test, so that results do not depend on the order of tests."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         yield
@@ -40,7 +40,7 @@ def runner(tmp_path: Path) -> Runner:
 
 @pytest.fixture
 def toy() -> Callable[..., list[str]]:
-    """The options that make a shipped config a matter of seconds."""
+    """Command-line options that make a shipped config run in seconds."""
 
     smaller = {
         "arithmetic": ["--data.evaluation_samples=100"],

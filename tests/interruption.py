@@ -1,4 +1,4 @@
-"""A callback that ends a run early, as a lost machine would."""
+"""A callback that interrupts a run early, like a machine failure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytorch_lightning import Callback, Trainer
 
 
 class StopAfter(Callback):
-    """Stops once so many optimizer steps are made.
+    """Stops a run after a number of optimizer steps.
 
     Args:
         step: Optimizer steps.

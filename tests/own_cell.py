@@ -9,7 +9,7 @@ from rnn_capacity.cells import GatedCell, Projected, State
 
 
 class MinimalGatedUnit(GatedCell):
-    """f = sigmoid(·), c = tanh(·), h = f·h' + (1 - f)·c: two gates from one product."""
+    """A minimal gated unit: f = sigmoid(·), c = tanh(·), h = f·h' + (1 - f)·c, with one product for both gates."""
 
     gates = ("forget", "candidate")
     forget_gates = ("forget",)

@@ -1,4 +1,4 @@
-"""The program, run in this process."""
+"""The command-line program, run in the process of the tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TASKS: dict[str, type[Task]] = {
 
 
 def direction(metric: str) -> Direction | None:
-    """The direction of a logged metric by its whole name, such as val/loss."""
+    """Return the direction of a logged metric by its full name, such as val/loss."""
     directions: dict[str, Direction] = {"loss": "min"}
     for task in TASKS.values():
         directions |= task.metric_directions
@@ -38,7 +38,7 @@ class Runner:
         self.root = root
 
     def __call__(self, *arguments: str | Path) -> dict[str, Any]:
-        """Run one command; the summary of the run that it made, and under "run" its directory."""
+        """Run one command and return the summary of its run, with the run's directory under "run"."""
         before = set(self.runs())
         main([str(argument) for argument in arguments] + self.quiet())
         (run,) = set(self.runs()) - before

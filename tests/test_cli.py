@@ -25,7 +25,7 @@ TASKS = "Arithmetic, ContinuousFunction, Language, Memory, Parentheses, RandomMa
 
 
 def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Run a bad command line; return the one line that it prints."""
+    """Run an invalid command line and return the one line that it prints."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as stop:
         main(arguments)

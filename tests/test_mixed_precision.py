@@ -1,4 +1,4 @@
-"""Products in bfloat16; weights, state, loss and metrics in float32."""
+"""Mixed precision: matrix products in bfloat16; weights, state, loss and metrics in float32."""
 
 from __future__ import annotations
 

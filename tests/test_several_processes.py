@@ -1,4 +1,4 @@
-"""Two processes train and evaluate like one, with the same batches, and write every file once."""
+"""Training and evaluation by two processes: the batches and results of one, with every file written once."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.program import CONFIGS, Runner
 Toy = Callable[..., list[str]]
 
 STREAMS = ["--data.order=streams", "--data.steps=12", "--data.batch_size=16", "--data.warmup=0"]
-"""Of the toy text 24 pieces: the state goes on from batch to batch."""
+"""Options that read the toy text as 16 streams in 24 batches, with a carried state."""
 
 CASES = {path.stem: (path.stem, list[str]()) for path in sorted(CONFIGS.glob("*.yaml"))}
 CASES |= {"language in streams": ("language", STREAMS)}
 
 
 def run_of(processes: int, options: list[str], runner: Runner) -> Path:
-    """The directory of a run, the only one of its runner."""
+    """The directory of the only run of a runner."""
     if processes == 1:
         run: Path = runner("fit", *options)["run"]
         return run

@@ -1,4 +1,4 @@
-"""What the unmodified `wandb sweep` and `wandb agent` make of `rnn-capacity fit`, against a server on loopback.
+"""Runs of `rnn-capacity fit` under the unmodified `wandb sweep` and `wandb agent`, with a server on loopback.
 
 This shows the plumbing: commands, hyperparameters, metrics, exit codes, signals. It does not show how W&B's own Bayes
 and Hyperband choose and judge, nor that the real server answers as `wandb_backend` does: that one hands out the values
@@ -39,7 +39,7 @@ def rows(run: Run, key: str) -> dict[int, Any]:
 
 
 def assert_matches(given: Any, trained: Any) -> None:
-    """What was given is what was trained with: a class by its name, with the arguments that were given."""
+    """Check that a run trained with the requested hyperparameters; a class is compared by name and arguments."""
     if isinstance(given, dict) and "class_path" in given:
         assert trained["class_path"].rpartition(".")[2] == given["class_path"].rpartition(".")[2]
         for name, value in given.get("init_args", {}).items():
@@ -54,7 +54,7 @@ def assert_matches(given: Any, trained: Any) -> None:
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Three trials that an agent has run: a good one, one that diverges, one that fails."""
+    """Three trials run by an agent: one succeeds, one diverges, one fails."""
     with Backend() as backend, Machine(tmp_path_factory.mktemp("three"), backend) as machine:
         assert machine.agent(Path(__file__).with_name("wandb_sweep.yaml"), 3).wait(PATIENCE) == 0
         yield machine
@@ -121,7 +121,7 @@ def test_an_infeasible_trial_is_finished_and_an_error_is_failed(three: Machine) 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Three trials of two processes each that an agent has run; the server stopped the second, the third failed."""
+    """Three trials of two processes each, run by an agent; the server stopped the second, the third failed."""
     folder = tmp_path_factory.mktemp("together")
     sweep = yaml.safe_load(Path(__file__).with_name("wandb_sweep.yaml").read_text())
     fails = {"class_path": "tests.wandb_callbacks.Fails", "init_args": {"step": 40, "rank": 1}}
@@ -186,7 +186,7 @@ def test_an_error_in_the_second_process_is_a_failed_run(together: Machine) -> No
 
 @pytest.fixture(scope="module")
 def preempted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """A trial of the shipped Hyperband sweep that was preempted, went on, and was stopped by the server."""
+    """A trial of the shipped Hyperband sweep that was preempted, resumed, and stopped by the server."""
 
     def stop(run: Run) -> bool:
         return run.starts == 2 and machine.steps_saved(run.id) > preempted_at + 300

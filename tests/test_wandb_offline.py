@@ -1,4 +1,4 @@
-"""What runs with `WANDB_MODE=offline` leave for W&B, as its own `wandb sync` reads it.
+"""Offline W&B runs (`WANDB_MODE=offline`), read by W&B's own `wandb sync`.
 
 `wandb sync` sends what it reads to a server on loopback; how W&B's pages show it is not seen here.
 """
@@ -24,7 +24,7 @@ Synced = Callable[[], dict[str, Run]]
 
 @pytest.fixture
 def fit(runner: Runner, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """A function that trains a toy of a task with an offline W&B run of the same number."""
+    """A function that trains a toy config of a task with an offline W&B run of the same number."""
     go_offline(monkeypatch)
     logger = ["--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}", "--trainer.logger.project=toys"]
 
@@ -36,7 +36,7 @@ def fit(runner: Runner, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def synced(tmp_path: Path) -> Synced:
-    """A function that has W&B's own reader send all runs to a server; what arrived there."""
+    """A function that sends all offline runs to a server with `wandb sync`, and returns what the server received."""
     return lambda: sync(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What a search is to W&B: a run whose history has a row a trial, and an agent's trial that is a whole study.
+"""Searches in W&B: a run with one history row per trial, and an agent's trial that is a whole study.
 
 The agent runs against a server on loopback, which shows the plumbing and not how W&B chooses; see test_wandb_agent.py.
 """
@@ -30,12 +30,12 @@ SHIPPED = CONFIGS / "sweeps" / "capacity_by_cell.yaml"
 
 
 def rows(run: Run, key: str) -> list[dict[str, Any]]:
-    """The rows of a run's history that have a value."""
+    """The rows of a run's history that contain a key."""
     return [row for row in run.history if key in row]
 
 
 def assert_tells_of(run: Run, study: Study) -> None:
-    """A run has a row of each trial of a study, and the metrics of the best one once."""
+    """Check that a run has one row for each trial of a study, and once the metrics of the best trial."""
     trials = {trial.number: trial for trial in study.snapshot().trials}
     found = {row["trial/number"]: row for row in rows(run, "trial/value")}
     assert len(rows(run, "trial/value")) == len(found)
@@ -68,7 +68,7 @@ def searching(toy: Callable[..., list[str]], tmp_path: Path) -> ToySearch:
 
 @pytest.fixture
 def search(searching: ToySearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A function that runs a search of toys with an offline W&B run of the study's name."""
+    """A function that runs a search over toy configs with an offline W&B run of the study's name."""
     go_offline(monkeypatch)
     logger = ["--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}", "--trainer.logger.project=toys"]
 
@@ -143,7 +143,7 @@ def test_wandb_is_imported_only_for_its_logger(searching: ToySearch) -> None:
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """Two trials of the shipped sweep over cells, with toys: one that finishes, one that is preempted and stopped."""
+    """Two trials of the shipped sweep over cells, with toy configs: one finishes, one is preempted and stopped."""
     folder = tmp_path_factory.mktemp("studies")
     sweep = yaml.safe_load(SHIPPED.read_text())
     sweep["command"][sweep["command"].index("--trials") + 1] = "3"

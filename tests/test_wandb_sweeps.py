@@ -1,4 +1,4 @@
-"""The sweep files that are shipped: `wandb sweep` takes them, and the program takes what an agent makes of them.
+"""Shipped sweep files: `wandb sweep` accepts them, and the program accepts the command lines of their agents.
 
 How W&B samples them is not seen here; `wandb_backend` takes the middle of each range.
 """

@@ -25,7 +25,7 @@ WHERE = {"id": "1", "name": PROJECT, "entity": {"id": "1", "name": ENTITY}}
 
 @dataclass
 class Run:
-    """What the server knows of a run."""
+    """State of a run on the server."""
 
     id: str
     config: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Run:
     sweep: str | None = None
 
     def ended(self) -> bool:
-        """Whether nothing of it runs."""
+        """Whether no process of the run is active."""
         return len(self.exit_codes) == self.starts > 0
 
 
@@ -64,7 +64,7 @@ def sample(parameter: dict[str, Any], trial: int) -> Any:
 
 
 class Backend:
-    """The server; a context manager.
+    """Stand-in for the W&B server, as a context manager.
 
     Args:
         stop: Whether a sweep is to stop a run now, as Hyperband does; called with the run at each heartbeat.
@@ -78,7 +78,7 @@ class Backend:
         self.sweep: dict[str, Any] = {}
         self.trials: list[str] = []
         self.unknown: list[str] = []
-        """Requests that had no answer here."""
+        """Requests that the stand-in server does not support."""
         self.lock = threading.RLock()
         backend = self
 
@@ -117,7 +117,7 @@ class Backend:
         self.http.server_close()
 
     def environment(self, home: Path) -> dict[str, str]:
-        """What a W&B client needs to come here and nowhere else."""
+        """Environment variables that direct W&B clients to this server only."""
         return {
             "HOME": str(home),
             "WANDB_BASE_URL": self.url,
@@ -130,7 +130,7 @@ class Backend:
         }
 
     def reply(self, path: str, body: bytes) -> dict[str, Any] | None:
-        """The answer to a request; None if there is none."""
+        """Return the response to a request; None if the request is unknown."""
         if path == "/graphql":
             request = json.loads(body)
             name = re.search(r"(?:query|mutation)\s+(\w+)", request["query"])
@@ -151,7 +151,7 @@ class Backend:
         return self.runs.setdefault(name, Run(name))
 
     def on_stream(self, run: Run, sent: dict[str, Any]) -> dict[str, Any]:
-        """Take a run's history, summary and logs, and how it ended; tell it whether it is to stop."""
+        """Receive a run's history, summary, logs and exit code; respond whether the run must stop."""
         files = sent.get("files", {})
         lines = {name: part["content"] for name, part in files.items()}
         run.history += [json.loads(line) for line in lines.get("wandb-history.jsonl", [])]
@@ -193,7 +193,7 @@ class Backend:
         return {"model": {**WHERE, "bucket": found or None}}
 
     def on_UpsertBucket(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Begin a run, or change what is known of it."""
+        """Create a run or update its state."""
         run = self.run(variables["name"])
         run.config = json.loads(variables["config"] or "{}")
         run.project = run.project or variables.get("project")
@@ -209,7 +209,7 @@ class Backend:
         return {"createRunFiles": {"runID": variables["run"], "uploadHeaders": [], "files": files}}
 
     def on_CreateArtifact(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Say that the content is here already."""
+        """Respond that the artifact's content has been uploaded already."""
         given = variables["input"]
         self.run(given["runName"]).artifacts.append(given["artifactTypeName"])
         artifact = {"id": "1", "state": "COMMITTED", "artifactSequence": {"latestArtifact": None}}
@@ -230,7 +230,7 @@ class Backend:
         return {"createAgent": {"agent": {"id": "agent"}}}
 
     def on_Heartbeat(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Tell the agent to stop what it runs, to run a preempted trial again, or a new one if it runs none."""
+        """Command the agent to stop its run, to resume a preempted trial, or to start a new one if it runs none."""
         running = json.loads(variables["runState"])
         stopped = [name for name in running if name in self.runs and self.stop(self.runs[name])]
         self.stop_from_page |= set(stopped)

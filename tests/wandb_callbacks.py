@@ -1,4 +1,4 @@
-"""Callbacks that tests give a run: they look at what is trained, break it, or send it a signal."""
+"""Callbacks for tests that record the hyperparameters of a run, make it fail, or send it a signal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, Trainer
 
 
 class Witness(Callback):
-    """Writes what this process trains with, as the objects have it, to `<process>-of-<W&B run>.json`."""
+    """Writes the hyperparameters of a process's network, optimizer and task to `<process>-of-<W&B run>.json`."""
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         stack = pl_module.network.stack
@@ -33,7 +33,7 @@ class Witness(Callback):
 
 
 class Fails(Callback):
-    """Ends a run with an error in one of its processes once so many optimizer steps are made."""
+    """Raises an error in one process of a run after a number of optimizer steps."""
 
     def __init__(self, step: int, rank: int = 0) -> None:
         self.step = step
@@ -45,7 +45,7 @@ class Fails(Callback):
 
 
 class Signalled(Callback):
-    """Sends one process of a run a signal once so many optimizer steps are made, unless the run began beyond.
+    """Sends a signal to one process of a run after a number of optimizer steps, unless the run resumed after them.
 
     Args:
         step: Optimizer steps.

@@ -19,7 +19,7 @@ from tests.wandb_backend import ENTITY, PROJECT, SWEEP, Backend, Run
 
 ROOT = CONFIGS.parent
 PATIENCE = 150
-"""Seconds after which a test gives up."""
+"""Seconds after which a wait of a test fails."""
 
 
 class Machine:
@@ -61,7 +61,7 @@ class Machine:
         return self.start(*command).wait(PATIENCE)
 
     def agent(self, sweep: Path, count: int) -> subprocess.Popen[bytes]:
-        """Register a sweep file and start an agent for so many runs."""
+        """Register a sweep file and start an agent for a number of runs."""
         assert self.finish("wandb", "sweep", sweep) == 0
         return self.start("wandb", "agent", "--count", str(count), f"{ENTITY}/{PROJECT}/{SWEEP}")
 
@@ -70,7 +70,7 @@ class Machine:
         return self.folder / "runs" / "random_mapping" / run
 
     def steps_saved(self, run: str) -> int:
-        """The optimizer steps behind a trial's last checkpoint; 0 if it has none."""
+        """The number of optimizer steps in a trial's last checkpoint; 0 without a checkpoint."""
         path = self.directory(run) / "checkpoints" / "last.ckpt"
         return torch.load(path, weights_only=True)["global_step"] if path.exists() else 0
 
@@ -83,7 +83,7 @@ def children(process: int) -> list[int]:
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
-    """What a condition gives, once it gives anything."""
+    """Wait until a condition returns a true value, and return that value."""
     end = time.monotonic() + PATIENCE
     while not (found := condition()):
         assert time.monotonic() < end, f"still not so after {PATIENCE} seconds"
@@ -92,7 +92,7 @@ def wait_for(condition: Callable[[], Any]) -> Any:
 
 
 def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the W&B runs of this process write to files, as if it had no other settings."""
+    """Switch this process's W&B runs to offline mode, without any other W&B settings."""
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -101,7 +101,7 @@ def go_offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def sync(folder: Path) -> dict[str, Run]:
-    """What arrives at a server when W&B's own reader sends all offline runs of a folder."""
+    """Send all offline runs of a folder to a server with `wandb sync`, and return what it received."""
     with Backend() as backend, Machine(folder, backend) as machine:
         runs = sorted((folder / "wandb").glob("offline-run-*"))
         assert machine.start("wandb", "sync", *runs).wait(PATIENCE) == 0
@@ -110,6 +110,6 @@ def sync(folder: Path) -> dict[str, Run]:
 
 
 def defined(run: Run) -> dict[str, str]:
-    """The step axis of each metric that has one."""
+    """The x-axis of each metric for which a run defines one."""
     metrics = run.config["_wandb"]["value"]["m"]
     return {metric.get("1") or metric["2"]: metrics[int(metric["5"]) - 1]["1"] for metric in metrics if "5" in metric}

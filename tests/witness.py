@@ -1,4 +1,4 @@
-"""Records what each process of a run reads and evaluates."""
+"""Callback that records the samples and metrics of each process of a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows(batch: Batch) -> list[tuple[float, ...]]:
 
 
 class Witness(Callback):
-    """Keeps what its process reads at the first steps and every metric that it computes, in `rank<its number>.pt`.
+    """Stores the samples of a process's first steps and all its metrics in `rank<its number>.pt`.
 
     Args:
         folder: Where that file goes.

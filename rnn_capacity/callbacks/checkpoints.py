@@ -24,6 +24,6 @@ class LastCheckpoint(ModelCheckpoint):
         super().__init__(save_last=True, save_on_exception=True, save_on_train_epoch_end=False)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Save where all processes end together, as after `StopOnSignal`."""
+        """Save a checkpoint if all processes end together, as after `StopOnSignal`."""
         if trainer.world_size == 1 or isinstance(exception, SystemExit):
             super().on_exception(trainer, pl_module, exception)

@@ -46,7 +46,7 @@ class RunRecord(SaveConfigCallback):
             self.already_saved = True
 
     def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        """Write the config to the run's directory, and log it with the sizes elsewhere."""
+        """Write the config to the run's directory, and log it with the run's sizes to the other loggers."""
         config = self.config.clone()
         config.pop("run", None)  # a run of this config gets a directory of its own
         text = self.parser.dump(config, skip_unset=False)
@@ -60,7 +60,7 @@ class RunRecord(SaveConfigCallback):
                 logger.log_hyperparams({**yaml.safe_load(text), **run_sizes(pl_module, task)})
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add the seconds of the training."""
+        """Add the duration of this training to the seconds of the run."""
         now = time.perf_counter()
         self.seconds += now - self.started
         self.started = now

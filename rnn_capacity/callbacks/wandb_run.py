@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rnn_capacity.wandb_runs import define_metrics
 
 STEP = "trainer/global_step"
-"""The optimizer steps of a row, by the name that Lightning's W&B logger gives them."""
+"""Name that Lightning's W&B logger gives to the optimizer step of a row."""
 
 
 class WandbRun(Callback):

@@ -1,4 +1,4 @@
-"""Recurrent cells: one step of one layer as the paper writes it, one architecture a file."""
+"""Recurrent cells, one architecture per file: one time step of one layer, as the paper writes it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CELLS: dict[str, type[Cell]] = {
 
 
 def cell_class(cell: str | type[Cell]) -> type[Cell]:
-    """Find the class of a cell.
+    """Return the class of a cell that is given by its name, its class path or the class itself.
 
     Args:
         cell: A name in `CELLS`, the class path of a cell of your own ("my_package.MyCell"), or a class.

@@ -14,7 +14,7 @@ State = tuple[Tensor, ...]
 """A cell's state: one tensor (batch, hidden_size) for each name in `Cell.state_names`."""
 
 Projected = tuple[Tensor, ...]
-"""What `Cell.project` makes of an input; each tensor is (..., features)."""
+"""Tensors that `Cell.project` computes from an input, (..., features) each."""
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 """The choices for the activation s of a candidate by name (Collins et al. 2017, sec. 1.4)."""
@@ -54,7 +54,7 @@ class Cell(nn.Module):
     """
 
     state_names: ClassVar[tuple[str, ...]] = ("h",)
-    """Names of the state's tensors. Each layer learns an initial value for every one of them."""
+    """Names of the state's tensors, each of which has a learned initial value in every layer."""
 
     nonlinearities: ClassVar[tuple[str, ...]] = ("tanh", "relu")
     """Names of the activations s to choose from (Collins et al. 2017, sec. 1.4), the default first; empty if the cell
@@ -107,7 +107,7 @@ class Cell(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} has no step")
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Make one step from the raw input, (batch, input_size)."""
+        """Advance the state by one time step from the raw input, (batch, input_size)."""
         return self.step(self.project(inputs), state)
 
     def input_matrices(self) -> dict[str, Tensor]:

@@ -83,7 +83,7 @@ class GatedCell(Cell):
         self.reset_parameters()
 
     def _offsets(self, b_fg: float | dict[str, float]) -> dict[str, float]:
-        """The value of b_fg for each forget gate."""
+        """The value of b_fg of each forget gate."""
         if not isinstance(b_fg, dict):
             return dict.fromkeys(self.forget_gates, b_fg)
         if not self.forget_gates:

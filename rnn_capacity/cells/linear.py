@@ -1,4 +1,4 @@
-"""W x + b, where x is a vector or the indices of its ones."""
+"""The affine map W x + b of feature vectors, or of multi-hot vectors given by the indices of their ones."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def linear_or_lookup(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if inputs.is_floating_point():
         return F.linear(inputs, weight, bias)
     ones = inputs.shape[-1]
-    columns = weight.t() + bias if ones == 1 else weight.t()  # one column a vector: the bias is added to few columns
+    columns = weight.t() + bias if ones == 1 else weight.t()  # with one lookup per vector this is fewer additions
     sums = F.embedding_bag(inputs.reshape(-1, ones), columns.contiguous(), mode="sum")
     return (sums if ones == 1 else sums + bias).view(*inputs.shape[:-1], len(weight))
 
 
 def multi_hot(indices: Tensor, features: int, like: Tensor) -> Tensor:
-    """Make the vectors that indices of ones stand for.
+    """Build multi-hot vectors from the indices of their ones.
 
     Args:
         indices: Integers (..., k).

@@ -1,4 +1,4 @@
-"""Activations in place, and their gradients from their values."""
+"""Elementwise activations computed in place, and their gradients computed from the activations' values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tanh_(x: Tensor) -> Tensor:
 
 @cache
 def tanh_is_slow() -> bool:
-    """Tell whether the processor is not Intel's: there torch's tanh takes several times as long as its sigmoid.
+    """Return whether torch's tanh takes several times as long as its sigmoid, as on processors not made by Intel.
 
     The answer depends on the machine alone, so that results do not depend on its load.
     """

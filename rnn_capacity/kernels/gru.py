@@ -19,7 +19,7 @@ class GRUKernel(StepKernel):
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]
     ) -> tuple[Tensor, State, Saved]:
-        """Compute h."""
+        """Compute the new state h of one time step."""
         (previous,) = state
         size = self.hidden_size
         gates, candidate = torch.split(projected[0], [2 * size, size], dim=1)
@@ -31,7 +31,7 @@ class GRUKernel(StepKernel):
         return hidden, (hidden,), (previous, gates, reset_hidden, candidate, hidden)
 
     def backward_step(self, arguments: BackwardArguments) -> GradState:
-        """Compute the gradient of h'."""
+        """Compute the gradient of one time step with respect to the previous state h'."""
         previous, gates, reset_hidden, candidate, hidden = arguments.saved
         weights, grad_weights = arguments.weights, arguments.grad_weights
         (grad_state,), (grad_projected,) = arguments.grad_state, arguments.grad_projected

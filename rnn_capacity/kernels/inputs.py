@@ -50,7 +50,7 @@ class RecurrenceInputs(NamedTuple):
     leaves the outputs as they are."""
 
     def select(self, networks: slice) -> RecurrenceInputs:
-        """Take some of the networks."""
+        """Return views of the tensors of some networks."""
         return RecurrenceInputs(
             self.weight_input[networks],
             self.bias[networks],
@@ -62,7 +62,7 @@ class RecurrenceInputs(NamedTuple):
         )
 
     def zeros_like(self, with_sequence: bool) -> RecurrenceInputs:
-        """Make gradients that are zero; their sequence is empty if it needs no gradient."""
+        """Allocate zero gradients of the inputs' shapes; the sequence's is empty unless `with_sequence`."""
         sequence = zeros_like(self.sequence) if with_sequence else self.sequence[:0]
         return RecurrenceInputs(
             zeros_like(self.weight_input),
@@ -75,7 +75,7 @@ class RecurrenceInputs(NamedTuple):
         )
 
     def flatten(self) -> tuple[Tensor | None, ...]:
-        """List the tensors one after another, the sequence last."""
+        """Return all tensors in a flat tuple, the sequence last."""
         readout = self.readout or (None, None)
         return (
             self.weight_input,
@@ -89,7 +89,7 @@ class RecurrenceInputs(NamedTuple):
 
     @staticmethod
     def unflatten(tensors: tuple[Any, ...], states: int) -> RecurrenceInputs:
-        """Undo `flatten`.
+        """Rebuild the inputs from the flat tuple that `flatten` returned.
 
         Args:
             tensors: The tensors.

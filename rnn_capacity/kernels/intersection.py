@@ -21,7 +21,7 @@ class IntersectionRNNKernel(StepKernel):
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]
     ) -> tuple[Tensor, State, Saved]:
-        """Compute y and h."""
+        """Compute the output y and the new state h of one time step."""
         gates, inputs = projected
         (previous,) = state
         size = self.hidden_size
@@ -36,7 +36,7 @@ class IntersectionRNNKernel(StepKernel):
         return output, (hidden,), (previous, inputs, mixing, y_in, h_in, output, hidden)
 
     def backward_step(self, arguments: BackwardArguments) -> GradState:
-        """Compute the gradient of h'."""
+        """Compute the gradient of one time step with respect to the previous state h'."""
         previous, inputs, mixing, y_in, h_in, output, hidden = arguments.saved
         grad_output, (grad_state,) = arguments.grad_output, arguments.grad_state
         grad_gates, grad_inputs = arguments.grad_projected

@@ -34,7 +34,7 @@ def batched_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def batched_linear_backward(x: Tensor, grad_output: Tensor, grad_weight: Tensor, grad_bias: Tensor) -> None:
-    """Add the gradients of `batched_linear` to those of its weights and biases.
+    """Add the gradients of `batched_linear` with respect to its weights and biases to `grad_weight` and `grad_bias`.
 
     Args:
         x: As in `batched_linear`.
@@ -57,7 +57,7 @@ def batched_linear_backward(x: Tensor, grad_output: Tensor, grad_weight: Tensor,
 def batched_linear_grad_input(
     x: Tensor, grad_output: Tensor, weight: Tensor, workspace: Tensor | None = None
 ) -> Tensor:
-    """Compute the gradient of the input of `batched_linear`.
+    """Compute the gradient of `batched_linear` with respect to its input.
 
     Args:
         x: The input, (K or 1, in_features, batch).
@@ -104,7 +104,7 @@ def recurrent_linear_backward(
     grad_hidden: Tensor | None = None,
     workspace: Tensor | None = None,
 ) -> Tensor:
-    """Compute the gradient of the state of `recurrent_linear_`, and add to that of its weight.
+    """Compute the gradient of `recurrent_linear_` with respect to the state, and add the weight's to `grad_weight`.
 
     Args:
         grad_gates: Gradient of the result, (K, rows, batch).

@@ -1,4 +1,4 @@
-"""The loop of a step kernel over time."""
+"""The loop that runs a step kernel over all time steps, forward and backward."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rnn_capacity.kernels.step import BackwardArguments, GradState, StepKernel
 
 @dataclass(frozen=True)
 class TimeLoop:
-    """Runs a step kernel over all time steps, and back; its fields are arguments of `run_recurrence`."""
+    """Runs a step kernel over all time steps, forward and backward; its fields are arguments of `run_recurrence`."""
 
     kernel: StepKernel
     steps: int
@@ -24,7 +24,7 @@ class TimeLoop:
     repeat_last: bool
 
     def forward(self, inputs: RecurrenceInputs, outputs: Tensor) -> list[Tensor]:
-        """Run all steps.
+        """Run all time steps forward.
 
         Args:
             inputs: The networks' tensors.
@@ -46,7 +46,7 @@ class TimeLoop:
         return saved
 
     def _projected(self, inputs: RecurrenceInputs, batch: int) -> Iterator[Projected]:
-        """Project the input of each step, one after another, so that the step finds it in the cache."""
+        """Yield the projected input of each step just before the step needs it, so that it is still in the cache."""
         weight, bias = inputs.weight_input, inputs.bias
         times = len(inputs.sequence)
         repeats = self.repeat_last and times < self.steps
@@ -54,7 +54,7 @@ class TimeLoop:
         for time, x in enumerate(inputs.sequence.unbind(0)):
             gates = batched_linear(x, weight, bias)
             if repeats and time == times - 1:
-                repeated = gates.clone()  # the step writes over its own
+                repeated = gates.clone()  # a step overwrites its projected input
             yield (gates, x) if self.kernel.reads_input else (gates,)
         if times == self.steps:
             return

@@ -19,7 +19,7 @@ class LSTMKernel(StepKernel):
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]
     ) -> tuple[Tensor, State, Saved]:
-        """Compute h and c."""
+        """Compute the new state (h, c) of one time step."""
         previous, previous_cell = state
         size = self.hidden_size
         gates = recurrent_linear_(projected[0], previous, weights[0])
@@ -33,7 +33,7 @@ class LSTMKernel(StepKernel):
         return hidden, (hidden, cell_state), (previous, previous_cell, sigmoids, candidate, tanh_cell)
 
     def backward_step(self, arguments: BackwardArguments) -> GradState:
-        """Compute the gradients of h' and c'."""
+        """Compute the gradients of one time step with respect to the previous state (h', c')."""
         previous, previous_cell, sigmoids, candidate, tanh_cell = arguments.saved
         (grad_state, grad_cell_state), (grad_gates,) = arguments.grad_state, arguments.grad_projected
         size = self.hidden_size

@@ -1,4 +1,4 @@
-"""A step kernel through time, as one operation of autograd."""
+"""A layer of K networks run over time by a step kernel, as one autograd operation."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def run_recurrence(
             repeat_last=repeat_last and len(inputs.sequence) < steps,
         )
     loop = TimeLoop(kernel, steps, warmup, repeat_last)
-    return cast(Tensor, Recurrence.apply(loop, len(inputs.state), *inputs.flatten()))  # type: ignore[no-untyped-call]  # torch types it so
+    return cast(Tensor, RecurrenceFunction.apply(loop, len(inputs.state), *inputs.flatten()))  # type: ignore[no-untyped-call]  # torch types it so
 
 
-class Recurrence(torch.autograd.Function):
-    """Forward and backward of `run_recurrence`."""
+class RecurrenceFunction(torch.autograd.Function):
+    """Autograd function of `run_recurrence`."""
 
     @staticmethod
     def forward(ctx: Any, loop: TimeLoop, states: int, *tensors: Tensor | None) -> Tensor:
@@ -81,7 +81,7 @@ class Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        """Compute the gradients of all tensors of the inputs."""
+        """Compute the gradients of all tensors of `RecurrenceInputs`."""
         loop, tensors = ctx.loop, ctx.saved_tensors
         inputs, saved = RecurrenceInputs.unflatten(tensors[: ctx.count], ctx.states), tensors[ctx.count :]
         with_sequence = ctx.needs_input_grad[-1]
@@ -106,10 +106,10 @@ def batch_size(sequence: Tensor) -> int:
 
 
 def tiles(inputs: RecurrenceInputs) -> list[slice]:
-    """Divide the networks into tiles that run together, a few at a time on a CPU."""
+    """Divide the networks into tiles that run one after another: small ones on a CPU, a single one on a GPU."""
     networks, rows, _ = inputs.weight_input.shape
     most = networks
     if inputs.bias.device.type == "cpu":
         gate_bytes = batch_size(inputs.sequence) * rows * inputs.bias.element_size()
-        most = torch.get_num_threads() * max(1, TILE_BYTES // gate_bytes)  # each thread has as many
+        most = torch.get_num_threads() * max(1, TILE_BYTES // gate_bytes)  # TILE_BYTES for each thread
     return [slice(first, min(first + most, networks)) for first in range(0, networks, most)]

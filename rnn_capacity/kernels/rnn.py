@@ -15,13 +15,13 @@ class RNNKernel(StepKernel):
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]
     ) -> tuple[Tensor, State, Saved]:
-        """Compute h."""
+        """Compute the new state h of one time step."""
         (previous,) = state
         hidden = self.activation.in_place(recurrent_linear_(projected[0], previous, weights[0]))
         return hidden, (hidden,), (previous, hidden)
 
     def backward_step(self, arguments: BackwardArguments) -> GradState:
-        """Compute the gradient of h'."""
+        """Compute the gradient of one time step with respect to the previous state h'."""
         previous, hidden = arguments.saved
         (grad_state,), (grad_gates,) = arguments.grad_state, arguments.grad_projected
         grad_hidden = sum_gradients(arguments.grad_output, grad_state)

@@ -43,7 +43,7 @@ class BackwardArguments(NamedTuple):
     """
 
     saved: Saved
-    """What `forward_step` saved at this step."""
+    """Tensors that `forward_step` saved at this step."""
 
     grad_output: Tensor | None
     """Gradient of the step's output, (K, hidden_size, batch), not to be changed; None if no loss depends on it."""
@@ -59,7 +59,7 @@ class BackwardArguments(NamedTuple):
     """Gradients of the recurrent weights, to be added to in place."""
 
     grad_projected: Projected
-    """Memory to fill with the gradients of `forward_step`'s `projected`, (K, features, batch) each."""
+    """Tensors to fill with the gradients of `forward_step`'s `projected`, (K, features, batch) each."""
 
 
 class StepKernel(ABC):
@@ -85,7 +85,7 @@ class StepKernel(ABC):
     """
 
     recurrent_weights: ClassVar[tuple[str, ...]] = ("weight_recurrent",)
-    """Names of the cell's parameters that its step multiplies states with."""
+    """Names of the cell's parameters that multiply the state in a step."""
 
     reads_input: ClassVar[bool] = False
     """Whether the step reads the input itself beside W_x x + b."""
@@ -124,7 +124,7 @@ class StepKernel(ABC):
 
 
 def sum_gradients(grad_output: Tensor | None, grad_state: Tensor | None) -> Tensor:
-    """Add the gradients of an output that is a state, too; one of them may be None, and the second may be changed."""
+    """Add the two gradients of an h that is both output and state; either may be None, the second may be changed."""
     if grad_output is None or grad_state is None:
         return cast(Tensor, grad_state if grad_output is None else grad_output)
     return grad_state.add_(grad_output)

@@ -16,7 +16,7 @@ class UGRNNKernel(StepKernel):
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]
     ) -> tuple[Tensor, State, Saved]:
-        """Compute h."""
+        """Compute the new state h of one time step."""
         (previous,) = state
         gate, candidate = recurrent_linear_(projected[0], previous, weights[0]).chunk(2, dim=1)
         gate.sigmoid_()
@@ -25,7 +25,7 @@ class UGRNNKernel(StepKernel):
         return hidden, (hidden,), (previous, gate, candidate, hidden)
 
     def backward_step(self, arguments: BackwardArguments) -> GradState:
-        """Compute the gradient of h'."""
+        """Compute the gradient of one time step with respect to the previous state h'."""
         previous, gate, candidate, hidden = arguments.saved
         (grad_state,), (grad_gates,) = arguments.grad_state, arguments.grad_projected
         grad_gate, grad_candidate = grad_gates.chunk(2, dim=1)

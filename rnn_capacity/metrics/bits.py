@@ -1,4 +1,4 @@
-"""Information stored by a classifier of random labels, in bits: pure functions."""
+"""Pure functions for the information stored by a classifier of random labels, in bits."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class BitsPerCharacter(Metric):
         self.add_state("characters", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add a batch.
+        """Add the logits and targets of a batch.
 
         Args:
             logits: (batch, steps, symbols).

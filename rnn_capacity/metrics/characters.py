@@ -90,7 +90,7 @@ class CharacterAccuracy(Metric):
         self.add_state("exact", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add a batch.
+        """Add the logits and targets of a batch.
 
         Args:
             logits: (samples, T, V): logits of V characters at T time steps.

@@ -64,7 +64,7 @@ class CountAccuracy(Metric):
             self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add a batch.
+        """Add the logits and targets of a batch.
 
         Args:
             logits: (batch, counts, values).

@@ -1,4 +1,4 @@
-"""Real numbers that a state carries, measured by the squared error of their reconstruction."""
+"""The number of real values that a state carries, measured by the squared error of their reconstruction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def dimensions_recovered(mse: float, dimensions: int, variance: float = 1.0) -> 
 
 
 def theoretical_mse(units: int, dimensions: int) -> float:
-    """Compute the MSE per dimension in theory, max(0, 1 - n_h / n_in) (Collins et al. 2017, sec. 2.2, Fig. 2c).
+    """Compute the theoretical MSE per dimension, max(0, 1 - n_h / n_in) (Collins et al. 2017, sec. 2.2, Fig. 2c).
 
     Args:
         units: Units n_h of every layer.
@@ -106,7 +106,7 @@ class ReconstructionError(Metric):
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
-        """Add a batch.
+        """Add the predictions and targets of a batch.
 
         Args:
             predictions: (samples, dimensions).

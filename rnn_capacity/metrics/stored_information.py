@@ -19,7 +19,7 @@ from rnn_capacity.metrics.direction import Direction
 
 
 class StoredInformation(Metric):
-    """Accuracy and stored bits, from the accuracy and from the likelihood, in all and per parameter.
+    """Accuracy, and bits stored according to the accuracy and to the likelihood, in total and per parameter.
 
     The metric sums counts and log-likelihoods, so that any split into batches and processes gives the same result. The
     likelihood is that of the best of 235 temperatures, spaced by 3 % from 1/32 to 32; each of them is a valid bound.
@@ -62,7 +62,7 @@ class StoredInformation(Metric):
         self.add_state("nll", torch.zeros_like(self.inverse_temperatures), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add a batch.
+        """Add the logits and labels of a batch.
 
         Args:
             logits: (samples, V), or (samples, 1) for a sigmoid.

@@ -45,7 +45,7 @@ def sample_weights(samples: int, tau: float = 5000.0) -> Tensor:
 
 
 def implied_bits(loss: float, samples: int, tau: float = 5000.0) -> float:
-    """Compute the least information about the targets, in bits, that predictions with this loss contain.
+    """Compute the least information about the targets, in bits, that predictions with a given loss contain.
 
     Args:
         loss: L = Σ β_i (y_i - ŷ_i)², with targets of variance 1.
@@ -152,7 +152,7 @@ class ImpliedBits(Metric):
         self.add_state("measured", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, predictions: Tensor, targets: Tensor, weights: Tensor) -> None:
-        """Add a batch.
+        """Add the predictions, targets and sample weights of a batch.
 
         Args:
             predictions: ŷ, (samples,).

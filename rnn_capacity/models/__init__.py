@@ -1,4 +1,4 @@
-"""From a cell to a network: the stack, its initial weights, its size, and K networks at once."""
+"""Networks of recurrent cells: deep stacks, initial weights, parameter counts, and ensembles of K networks."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""K networks at once, with stacked parameters."""
+"""An ensemble of K networks with stacked parameters, run in one call."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class NetworkEnsemble(nn.Module):
         pad_input: Tensor | None = None
         if stack.projection is not None:
             sequence = linear_over_time(sequence, stack.projection.weight, stack.projection.bias)
-            pad_input = stack.projection.bias.unsqueeze(-1)  # the projection of zero
+            pad_input = stack.projection.bias.unsqueeze(-1)  # the projection of an input of zeros
         depth = len(stack.cells)
         read_in_recurrence = not stack.norms and (depth == 1 or not stack.residual)
         for layer, module in enumerate(stack.cells):
@@ -156,7 +156,7 @@ def normalise(norm: nn.LayerNorm, outputs: Tensor) -> Tensor:
 
 
 def can_run_together(network: RecurrentNetwork) -> bool:
-    """Tell whether a `NetworkEnsemble` of networks like this one computes and learns the same as each alone.
+    """Return whether a `NetworkEnsemble` of networks like this one computes and learns the same as each of them alone.
 
     True for trainable networks without dropout whose cell has a step kernel. Those of another cell are tried: a tiny
     input goes forward and backward through two of them. `torch.func.vmap` raises an error at code that it cannot map,

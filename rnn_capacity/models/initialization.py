@@ -113,7 +113,7 @@ class Initialization:
 
 
 def draw_matrix(matrix: Tensor, kind: str, scale: float) -> None:
-    """Fill a matrix in place: "normal" is N(0, 1)/sqrt(columns); it and "orthogonal" are scaled, "identity" is not."""
+    """Initialise a matrix in place: scaled "normal", N(0, 1)/sqrt(columns), scaled "orthogonal", or "identity"."""
     if kind == "identity":
         nn.init.eye_(matrix)
     elif kind == "orthogonal":
@@ -123,7 +123,7 @@ def draw_matrix(matrix: Tensor, kind: str, scale: float) -> None:
 
 
 def gate_scale(argument: str, scale: float | dict[str, float], gate: str, cell: GatedCell) -> float:
-    """Look up the factor for one gate.
+    """Return the factor of one gate's matrix.
 
     Raises:
         ValueError: If scales by gate leave a gate of the cell out or name one that neither it nor a known cell has.

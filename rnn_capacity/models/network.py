@@ -62,7 +62,7 @@ class RecurrentNetwork(nn.Module):
             )
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
-                torch.default_generator.manual_seed(seed)  # the CPU's alone: fork_rng keeps no other
+                torch.default_generator.manual_seed(seed)  # the CPU's generator alone, since fork_rng restores no other
             self.stack = Stack(cell, depth, input_size, hidden_size, initialization=initialization, **options)
             self.readout = nn.Linear(hidden_size, output_size)
             (initialization or Initialization()).affine(self.readout)
@@ -89,7 +89,7 @@ class RecurrentNetwork(nn.Module):
         warmup: int = 0,
         repeat_last: bool = False,
     ) -> tuple[Tensor, list[State]]:
-        """Run the stack over time and read its outputs.
+        """Run the stack over time and apply the readout to its outputs.
 
         Args:
             inputs: (batch, time, input_size), or integers (batch, time, k), the indices of k ones.

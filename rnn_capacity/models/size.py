@@ -1,4 +1,4 @@
-"""Parameters of a network by its size, and the size for a budget of parameters (Collins et al. 2017, sec. 1.2)."""
+"""Number of parameters of a network, and number of units for a parameter budget (Collins et al. 2017, sec. 1.2)."""
 
 from __future__ import annotations
 

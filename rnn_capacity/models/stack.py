@@ -132,7 +132,7 @@ class Stack(nn.Module):
         pad_input: Tensor | None = None
         if self.projection is not None:
             sequence = linear_or_lookup(sequence, self.projection.weight, self.projection.bias)
-            pad_input = self.projection.bias.unsqueeze(0)  # the projection of zero
+            pad_input = self.projection.bias.unsqueeze(0)  # the projection of an input of zeros
         elif not (sequence.is_floating_point() or self.takes_indices):
             sequence = multi_hot(sequence, self.input_size, like=self.initial_states[0])
         final = []
@@ -169,7 +169,7 @@ class Stack(nn.Module):
         return F.dropout(self.initial_states[0].new_ones(batch, self.hidden_size), self.recurrent_dropout)
 
     def _check_samples(self, inputs: Tensor, state: list[State] | None, lengths: Tensor | None, steps: int) -> None:
-        """Refuse states and lengths that do not fit the inputs."""
+        """Check that states and lengths fit the inputs."""
         if state is not None and len(state) != len(self.cells):
             raise ValueError(f"state must have {len(self.cells)} layers, got {len(state)}")
         if lengths is None:
@@ -185,7 +185,7 @@ class Stack(nn.Module):
 
 
 def check_sequence(inputs: Tensor, leading: tuple[str, ...], input_size: int, steps: int | None, warmup: int) -> int:
-    """Check the inputs of a stack, and the number of its steps.
+    """Check the inputs of a stack, and return the number of its time steps.
 
     Args:
         inputs: Features or indices, the time in the last dimension but one.

@@ -1,4 +1,4 @@
-"""The parameters of several networks, stacked in one."""
+"""Stacking of the parameters of several networks in one network."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def layout(network: RecurrentNetwork) -> list[object]:
 
 
 def full_repr(value: object) -> str:
-    """Represent a value with all its digits, which tensors and arrays round or leave out."""
+    """Return a `repr` of a value with all digits, which the `repr` of a tensor or an array rounds or leaves out."""
     return repr(value.tolist() if hasattr(value, "tolist") else value)

@@ -1,4 +1,4 @@
-"""One cell through time."""
+"""One cell unrolled over time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def unroll(
         outputs, end = run_torch_lstm(cast(LSTMCell, cell), inputs, state)
         return outputs[warmup:], end
 
-    def project(part: Tensor) -> Projected:  # autocast leaves a product in its own dtype, and the state in its
+    def project(part: Tensor) -> Projected:  # under autocast products have low precision, the state keeps its own
         return tuple(values.to(dtype) for values in cell.project(part))
 
     projected_inputs = project(inputs[:steps])

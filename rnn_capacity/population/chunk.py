@@ -66,7 +66,7 @@ class Chunk:
 
     @flushed_denormals()
     def advance(self) -> tuple[Leaving, Tensor]:
-        """Make the steps of one call.
+        """Make the optimizer steps of one `training_step` call.
 
         A call is as long as the least `steps_per_call` of the members. Divergence is checked once at its end, when the
         host waits for the device.
@@ -139,7 +139,7 @@ class Chunk:
         targets = torch.stack([pad_rows(batch.targets, most) for batch in batches])
         ones = self.values.new_ones(most)
         weights = torch.stack(
-            [pad_rows(batch.weigh(ones[: len(batch.inputs)]) / batch.size, most) for batch in batches]
+            [pad_rows(batch.apply_weights(ones[: len(batch.inputs)]) / batch.size, most) for batch in batches]
         )
         stacked = Batch(inputs, targets, batches[0].size, batches[0].starts_fresh)
         self.latest = (batches, stacked, weights)

@@ -25,7 +25,7 @@ diverged_at."""
 
 
 class EndlessCallLoader:
-    """Counts the calls of `training_step` without end, since the population knows when it is finished.
+    """Yields the numbers of `training_step` calls endlessly; the population itself ends the training.
 
     Example:
         >>> from itertools import islice
@@ -132,7 +132,7 @@ class Population(LightningModule):
         return -1
 
     def training_step(self, call: int) -> None:
-        """Make the steps of one call of the current chunk, and evaluate the members that leave it."""
+        """Make some optimizer steps of the current chunk, and evaluate the members that finish or diverge."""
         if self.chunk is None:
             self._start(self.waiting.pop())
         chunk = cast("Chunk | KernelChunk", self.chunk)
@@ -212,7 +212,7 @@ def check_trainer(trainer: Trainer) -> None:
 
 
 def evaluate_member(member: Member, source: BatchSource, diverged_at: int | None, device: torch.device) -> Result:
-    """Evaluate a member that has left its chunk.
+    """Evaluate a member that has finished or diverged.
 
     Args:
         member: The member.

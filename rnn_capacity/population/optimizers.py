@@ -77,7 +77,7 @@ class MemberOptimizer(ABC):
 
 
 class MemberAdam(MemberOptimizer):
-    """`torch.optim.Adam`."""
+    """Adam for K networks, with the steps of `torch.optim.Adam`."""
 
     names = ("one_minus_beta1", "beta2", "one_minus_beta2", "log_beta1", "log_beta2", "eps", "weight_decay")
     buffers = ("mean", "square")
@@ -99,7 +99,7 @@ class MemberAdam(MemberOptimizer):
 
 
 class MemberAdamW(MemberAdam):
-    """`torch.optim.AdamW`."""
+    """AdamW for K networks, with the steps of `torch.optim.AdamW`."""
 
     def decay(self, gradients: Tensor, rates: Tensor) -> None:
         """Shrink the parameters."""
@@ -107,7 +107,7 @@ class MemberAdamW(MemberAdam):
 
 
 class MemberRMSprop(MemberOptimizer):
-    """`torch.optim.RMSprop`, with momentum, not centered."""
+    """RMSprop for K networks, with the steps of `torch.optim.RMSprop`: with momentum, not centered."""
 
     names = ("alpha", "one_minus_alpha", "eps", "weight_decay", "momentum")
     buffers = ("square", "momentum")
@@ -123,7 +123,7 @@ class MemberRMSprop(MemberOptimizer):
 
 
 class MemberSGD(MemberOptimizer):
-    """`torch.optim.SGD`, with momentum."""
+    """SGD for K networks, with the steps of `torch.optim.SGD`: with momentum."""
 
     names = ("weight_decay", "momentum", "dampening")
     buffers = ("momentum",)
@@ -151,7 +151,7 @@ POPULATION_OPTIMIZERS: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] 
 
 
 def population_optimizer(optimizer: torch.optim.Optimizer) -> type[MemberOptimizer] | None:
-    """Return the class that makes the same steps for K networks; None if there is none."""
+    """Return the class that makes the steps of a torch optimizer for K networks; None if there is none."""
     return POPULATION_OPTIMIZERS[update_rule(optimizer)] if is_supported(optimizer) else None
 
 

@@ -24,7 +24,7 @@ MAX_PADDING = 1 / 8
 """Largest share of a chunk's samples that may be padding, unless that takes less than SPARE_BYTES."""
 
 SPARE_BYTES = 2**23
-"""Padding that takes no more time than the calls of one more chunk."""
+"""Bytes of padding that cost less time than the calls of one more chunk."""
 
 FREE_OPTIONS = ("samples", "samples_per_parameter", "show", "loss_exponent", "loss_exponent_from")
 """Options of the task in which the members of one chunk may differ."""
@@ -41,7 +41,7 @@ class MemberPlan:
     """The member."""
 
     optimizer: type[MemberOptimizer] | None
-    """Its optimizer for K networks; None for a member that only `fit` can train."""
+    """Class of its optimizer for K networks; None for a member that only `fit` can train."""
 
     kernel: bool
     """Whether its whole training runs in the compiled kernel."""
@@ -53,10 +53,10 @@ class MemberPlan:
     """Learning rate of each step, (max_steps,), float64."""
 
     data_key: str
-    """Equal for members that have the same batches."""
+    """Key that is equal for members that have the same batches."""
 
     group_key: str
-    """Equal for members that can make their steps together."""
+    """Key that is equal for members that can make their steps together."""
 
 
 def plan_member(index: int, member: Member, mappable: dict[str, bool], device: torch.device = CPU) -> MemberPlan:
@@ -99,7 +99,7 @@ def plan_member(index: int, member: Member, mappable: dict[str, bool], device: t
 
 
 def make_chunks(plans: Sequence[MemberPlan], device: torch.device) -> list[list[MemberPlan]]:
-    """Divide members into chunks of equal groups, similar numbers of samples, and a bounded memory.
+    """Divide members into chunks with equal group keys, similar numbers of samples and bounded memory.
 
     Args:
         plans: The members.
@@ -123,7 +123,7 @@ def make_chunks(plans: Sequence[MemberPlan], device: torch.device) -> list[list[
 
 
 def samples_per_step(member: Member) -> int:
-    """Return the samples of an optimizer step."""
+    """Return the number of samples of an optimizer step."""
     batch: int | None = getattr(member.task, "batch_size", None)
     return min(count for count in (member.task.samples, batch) if count is not None)
 

@@ -11,11 +11,11 @@ from sqlalchemy.exc import ArgumentError
 
 FORMS = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT"
 DRIVERS = {"psycopg2": "psycopg2-binary", "psycopg": "psycopg[binary]"}
-"""Modules that connect to PostgreSQL, by preference, and the packages that have them."""
+"""Python drivers for PostgreSQL in the order of preference, and the packages that contain them."""
 
 
 def parse_url(storage: str) -> URL:
-    """Read a storage's URL, and choose a PostgreSQL driver that is installed.
+    """Parse the URL of a storage; a PostgreSQL URL gets a driver that is installed.
 
     Args:
         storage: The URL as the user gives it.
@@ -44,17 +44,18 @@ def parse_url(storage: str) -> URL:
         drivers = [driver] if driver else list(DRIVERS)
         installed = [name for name in drivers if find_spec(name) is not None]
         if not installed:
-            raise ValueError(f"storage {shown} needs a driver: pip install '{DRIVERS[drivers[0]]}'")
+            package = DRIVERS[drivers[0]]
+            raise ValueError(f"storage must have an installed driver (pip install '{package}'), got {shown}")
         return url.set(drivername=f"postgresql+{installed[0]}")
     if kind == "grpc" and url.host and url.port and url == URL.create("grpc", host=url.host, port=url.port):
         if find_spec("grpc") is None:
-            raise ValueError(f"storage {shown} needs gRPC: pip install 'rnn-capacity[grpc]'")
+            raise ValueError(f"storage must have gRPC installed (pip install 'rnn-capacity[grpc]'), got {shown}")
         return url
     raise ValueError(f"storage must be {FORMS}; got {shown!r}")
 
 
 def hide_password(storage: str | URL) -> str:
-    """Write a storage's URL without its password and its driver.
+    """Return the URL of a storage as text without password and driver.
 
     Args:
         storage: The URL, or a text that was given as one.

@@ -1,4 +1,4 @@
-"""A thread that repeats a worker's sign of life."""
+"""A thread that sends a worker's heartbeats."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from rnn_capacity.studies.retrying import StorageError
 
 AFTER_FAILURE = 1.0
-"""Seconds after which a sign that could not be stored is repeated, and for which the end of the thread is awaited."""
+"""Seconds from a heartbeat that could not be stored to the next one; also the longest wait for the thread to end."""
 
 
 @contextmanager
 def heartbeat(beat: Callable[[], None], interval: float) -> Iterator[None]:
-    """Open a context in which a daemon thread gives a sign of life at once and then at every interval.
+    """Return a context in which a daemon thread sends a heartbeat at once and then at every interval.
 
     A storage that fails does not end the thread; the worker hears of the failure from its own calls.
 
     Args:
-        beat: Gives the sign.
-        interval: Seconds from one sign to the next.
+        beat: Sends a heartbeat.
+        interval: Seconds from one heartbeat to the next.
     """
     stop = threading.Event()
 

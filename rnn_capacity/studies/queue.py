@@ -1,4 +1,4 @@
-"""The trials of a study, divided between workers."""
+"""The queue of a study's trials, which several workers share."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from rnn_capacity.studies.trial import (
 )
 
 Propose = Callable[[int, list[FrozenTrial], list[FrozenTrial], int], list[Proposal]]
-"""From a number, the finished trials, the pending ones and an attempt to at most that number of proposals."""
+"""Function `propose(count, finished, pending, attempt)` that returns at most `count` proposals."""
 
 
 class TrialQueue:
-    """The trials of a study, as one of the workers that share them sees them.
+    """The queue from which one worker claims trials of a study that several workers share.
 
     Optuna's storages have single calls and no transactions, and even the call with which `optuna.Study.ask` claims a
     waiting trial is not safe everywhere: with SQLite, Optuna reads the state and writes it in two steps, so that two
@@ -71,7 +71,7 @@ class TrialQueue:
         self._call = storage.call
         self._optuna = storage.optuna
         self._study_id = self._call(self._optuna.get_study_id_from_name, name)
-        # Optuna's study keeps the finished trials that it has read: a later snapshot reads what is new
+        # Optuna's study caches finished trials, so that a later snapshot reads only the others
         self._study = self._call(optuna.load_study, study_name=name, storage=self._optuna)
         directions = self._call(self._optuna.get_study_directions, self._study_id)
         self.goal: Goal = "maximize" if directions == [StudyDirection.MAXIMIZE] else "minimize"
@@ -98,13 +98,13 @@ class TrialQueue:
         return self._latest or self.snapshot()
 
     def claim(self, count: int, total: int, propose: Propose, snapshot: Snapshot | None = None) -> list[FrozenTrial]:
-        """Claim trials for this worker to run: those that others left over, then new ones.
+        """Claim trials for this worker to run: first those to retry, then newly proposed ones.
 
         A trial with which all but one of `MAX_FAILURES` workers failed comes alone; one with `retries_exhausted` is to
         be finished without being run. `alive` must be entered before the grace is over.
 
         Args:
-            count: How many, at most.
+            count: Largest number of trials to claim.
             total: Trials that the study is to have; finished, running and waiting ones are never more.
             propose: Called as `propose(n, finished, pending, attempt)`; returns at most n proposals, fewer where there
                 are no more. The attempt is 0, then 1, 2, ... for proposals in place of those that another worker stored
@@ -117,13 +117,13 @@ class TrialQueue:
         Raises:
             StorageError: If the storage fails; others run what was claimed when the grace is over.
         """
-        known = snapshot or self.snapshot()
-        others = [trial for trial in known.to_retry(total) if trial.number not in self._held]
-        if count <= 0 or not (others or known.room(total)):
+        current = snapshot or self.snapshot()
+        others = [trial for trial in current.to_retry(total) if trial.number not in self._held]
+        if count <= 0 or not (others or current.remaining(total)):
             return []
         left: list[FrozenTrial] = []
         for trial in others:
-            if known.is_duplicate(trial):  # its worker died before it withdrew the trial
+            if current.is_duplicate(trial):  # its worker died before it withdrew the trial
                 self._fail(self._id(trial.number))
             else:
                 left.append(retry_of(trial, self._worker))
@@ -131,40 +131,42 @@ class TrialQueue:
         claimed: list[FrozenTrial] = []
         try:
             with self.alive():
-                known, attempt = self._store(several[:count] or left[:1], known, total, claimed), 0
-                while (several or not left) and (wanted := min(count - len(claimed), known.room(total))) > 0:
-                    proposals = propose(wanted, known.finished, [*known.running, *known.waiting], attempt)[:wanted]
+                current, attempt = self._store(several[:count] or left[:1], current, total, claimed), 0
+                while (several or not left) and (wanted := min(count - len(claimed), current.remaining(total))) > 0:
+                    proposals = propose(wanted, current.finished, [*current.running, *current.waiting], attempt)[
+                        :wanted
+                    ]
                     if not proposals:
                         break
-                    attributes = {KNOWN: len(known.stored)}
+                    attributes = {KNOWN: len(current.stored)}
                     trials = [running_trial(proposal, self._worker, attributes) for proposal in proposals]
-                    known, attempt = self._store(trials, known, total, claimed), attempt + 1
+                    current, attempt = self._store(trials, current, total, claimed), attempt + 1
         except BaseException as error:
             if not isinstance(error, StorageError):
                 self.give_back(claimed)
             raise
         return claimed
 
-    def _store(self, trials: list[FrozenTrial], known: Snapshot, total: int, claimed: list[FrozenTrial]) -> Snapshot:
-        """Store trials, and claim those that need not be withdrawn.
+    def _store(self, trials: list[FrozenTrial], earlier: Snapshot, total: int, claimed: list[FrozenTrial]) -> Snapshot:
+        """Store running trials of this worker, and withdraw those that another worker or the total excludes.
 
         Args:
             trials: Running trials of this worker.
-            known: The study as it was when they were chosen.
+            earlier: The study when the trials were chosen.
             total: Trials that the study is to have.
-            claimed: Gets the claimed trials.
+            claimed: List to which the claimed trials are appended.
 
         Returns:
-            The study as it is afterwards.
+            The study after that.
         """
         if not trials:
-            return known
+            return earlier
         ids = [self._call(self._optuna.create_new_trial, self._study_id, trial) for trial in trials]
         now, before = self.snapshot(), len(claimed)
-        new = now.stored[len(known.stored) :]
+        new = now.stored[len(earlier.stored) :]
         running = [t.number for t in new if t.user_attrs.get(WORKER) == self._worker and t.state is TrialState.RUNNING]
         own = [number for number in running if number not in self._held]
-        if len(own) != len(ids):  # stored twice
+        if len(own) != len(ids):  # a repeated call stored a trial twice
             ids = [self._id(number) for number in own]
         self._held |= zip(own, ids, strict=True)
         runnable = {trial.number for trial in now.runnable(total)}
@@ -180,7 +182,7 @@ class TrialQueue:
         return now if len(claimed) == before + len(trials) else self.snapshot()
 
     def _end_earlier(self, retry: FrozenTrial, now: Snapshot) -> bool:
-        """Let the earlier trials of a retry fail, and tell whether that leaves the point without a result.
+        """Set the earlier trials of a retry to failed; return whether the point has no result.
 
         The retry is stored by then, so that no crash loses the point, and not yet run, so that a worker that was taken
         for dead stores no second result. (With SQLite a result and a failure that are stored at the same moment may
@@ -190,7 +192,7 @@ class TrialQueue:
         return all([self._fail(self._id(number)) for number in unfinished])
 
     def _fail(self, trial_id: int) -> bool:
-        """Let a trial fail, and tell whether it has; one that got a result meanwhile has not."""
+        """Set a trial to failed; return whether it is, which it is not if it got a result in the meantime."""
         try:
             return self._call(self._optuna.set_trial_state_values, trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
@@ -200,13 +202,13 @@ class TrialQueue:
         return self._call(self._optuna.get_trial_id_from_study_id_trial_number, self._study_id, number)
 
     def alive(self) -> AbstractContextManager[None]:
-        """Open a context in which a thread tells other workers that this worker runs its claimed trials."""
-        return heartbeat(self._sign, self._timing.heartbeat)
+        """Return a context in which a thread sends heartbeats, so that no other worker retries the claimed trials."""
+        return heartbeat(self._beat, self._timing.heartbeat)
 
-    def _sign(self) -> None:
-        """Store a sign of life with one of the trials that this worker runs; it counts for all of them."""
+    def _beat(self) -> None:
+        """Store a heartbeat in one of the trials that this worker runs; it counts for all of them."""
         for trial_id in list(self._held.values()):
-            with suppress(UpdateFinishedTrialError):  # finished, or taken over, since the list was made
+            with suppress(UpdateFinishedTrialError):  # finished or taken over in the meantime
                 return self._call(self._optuna.set_trial_user_attr, trial_id, ALIVE, time.time())
 
     def finish(self, trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial | None:
@@ -231,18 +233,18 @@ class TrialQueue:
             return None
         trial_id = self._held[trial.number]
         try:
-            # the state comes last: a finished trial is whole
+            # the state is written last, so that every finished trial has its metrics
             self._call(self._optuna.set_trial_user_attr, trial_id, METRICS, metrics)
             self._call(self._optuna.set_trial_user_attr, trial_id, FEASIBLE, feasible)
             self._call(self._optuna.set_trial_state_values, trial_id, TrialState.COMPLETE, [value])
             stored = True
-        except UpdateFinishedTrialError:  # taken over by another worker, or finished by a call whose answer got lost
+        except UpdateFinishedTrialError:  # another worker took the trial over, or a repeated call had finished it
             stored = self._call(self._optuna.get_trial, trial_id).state is TrialState.COMPLETE
         del self._held[trial.number]
         return finished_trial(trial, value, feasible, metrics) if stored else None
 
     def give_back(self, trials: Iterable[FrozenTrial], failure: str | None = None) -> None:
-        """Let claimed trials that are not finished be run by whoever claims next.
+        """Return claimed, unfinished trials to the queue, so that any worker can claim them.
 
         Args:
             trials: Claimed trials; finished ones stay as they are.
@@ -252,8 +254,10 @@ class TrialQueue:
             StorageError: If the storage fails.
         """
         for number in [trial.number for trial in trials if trial.number in self._held]:
-            with suppress(UpdateFinishedTrialError):  # taken over, or finished by a call whose answer got lost
-                if failure is not None:  # first, so that whoever finds the trial waiting finds its failure
+            with suppress(
+                UpdateFinishedTrialError
+            ):  # another worker took the trial over, or a repeated call had finished it
+                if failure is not None:  # first, so that a waiting trial always has its failure
                     self._call(self._optuna.set_trial_user_attr, self._held[number], FAILURE, failure)
                 self._call(self._optuna.set_trial_state_values, self._held[number], TrialState.WAITING)
             del self._held[number]

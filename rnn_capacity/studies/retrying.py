@@ -1,4 +1,4 @@
-"""Repetition of storage calls that fail for reasons that pass."""
+"""Repetition of storage calls that fail with transient errors."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds between the first two attempts, and between the last."""
+"""Seconds between the first two attempts, and the largest number of seconds between later ones."""
 
 TRANSIENT_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_CONSTRAINT}
-"""SQLite's codes for a lock that another connection holds, and for a row that another one made at the same moment."""
+"""SQLite's transient error codes: a lock of another connection, or a row that another one inserted first."""
 
 TRANSIENT_GRPC = {"UNAVAILABLE", "UNKNOWN"}
-"""gRPC's codes for a server out of reach, and for an error of the database behind it, of which it tells no more."""
+"""gRPC's transient status codes: an unreachable server, or an unspecified error of the database behind it."""
 
 
 class StorageError(Exception):
-    """A storage failed for good, or for longer than calls are repeated; the text is one line.
+    """Error of a storage that failed permanently, or longer than calls are repeated; its message is one line.
 
     Example:
         >>> raise StorageError("storage sqlite:///a.db failed: disk I/O error")
@@ -36,10 +36,10 @@ class StorageError(Exception):
 
 
 def retry_transient(work: Callable[[], T], storage: str, retry_seconds: float) -> T:
-    """Call a storage, and repeat the call while it fails for reasons that pass.
+    """Call a storage, and repeat the call while it fails with a transient error.
 
     Args:
-        work: The call. It is repeated, too, where it had its effect and the answer got lost.
+        work: The call. It is also repeated where it took effect but its answer was lost.
         storage: The storage's name in the message.
         retry_seconds: Seconds after which the call is not repeated.
 
@@ -47,7 +47,7 @@ def retry_transient(work: Callable[[], T], storage: str, retry_seconds: float) -
         What `work` returns.
 
     Raises:
-        StorageError: If the reason does not pass, or not in time.
+        StorageError: If the error is not transient, or lasts longer than `retry_seconds`.
     """
     begin, pause = time.monotonic(), FIRST_PAUSE
     while True:
@@ -67,19 +67,19 @@ def retry_transient(work: Callable[[], T], storage: str, retry_seconds: float) -
 
 
 def storage_failures() -> tuple[type[Exception], ...]:
-    """List the exceptions of a storage that fails: Optuna's, SQLAlchemy's and, where it is installed, gRPC's."""
+    """Return the exceptions that a failing storage raises: Optuna's, SQLAlchemy's and, if it is imported, gRPC's."""
     grpc = sys.modules.get("grpc")
     return (StorageInternalError, SQLAlchemyError, *([grpc.RpcError] if grpc else []))
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same call may work a little later."""
+    """Return whether a storage error is transient, so that the same call may succeed later."""
     for cause in causes(error):
         if isinstance(cause, DBAPIError):
             code = getattr(cause.orig, "sqlite_errorcode", None)
             if code is not None:
                 passes = code & 0xFF in TRANSIENT_SQLITE
-            else:  # PostgreSQL: out of reach, busy, or rolled back for another transaction
+            else:  # PostgreSQL: unreachable, busy, or rolled back in favour of another transaction
                 passes = isinstance(cause, OperationalError | InterfaceError | IntegrityError)
             # two processes that open an empty database at the same moment make the same tables
             return passes or cause.connection_invalidated or "already exists" in str(cause.orig)
@@ -89,16 +89,16 @@ def is_transient(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Find the first line of what the database or the gRPC server says."""
+    """Return the first line of the error message of the database or the gRPC server."""
     *_, last = causes(error)
-    told = last.details() if hasattr(last, "details") else getattr(last, "orig", last)
-    return (str(told).strip() or type(last).__name__).splitlines()[0]
+    message = last.details() if hasattr(last, "details") else getattr(last, "orig", last)
+    return (str(message).strip() or type(last).__name__).splitlines()[0]
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Go from an error to the one that it came from, up to SQLAlchemy's or gRPC's."""
+    """Iterate over an exception and its causes, up to the error of SQLAlchemy or gRPC."""
     current: BaseException | None = error
     while current is not None:
         yield current
-        known = isinstance(current, DBAPIError) or hasattr(current, "details")
-        current = None if known else current.__cause__ or current.__context__
+        is_last = isinstance(current, DBAPIError) or hasattr(current, "details")
+        current = None if is_last else current.__cause__ or current.__context__

@@ -1,4 +1,4 @@
-"""A study's trials as one reading of the storage found them."""
+"""A snapshot of a study's trials."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from optuna.trial import FrozenTrial, TrialState
 from rnn_capacity.studies.trial import ALIVE, KNOWN, WORKER, Goal, feasible, retry_history
 
 COUNTED = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
-"""States of trials that count; a failed trial was withdrawn, or its point is run again as another trial."""
+"""States of the trials that count towards the total; a failed trial was withdrawn or retried as another trial."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A study's trials as one reading of the storage found them; everything is answered from memory.
+    """The trials of a study at the time of one read of the storage; its methods do not access the storage.
 
     A point that is run again has several trials. One of them counts: the one with a result, otherwise the latest retry.
 
     Example:
         >>> from optuna.trial import create_trial
         >>> snapshot = Snapshot([create_trial(value=0.5, user_attrs={"feasible": True})], "maximize")
-        >>> snapshot.best(1)[0].value, snapshot.room(10), snapshot.is_complete(10)
+        >>> snapshot.best(1)[0].value, snapshot.remaining(10), snapshot.is_complete(10)
         (0.5, 9, False)
     """
 
     stored: Sequence[FrozenTrial]
-    """Every trial of Optuna's study by number, those included that do not count."""
+    """All trials of Optuna's study by number, including withdrawn and retried ones."""
 
     goal: Goal
     """Whether the best value is the largest or the smallest."""
 
     grace: float = 180.0
-    """Seconds without a sign of life after which a worker counts as dead."""
+    """Seconds without a heartbeat after which a worker counts as dead."""
 
     time: float = field(default_factory=time.time)
-    """When the storage was read, in seconds of this process's clock."""
+    """Time at which the storage was read, in seconds of this process's clock."""
 
     @cached_property
     def points(self) -> dict[int, FrozenTrial]:
-        """The trials that count, by the numbers of their points' first trials in ascending order."""
+        """The counted trial of each point, by the number of the point's first trial in ascending order."""
 
         def precedence(trial: FrozenTrial) -> tuple[bool, int, int]:
             return trial.state is not TrialState.COMPLETE, -len(retry_history(trial)), trial.number
 
-        found: dict[int, FrozenTrial] = {}
+        counted: dict[int, FrozenTrial] = {}
         for trial in self.stored:
             if trial.state in COUNTED:
                 first = next(iter(retry_history(trial)), trial.number)
-                found[first] = min(found[first], trial, key=precedence) if first in found else trial
-        return dict(sorted(found.items()))
+                counted[first] = min(counted[first], trial, key=precedence) if first in counted else trial
+        return dict(sorted(counted.items()))
 
     @cached_property
     def trials(self) -> list[FrozenTrial]:
-        """The trials that count, by number: finished, running and waiting ones."""
+        """The counted trials by number: finished, running and waiting ones."""
         return sorted(self.points.values(), key=lambda trial: trial.number)
 
     @cached_property
@@ -81,35 +81,35 @@ class Snapshot:
 
     @cached_property
     def stale(self) -> list[FrozenTrial]:
-        """The running trials whose workers are dead: none of a worker's trials has a recent sign of life.
+        """The running trials of dead workers, whose last heartbeat is older than `grace`.
 
-        A sign is a time of the worker's clock and is compared with this process's clock. Clocks that differ by more
-        than the grace waste work and nothing else: a trial that is taken from a living worker fails, and a failed trial
-        takes no result.
+        A heartbeat is a time of the worker's clock and is compared with this process's clock. Clocks that differ by
+        more than the grace waste work and nothing else: a trial that is taken from a living worker fails, and a failed
+        trial takes no result.
         """
-        signs = {trial.user_attrs.get(WORKER): 0.0 for trial in self.running}
-        for trial in self.stored if signs else ():
+        beats = {trial.user_attrs.get(WORKER): 0.0 for trial in self.running}
+        for trial in self.stored if beats else ():
             worker = trial.user_attrs.get(WORKER)
-            if worker in signs:
-                signs[worker] = max(signs[worker], trial.user_attrs.get(ALIVE, 0.0))
-        return [trial for trial in self.running if self.time - signs[trial.user_attrs.get(WORKER)] > self.grace]
+            if worker in beats:
+                beats[worker] = max(beats[worker], trial.user_attrs.get(ALIVE, 0.0))
+        return [trial for trial in self.running if self.time - beats[trial.user_attrs.get(WORKER)] > self.grace]
 
     def best(self, count: int) -> list[FrozenTrial]:
-        """Choose at most `count` feasible trials with the best values, the best first, of equal ones the earlier."""
+        """Return the `count` feasible trials with the best values, the best first; equal values by trial number."""
         sign = -1.0 if self.goal == "maximize" else 1.0
         ranked = sorted((sign * (t.value or 0.0), t.number, t) for t in self.finished if feasible(t))
         return [trial for *_, trial in ranked[:count]]
 
     def is_complete(self, total: int) -> bool:
-        """Tell whether the study has the results of all the `total` trials that it is to have."""
+        """Return whether the study has the results of `total` trials."""
         return len(self.finished) >= total
 
-    def room(self, total: int) -> int:
-        """Count the trials that may be proposed for the study to have `total`."""
+    def remaining(self, total: int) -> int:
+        """Return the number of trials that may still be proposed in a study of `total` trials."""
         return max(0, total - len(self.points))
 
     def runnable(self, total: int) -> list[FrozenTrial]:
-        """Choose the trials that may be run if the study is to have `total`: those of its first points.
+        """Return the trials that may be run in a study of `total` trials: those of its first `total` points.
 
         A worker runs a trial only after it has found the trial here. A point's rank never rises, since later points
         have higher numbers, and earlier ones can only be withdrawn. So at most `total` points are ever run, whatever
@@ -118,10 +118,10 @@ class Snapshot:
         return list(self.points.values())[: max(0, total)]
 
     def is_duplicate(self, trial: FrozenTrial) -> bool:
-        """Tell whether another worker stored a trial's point first, and the trial's own worker did not know of it.
+        """Return whether another worker had stored a trial's point before, unknown to the worker that proposed it.
 
-        Workers that propose in the same situation may propose the same point: a grid's next, the next of a seed. Since
-        the trials say all, a duplicate whose worker died before it withdrew the trial is not run by others, either.
+        Workers that read the same trials may propose the same point, such as the next one of a grid. A duplicate is
+        recognised from the stored trials alone, also if its worker died before it withdrew the trial.
         """
         unknown = range(trial.user_attrs.get(KNOWN, trial.number), trial.number)
         others = [self.stored[number] for number in unknown if number in self.points]
@@ -129,7 +129,7 @@ class Snapshot:
         return any(o.params == trial.params and o.user_attrs.get(WORKER) != worker for o in others)
 
     def to_retry(self, total: int) -> list[FrozenTrial]:
-        """Choose the trials that are to be run again: they were given back, or their workers are dead.
+        """Return the trials to run again: those that were given back and those of dead workers.
 
         With a smaller `total` than before, trials that are finished or run beyond it take the place of waiting ones.
         """

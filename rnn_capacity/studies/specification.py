@@ -5,31 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 
-def first_difference(given: Any, stored: Any, key: str = "") -> tuple[str, str, str] | None:
-    """Find the first key, depth first, at which two specifications differ.
+def first_difference(requested: Any, stored: Any, key: str = "") -> tuple[str, str, str] | None:
+    """Return the first key, depth first, at which two specifications differ.
 
     Args:
-        given: A specification, as JSON gives it back.
+        requested: A specification, as read from JSON.
         stored: Another one.
         key: The dotted key of both within the whole.
 
     Returns:
         The dotted key and both values as text; None if the specifications are equal.
     """
-    if isinstance(given, dict) and isinstance(stored, dict):
-        for name in [*given, *(name for name in stored if name not in given)]:
+    if isinstance(requested, dict) and isinstance(stored, dict):
+        for name in [*requested, *(name for name in stored if name not in requested)]:
             inner = f"{key}.{name}" if key else str(name)
-            if name not in given or name not in stored:
-                return inner, _text(given, name), _text(stored, name)
-            if found := first_difference(given[name], stored[name], inner):
-                return found
+            if name not in requested or name not in stored:
+                return inner, _text(requested, name), _text(stored, name)
+            if difference := first_difference(requested[name], stored[name], inner):
+                return difference
         return None
-    if isinstance(given, list) and isinstance(stored, list) and len(given) == len(stored):
-        pairs = enumerate(zip(given, stored, strict=True))
-        return next((found for i, (a, b) in pairs if (found := first_difference(a, b, f"{key}[{i}]"))), None)
+    if isinstance(requested, list) and isinstance(stored, list) and len(requested) == len(stored):
+        pairs = enumerate(zip(requested, stored, strict=True))
+        return next((difference for i, (a, b) in pairs if (difference := first_difference(a, b, f"{key}[{i}]"))), None)
     # True == 1 in Python, not in JSON
-    same = given == stored and isinstance(given, bool) == isinstance(stored, bool)
-    return None if same else (key, repr(given), repr(stored))
+    same = requested == stored and isinstance(requested, bool) == isinstance(stored, bool)
+    return None if same else (key, repr(requested), repr(stored))
 
 
 def _text(specification: dict[str, Any], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Connections to the database or the gRPC server that keeps studies."""
+"""Connections to the database or gRPC server in which studies are stored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SQLITE: dict[str, Any] = {"timeout": 2.0}
-"""Seconds for which SQLite itself waits for a lock: few, since Ctrl-C waits for them, too, and calls are repeated."""
+"""Seconds for which SQLite itself waits for a lock; few, since Ctrl-C has no effect meanwhile and calls are retried."""
 
 POSTGRESQL: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
@@ -38,25 +38,25 @@ POSTGRESQL: dict[str, Any] = {
     # a worker that is suspended in the middle of a transaction must not hold up the others
     "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=40s",
 }
-"""Arguments of libpq's connect."""
+"""Connection arguments of libpq, PostgreSQL's client library."""
 
 STARTING = ("starting up", "too many clients", "connection slots are reserved")
-"""What a PostgreSQL server says that refuses a connection now and takes it later."""
+"""Messages of a PostgreSQL server that refuses a connection for the moment."""
 
 GRPC_SECONDS = 10
-"""Seconds within which a gRPC server has to answer when it is connected to."""
+"""Seconds within which a gRPC server must answer a new connection."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """An Optuna storage whose calls are repeated while they fail for reasons that pass."""
+    """An Optuna storage whose calls are repeated while they fail with transient errors."""
 
     optuna: BaseStorage
     name: str
     timing: Timing
 
     def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a method of the storage, again where it fails or its answer gets lost.
+        """Call a method of the storage, and repeat the call while it fails with a transient error.
 
         Raises:
             StorageError: If the storage fails.
@@ -65,12 +65,12 @@ class Storage:
 
 
 def open_storage(storage: str, *, create: bool = True, timing: Timing | None = None) -> Storage:
-    """Open a storage of studies.
+    """Open the storage of a URL.
 
     Args:
         storage: The URL: sqlite:///FILE for the workers of one machine, postgresql://USER:PASSWORD@HOST/DATABASE for
             hundreds of workers on several machines, grpc://HOST:PORT of Optuna's gRPC proxy for thousands.
-        create: Whether an empty database is prepared for studies.
+        create: Whether to create Optuna's tables in an empty database.
         timing: Signs of life and repetition.
 
     Raises:
@@ -78,7 +78,7 @@ def open_storage(storage: str, *, create: bool = True, timing: Timing | None = N
             belongs to another program or another version of Optuna.
         StorageError: If the storage fails.
     """
-    # Optuna tells of every study that is made, and at length of a locked SQLite file, which is waited for here
+    # Optuna logs every new study, and a long message for a locked SQLite file, for which calls are retried here
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     url, timing = parse_url(storage), timing or Timing()
     connect = connect_grpc if url.drivername == "grpc" else partial(connect_database, create=create)
@@ -87,7 +87,7 @@ def open_storage(storage: str, *, create: bool = True, timing: Timing | None = N
 
 
 def connect_grpc(url: URL) -> BaseStorage:
-    """Connect to Optuna's gRPC proxy, whose server has prepared the database."""
+    """Connect to the server of Optuna's gRPC proxy, which has created the tables of the database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the proxy is experimental in Optuna 5
         proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))
@@ -95,12 +95,12 @@ def connect_grpc(url: URL) -> BaseStorage:
         proxy.wait_server_ready(timeout=GRPC_SECONDS)
     except ConnectionError as error:
         proxy.close()
-        raise ValueError(f"storage {url} cannot be opened: no answer within {GRPC_SECONDS} seconds") from error
+        raise ValueError(f"storage must answer within {GRPC_SECONDS} seconds, got no answer from {url}") from error
     return proxy
 
 
 def connect_database(url: URL, create: bool) -> BaseStorage:
-    """Connect to a SQLite or PostgreSQL database, and prepare it for studies if it is empty and `create` is set."""
+    """Connect to a SQLite or PostgreSQL database; with `create`, create Optuna's tables in an empty one."""
     connect_args = SQLITE
     if url.get_backend_name() == "postgresql":
         connect_args = {**POSTGRESQL, "options": f"{url.query.get('options', '')} {POSTGRESQL['options']}"}
@@ -113,11 +113,13 @@ def connect_database(url: URL, create: bool) -> BaseStorage:
     try:
         return RDBStorage(text, engine_kwargs=options)
     except RuntimeError as error:  # written by another version of Optuna
-        raise ValueError(f"storage {hide_password(url)} cannot be opened: {error}") from error
+        raise ValueError(
+            f"storage must be a database that Optuna can open, got {hide_password(url)}: {error}"
+        ) from error
 
 
 def check_database(url: URL, create: bool, options: dict[str, Any]) -> None:
-    """Check that a database can be reached, and has studies, or nothing at all if it may be prepared for them."""
+    """Check that a database can be reached and has Optuna's tables, or is empty and `create` is set."""
     shown, is_file = hide_password(url), url.get_backend_name() == "sqlite"
     if is_file and not create and not Path(url.database or "").exists():
         raise ValueError(f"storage must be a file that exists, got {shown}")
@@ -128,7 +130,7 @@ def check_database(url: URL, create: bool, options: dict[str, Any]) -> None:
             raise ValueError(f"storage must be a SQLite database, got {shown}") from error
         if is_transient(error) and (is_file or any(text in str(error.orig) for text in STARTING)):
             raise
-        raise ValueError(f"storage {shown} cannot be opened: {reason(error)}") from error
+        raise ValueError(f"storage must be a database that can be reached, got {shown}: {reason(error)}") from error
     if "studies" in tables:  # the first table that Optuna makes
         return
     if is_file and tables:

@@ -1,4 +1,4 @@
-"""A study: its specification, and its trials, divided between workers."""
+"""A study: its specification and the queue of its trials."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from rnn_capacity.studies.timing import Timing
 from rnn_capacity.studies.trial import Goal
 
 SPECIFICATION = "specification"
-"""User attribute of a study."""
+"""User attribute of a study: its specification."""
 
 TOTAL = "total:"
-"""Beginning of user attributes of a study, one for each total that was asked for: two workers that store their totals
-at the same moment do not overwrite each other's."""
+"""Prefix of the user attributes of a study that store its total: one attribute for each requested total, so that
+workers do not overwrite the totals of others."""
 
 MAKER_SECONDS = 5.0
-"""Seconds for which the worker that makes a study is given to store the specification; afterwards others do."""
+"""Seconds within which the worker that creates a study must store the specification; after them, others store it."""
 
 
 class Study(TrialQueue):
-    """Trials of one specification in a storage that several workers share; `Study.open` opens one.
+    """The trials of one specification in a storage that several workers share; `Study.open` opens a study.
 
     A worker claims a batch of trials, trains them and stores each result when its training is done. The storage is the
     only thing that workers share: each of them, at any time, may come, be killed, or be suspended and go on.
@@ -39,7 +39,7 @@ class Study(TrialQueue):
         >>> from rnn_capacity.studies import Proposal
         >>> url = f"sqlite:///{tempfile.mkdtemp()}/studies.db"
         >>> study = Study.open(url, "lr", specification={"task": "memory"}, goal="minimize")
-        >>> propose = lambda count, *known: [Proposal({"lr": 0.1}, {"lr": FloatDistribution(0, 1)})] * count
+        >>> propose = lambda count, *trials: [Proposal({"lr": 0.1}, {"lr": FloatDistribution(0, 1)})] * count
         >>> for trial in study.claim(2, 10, propose):
         ...     done = study.finish(trial, value=0.5, feasible=True, metrics={"loss": 0.5})
         >>> len(study.snapshot().finished), study.snapshot().best(1)[0].params
@@ -60,14 +60,14 @@ class Study(TrialQueue):
         goal: Goal = "maximize",
         timing: Timing | None = None,
     ) -> Study:
-        """Open a study; with a specification, make it where it does not exist.
+        """Open a study, and create it if a specification is given and the study does not exist.
 
         Args:
             storage: The storage's URL: sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT.
             name: The study's name there.
             specification: All that the results depend on, as JSON can hold it; None to open an existing study.
             goal: Whether the best value is the largest or the smallest; ignored without a specification.
-            timing: Signs of life and repetition.
+            timing: Heartbeats and repetition of calls.
 
         Raises:
             ValueError: If the storage cannot be opened, or the study does not exist or has another specification or
@@ -81,11 +81,11 @@ class Study(TrialQueue):
                 known = ", ".join(sorted(names)) or "none"
                 raise ValueError(f"study must be one of {known} in {opened.name}; got {name!r}")
             return cls(opened, name)
-        given = json.loads(json.dumps(specification))
-        _make(opened, name, given, goal)
+        requested = json.loads(json.dumps(specification))
+        _create(opened, name, requested, goal)
         study = cls(opened, name)
-        if found := first_difference({"goal": goal, **given}, {"goal": study.goal, **study.specification}):
-            key, value, stored = found
+        if difference := first_difference({"goal": goal, **requested}, {"goal": study.goal, **study.specification}):
+            key, value, stored = difference
             raise ValueError(
                 f"{key} must be {stored} as in the stored study {name!r} in {opened.name}, got {value}; give another "
                 "name to begin another study"
@@ -93,7 +93,7 @@ class Study(TrialQueue):
         return study
 
     def total(self) -> int | None:
-        """Read the largest number of trials that was ever asked for; None if there was none.
+        """Return the largest number of trials that any worker requested; None if none did.
 
         Raises:
             StorageError: If the storage fails.
@@ -101,7 +101,7 @@ class Study(TrialQueue):
         return max((total for key, total in self._attributes().items() if key.startswith(TOTAL)), default=None)
 
     def set_total(self, total: int) -> None:
-        """Keep a number of trials that was asked for.
+        """Store the requested number of trials.
 
         Args:
             total: Trials that the study is to have.
@@ -115,12 +115,12 @@ class Study(TrialQueue):
         return self._call(self._optuna.get_study_user_attrs, self._study_id)
 
 
-def _make(storage: Storage, name: str, specification: dict[str, Any], goal: Goal) -> None:
-    """Make a study, unless it exists, and wait until it has a specification."""
+def _create(storage: Storage, name: str, specification: dict[str, Any], goal: Goal) -> None:
+    """Create a study unless it exists, and wait until its specification is stored."""
     database, wait = storage.optuna, 0.0
     try:
         study_id = storage.call(database.create_new_study, [StudyDirection[goal.upper()]], name)
-    except DuplicatedStudyError:  # it exists, or the answer got lost
+    except DuplicatedStudyError:  # it exists, or a repeated call had created it
         study_id, wait = storage.call(database.get_study_id_from_name, name), MAKER_SECONDS
     until = time.monotonic() + wait
     while SPECIFICATION not in storage.call(database.get_study_user_attrs, study_id):
@@ -132,7 +132,7 @@ def _make(storage: Storage, name: str, specification: dict[str, Any], goal: Goal
 
 
 def study_names(storage: str) -> list[str]:
-    """List the names of a storage's studies.
+    """Return the names of all studies in a storage.
 
     Args:
         storage: The storage's URL.

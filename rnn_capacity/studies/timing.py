@@ -1,4 +1,4 @@
-"""How often a worker gives a sign of life, and how long others wait for one."""
+"""Seconds between the heartbeats of a worker, and the time limits of other workers and calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rnn_capacity.checks import check_minimum, check_positive
 
 @dataclass(frozen=True)
 class Timing:
-    """Times in seconds; all workers of a study should have the same.
+    """Intervals of heartbeats and retries, in seconds, which should be the same for all workers of a study.
 
     Raises:
         ValueError: If `heartbeat` is not positive, `grace` not longer than it, or `retry_seconds` negative.
@@ -20,13 +20,13 @@ class Timing:
     """
 
     heartbeat: float = 60.0
-    """Seconds between two signs of life of a worker."""
+    """Seconds between two heartbeats of a worker."""
 
     grace: float = 180.0
-    """Seconds without a sign of life after which a worker counts as dead and its trials are run again."""
+    """Seconds without a heartbeat after which a worker counts as dead and its trials are run again."""
 
     retry_seconds: float = 120.0
-    """Seconds for which a call of a storage that is locked or out of reach is repeated."""
+    """Seconds for which a call is repeated while the storage is locked or unreachable."""
 
     def __post_init__(self) -> None:
         check_positive(heartbeat=self.heartbeat)

@@ -1,4 +1,4 @@
-"""What a sampler proposes, and what the user attributes of an Optuna trial say."""
+"""Proposals of a sampler, and the user attributes in which Optuna trials store metrics, failures and retries."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ Goal = Literal["maximize", "minimize"]
 """Whether the best value of a study is the largest or the smallest."""
 
 Params = dict[str, Any]
-"""A point of the search space as Optuna has it: a number or a string by name."""
+"""A point of the search space in Optuna's form: a number or a string for each parameter name."""
 
 MAX_FAILURES = 3
-"""Workers that may fail with a trial before the trial counts as the cause."""
+"""Number of workers that may fail with a trial before it is not retried."""
 
 NO_SIGN_OF_LIFE = "no sign of life"
-"""The failure of a worker that was killed."""
+"""Failure that is recorded for a worker that was killed."""
 
 WORKER = "worker"
-"""User attribute: the token of the worker that stored the trial and runs it."""
+"""User attribute of a trial: the token of the worker that stored the trial and runs it."""
 
 ALIVE = "alive"
-"""User attribute: the last sign of life that the worker gave with this trial, in seconds of its own clock."""
+"""User attribute of a trial: the time of its worker's last heartbeat, in seconds of the worker's clock."""
 
 KNOWN = "known"
-"""User attribute of a point's first trial: how many trials its worker knew when the point was proposed."""
+"""User attribute of a point's first trial: the number of trials that its worker had read when it proposed the point."""
 
 METRICS, FEASIBLE = "metrics", "feasible"
-"""User attributes of a finished trial."""
+"""User attributes of a finished trial: its final metrics, and whether its training did not diverge."""
 
 FAILURE = "failure"
-"""User attribute: the error with which the trial's own worker gave it back."""
+"""User attribute of a trial that its worker gave back: the error that ended the worker."""
 
 FAILURES, RETRY_HISTORY = "failures", "retry_history"
-"""User attributes of a trial that is run again: the failures and the numbers of the earlier trials of its point."""
+"""User attributes of a retry: the failures and the numbers of the earlier trials of its point."""
 
 
 class Proposal(NamedTuple):
-    """A point of the search space that is to be tried.
+    """A point of the search space that a sampler proposes.
 
     Example:
         >>> from optuna.distributions import FloatDistribution
@@ -50,14 +50,14 @@ class Proposal(NamedTuple):
     """
 
     params: Params
-    """The point."""
+    """The value of each parameter."""
 
     distributions: dict[str, BaseDistribution]
-    """What each of its coordinates was drawn from."""
+    """The distribution of each parameter."""
 
 
 def metrics(trial: FrozenTrial) -> dict[str, Any]:
-    """Read the final metrics of a trial, by the keys of summary.json; empty unless the trial is finished.
+    """Return the final metrics of a trial, by the keys of summary.json; empty unless the trial is finished.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -68,7 +68,7 @@ def metrics(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def feasible(trial: FrozenTrial) -> bool | None:
-    """Tell whether a trial's training came to its end without diverging; None unless the trial is finished.
+    """Return whether a trial's training ended without divergence; None unless the trial is finished.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -79,7 +79,7 @@ def feasible(trial: FrozenTrial) -> bool | None:
 
 
 def failures(trial: FrozenTrial) -> tuple[str, ...]:
-    """Read what ended the workers that failed with a trial: errors or silence, but no order to stop.
+    """Return the failures of a trial: the errors of the workers that ran it, or `NO_SIGN_OF_LIFE` of a killed one.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -91,7 +91,7 @@ def failures(trial: FrozenTrial) -> tuple[str, ...]:
 
 
 def retries_exhausted(trial: FrozenTrial) -> bool:
-    """Tell whether so many workers failed with a trial, the last of them with it alone, that it is not run again.
+    """Return whether `MAX_FAILURES` workers failed with a trial, so that it is not retried.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -102,19 +102,19 @@ def retries_exhausted(trial: FrozenTrial) -> bool:
 
 
 def retry_history(trial: FrozenTrial) -> list[int]:
-    """Read the numbers of the earlier trials of a trial's point, the first of them first."""
+    """Return the numbers of the earlier trials of the same point, in the order of their creation."""
     history: list[int] = trial.user_attrs.get(RETRY_HISTORY, [])
     return history
 
 
 def running_trial(proposal: Proposal, worker: str, attributes: dict[str, Any]) -> FrozenTrial:
-    """Make the trial with which a worker claims a point."""
+    """Create the running trial with which a worker claims a proposed point."""
     attributes = {WORKER: worker, ALIVE: time.time(), **attributes}
     return create_trial(state=TrialState.RUNNING, user_attrs=attributes, **proposal._asdict())
 
 
 def retry_of(trial: FrozenTrial, worker: str) -> FrozenTrial:
-    """Make the trial with which a worker claims the point of one that was given back, or whose worker is dead."""
+    """Create the running trial with which a worker retries a trial that was given back or whose worker is dead."""
     silent = trial.state is TrialState.RUNNING and FAILURE not in trial.user_attrs
     attributes = {
         FAILURES: [*failures(trial), *([NO_SIGN_OF_LIFE] if silent else [])],
@@ -124,7 +124,7 @@ def retry_of(trial: FrozenTrial, worker: str) -> FrozenTrial:
 
 
 def finished_trial(trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial:
-    """Make the trial that a running one becomes with its result."""
+    """Return a running trial completed by its result."""
     attributes = {**trial.user_attrs, METRICS: metrics, FEASIBLE: feasible}
     done = create_trial(value=value, params=trial.params, distributions=trial.distributions, user_attrs=attributes)
     done.number = trial.number
@@ -132,5 +132,5 @@ def finished_trial(trial: FrozenTrial, value: float, feasible: bool, metrics: di
 
 
 def point_key(trial: FrozenTrial) -> str:
-    """Write a trial's point and retry history as text."""
+    """Return a text that identifies a trial's point and retry history."""
     return json.dumps([trial.params, retry_history(trial)], sort_keys=True, default=repr)

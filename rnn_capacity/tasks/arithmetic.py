@@ -30,10 +30,10 @@ LARGEST_LIMIT = 10**17
 """The largest `operand_limit`: sums are computed in 64 bits."""
 
 CONSTANT = 3
-"""Purpose of the samples from which the constant predictor is estimated; 0 to 2 are those of every `FreshTask`."""
+"""First number of the `purpose` that seeds the constant predictor's samples; every `FreshTask` uses 0 to 2."""
 
 CONSTANT_SAMPLES = 1 << 16
-"""Samples from which the constant predictor is estimated."""
+"""Number of samples from which the constant predictor is estimated."""
 
 
 def spell(numbers: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,7 +193,7 @@ class Arithmetic(FreshTask):
         return CharacterAccuracy()
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the logits of a batch."""
+        """Add the logits and targets of a batch to the metric."""
         metric.update(predictions, batch.targets)
 
     def baseline_metrics(self) -> dict[str, float]:

@@ -21,7 +21,7 @@ Show = Literal["first", "every"]
 Sampling = Literal["weighted", "uniform"]
 
 DRAW, CHOICE = range(2)
-"""First number of the purpose given to `generator`."""
+"""First numbers of the `purpose` that seeds the generators of samples and of minibatches."""
 
 BLOCK = 16384
 """Samples that are drawn at once."""
@@ -86,7 +86,7 @@ class ContinuousFunction(FixedTask):
         return 1.0
 
     def block(self, index: int) -> tuple[Tensor, Tensor]:
-        """Draw the samples from BLOCK · index on, a pure function of the seed and the index.
+        """Draw the block of samples that begins at BLOCK · index, a pure function of the seed and the index.
 
         Returns:
             Inputs, (BLOCK, input_size), of norm 1, and targets, (BLOCK,); float32.
@@ -97,12 +97,12 @@ class ContinuousFunction(FixedTask):
 
     @property
     def loss_kind(self) -> LossKind:
-        """The squared error."""
+        """Kind of the loss: the squared error."""
         return "squared"
 
     @property
     def training_loss(self) -> str:
-        """The weighted squared error."""
+        """Name of the training loss: the squared error, weighted by sample."""
         return "squared error"
 
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -112,12 +112,12 @@ class ContinuousFunction(FixedTask):
             yield inputs[: self.samples - start], targets[: self.samples - start]
 
     def sample_weights(self) -> Tensor:
-        """Return N β_i, (samples,)."""
+        """Return the weight N β_i of each sample, (samples,)."""
         return self.samples * sample_weights(self.samples, self.tau)
 
     @cached_property
     def cumulative_weights(self) -> Tensor:
-        """Σ_{j ≤ i} β_j, (samples,), float64."""
+        """Cumulative weights of the samples, Σ_{j ≤ i} β_j, (samples,), float64."""
         return sample_weights(self.samples, self.tau).cumsum(0)
 
     def minibatch(self, step: int) -> Tensor | None:
@@ -132,7 +132,7 @@ class ContinuousFunction(FixedTask):
 
     @property
     def weighs_minibatches(self) -> bool:
-        """Whether samples were drawn uniformly."""
+        """Whether the loss of a minibatch weighs its samples: only where they were drawn uniformly."""
         return self.sampling == "uniform"
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
@@ -144,7 +144,7 @@ class ContinuousFunction(FixedTask):
         return ImpliedBits(network.parameters_total, self.samples, self.tau)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the outputs of the last step."""
+        """Add the outputs of the last step to the metric."""
         weights = torch.ones_like(batch.targets) if batch.weights is None else batch.weights
         metric.update(predictions[:, -1, 0], batch.targets, weights)
 

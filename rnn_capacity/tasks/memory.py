@@ -96,7 +96,7 @@ class Memory(FreshTask):
         return ReconstructionError(self.input_size, network.stack.hidden_size, state_reals)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the values of a batch."""
+        """Add the predicted and true values of a batch to the metric."""
         metric.update(predictions[:, -1], batch.targets)
 
     def baseline_metrics(self) -> dict[str, float]:

@@ -135,7 +135,7 @@ class Parentheses(FreshTask):
         return CountAccuracy()
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the logits of the last step."""
+        """Add the logits of the last step to the metric."""
         metric.update(self._by_count(predictions), batch.targets)
 
     def baseline_metrics(self) -> dict[str, float]:

@@ -23,7 +23,7 @@ Encoding = Literal["signed", "binary"]
 Show = Literal["first", "every"]
 
 INPUTS, LABELS, ORDER = range(3)
-"""First number of the purpose given to `generator`."""
+"""First numbers of the `purpose` that seeds the generators of inputs, labels and orders of the minibatches."""
 
 
 def distinct_bits(samples: int, size: int, random: torch.Generator) -> Tensor:
@@ -88,7 +88,7 @@ class RandomMapping(FixedTask):
     metric_directions = StoredInformation.directions
 
     samples: int | None = None
-    """Samples b. Give this or samples_per_parameter."""
+    """Number b of samples; give this or samples_per_parameter."""
 
     samples_per_parameter: float | None = None
     """Samples as a multiple of the network's parameters (the paper tunes it in [0.1, 10]). Give this or samples."""
@@ -231,7 +231,7 @@ class RandomMapping(FixedTask):
         return StoredInformation(network.parameters_total, self.classes)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the logits of the last step."""
+        """Add the logits of the last step to the metric."""
         metric.update(predictions[:, -1], batch.targets.long())
 
 

@@ -13,7 +13,7 @@ from rnn_capacity.training.task import Task
 
 
 class CallLoader:
-    """Counts the calls of `training_step` in place of a DataLoader; a checkpoint stores the position.
+    """Yields the numbers of the `training_step` calls in place of a DataLoader; a checkpoint stores the position.
 
     The samples are on the device, or are generated there, and the module asks its task for them by step. Workers,
     collation and copies would take longer than the step of a small network.
@@ -32,7 +32,7 @@ class CallLoader:
         self.done = 0
 
     def __len__(self) -> int:
-        """Calls in the run."""
+        """Return the number of `training_step` calls in the run."""
         return self.calls
 
     def __iter__(self) -> Iterator[int]:
@@ -43,11 +43,11 @@ class CallLoader:
             yield call
 
     def state_dict(self) -> dict[str, int]:
-        """Return the number of calls made."""
+        """Return the number of `training_step` calls made."""
         return {"done": self.done}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue after the calls made."""
+        """Continue after the calls that a checkpoint has counted."""
         self.first = state["done"]
 
 

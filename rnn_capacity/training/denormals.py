@@ -1,4 +1,4 @@
-"""Arithmetic without denormal numbers."""
+"""Flushing of denormal numbers to zero."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class EvaluatedModule(LightningModule):
 
     @property
     def steps_trained(self) -> int:
-        """Optimizer steps behind the weights, those of a loaded checkpoint included."""
+        """Number of optimizer steps that trained the weights, including those before a loaded checkpoint."""
         return max(self.global_step, self.loaded_step)
 
     @property
@@ -76,7 +76,7 @@ class EvaluatedModule(LightningModule):
         self.loaded_step = checkpoint.get("global_step", 0)
 
     def _evaluate(self, split: Split) -> None:
-        """Compute and log a split's metrics; those of a diverged run are the baseline's."""
+        """Compute and log the metrics of a split; a diverged run gets the baseline metrics."""
         metrics = evaluate_split(self.task, self.network, self.batch_source(), split)
         if self.diverged_at is None and self.rule.is_diverged(metrics["loss"], self.task.baseline_loss):
             self.diverged_at = self.steps_trained

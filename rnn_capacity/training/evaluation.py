@@ -43,7 +43,7 @@ def evaluate_split(task: Task, network: RecurrentNetwork, source: BatchSource, s
     state = None
     for batch in source.evaluation_batches(split):
         predictions, state = task.predict(network, batch, None if batch.starts_fresh else state)
-        losses = batch.weigh(task.loss_per_sample(predictions, batch))
+        losses = batch.apply_weights(task.loss_per_sample(predictions, batch))
         # a loss is the mean over the scored steps; MeanMetric ignores weights where it does not look for NaN
         mean_loss.update(losses.unsqueeze(1).expand(-1, predictions.shape[1]))
         task.update_metric(metric, predictions, batch)

@@ -78,11 +78,11 @@ class FixedTask(Task):
 
     @property
     def weighs_minibatches(self) -> bool:
-        """Whether the samples of a minibatch keep their weight in the mean loss, or were drawn by it."""
+        """Whether the loss of a minibatch weighs its samples; it does not where they were drawn by weight."""
         return True
 
     def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Put the samples on a device."""
+        """Return a source of batches with all samples on a device."""
         return FixedBatchSource(self, device, dtype, rank, world_size)
 
     def predict(

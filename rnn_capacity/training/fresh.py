@@ -15,7 +15,7 @@ from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
 TRAINING, VALIDATION, TEST = range(3)
-"""First number of the purpose given to `generator`; TRAINING is followed by the optimizer step."""
+"""First numbers of the `purpose` that seeds each split's generator; TRAINING is followed by the optimizer step."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class FreshBatchSource(BatchSource):
             yield Batch(inputs, targets, total)
 
     def _draw_share(self, samples: int, *purpose: int) -> tuple[Tensor, Tensor]:
-        """Draw samples and move the share of this process to the device."""
+        """Draw samples and move this process's share of them to the device."""
         inputs, targets = self.task.draw_samples(samples, generator(self.task.seed, *purpose))
         return self._to_device(inputs), self._to_device(targets)
 

@@ -38,7 +38,7 @@ class GradientLimits:
         self.clip_norm = column([rule.clip_norm for rule in rules], torch.inf, like)
 
     def apply(self, gradients: Tensor, parameters: Tensor) -> None:
-        """Change gradients in place.
+        """Add the gradient of the L2 penalty to gradients and clip them, in place.
 
         Args:
             gradients: (K, P), a row for each network.
@@ -55,7 +55,7 @@ class GradientLimits:
 
     @torch.no_grad()
     def apply_to_module(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Change the gradients of one network's parameters in place.
+        """Add the gradient of the L2 penalty to one network's gradients and clip them, in place.
 
         Args:
             parameters: The parameters, after the backward pass; those without a gradient are skipped.

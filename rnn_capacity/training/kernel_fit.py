@@ -1,4 +1,4 @@
-"""The optimizer steps of `fit` in the compiled kernel."""
+"""Optimizer steps of `fit` that the compiled kernel makes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEP_HOOKS = ("on_before_zero_grad", "on_before_backward", "on_after_backward", 
 
 
 class KernelFit:
-    """Makes a module's optimizer steps by the compiled kernel, if that can make them all.
+    """Makes all optimizer steps of a module with the compiled kernel, if the kernel supports its training.
 
     It can where the task and the network allow it (`kernel_for`), in one process, without mixed precision, with a
     schedule that changes the learning rate alone, and where no hook sees the gradient of a single step.

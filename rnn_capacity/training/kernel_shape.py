@@ -1,4 +1,4 @@
-"""Which trainings the compiled kernel can run, and how it is told of a network."""
+"""Trainings that the compiled kernel supports, and the description of a network in its C interface."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rnn_capacity.training.optimizers import is_supported
 from rnn_capacity.training.task import Task
 
 LOSSES = {"binary": 0, "classes": 1, "squared": 2}
-"""Number of a loss in the C interface."""
+"""Code of each loss in the C interface."""
 
 
 def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> Library | None:
@@ -46,7 +46,7 @@ def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> L
 
 
 def network_shape(network: RecurrentNetwork, task: FixedTask) -> Shape:
-    """Describe a network on a task to the compiled kernel.
+    """Describe a network and its task in the C interface of the compiled kernel.
 
     Args:
         network: A network that `kernel_for` accepts; its parameters in their order are the row of numbers.
@@ -91,7 +91,7 @@ def network_shape(network: RecurrentNetwork, task: FixedTask) -> Shape:
 
 
 def shape_key(network: RecurrentNetwork, task: FixedTask) -> tuple[Any, ...]:
-    """Return what networks must share to be trained in one call of the compiled kernel."""
+    """Return a key that is equal for networks that can be trained in one call of the compiled kernel."""
     shape = network_shape(network, task)
     structures: list[Any] = [shape, *shape.layers[: shape.depth]]
     numbers = [getattr(one, name) for one in structures for name, *_ in one._fields_ if name != "layers"]

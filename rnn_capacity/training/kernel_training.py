@@ -1,4 +1,4 @@
-"""Whole trainings of tasks with fixed data in the compiled kernel, many optimizer steps a call."""
+"""Trainings of tasks with fixed data by the compiled kernel, with many optimizer steps per call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rnn_capacity.training.optimizers import update_rule
 from rnn_capacity.training.rule import TrainingRule
 
 OPTIMIZERS: dict[type[Optimizer], int] = {Adam: 0, AdamW: 1, RMSprop: 2, SGD: 3}
-"""Number of an optimizer in the C interface."""
+"""Code of each optimizer in the C interface."""
 
 STATE_NAMES: dict[type[Optimizer], tuple[str, str | None]] = {
     Adam: ("exp_avg", "exp_avg_sq"),
@@ -30,7 +30,7 @@ STATE_NAMES: dict[type[Optimizer], tuple[str, str | None]] = {
 """Names in torch.optim of the two state tensors that the kernel keeps for an optimizer."""
 
 MAX_CALL_SECONDS = 0.2
-"""About the longest call of the kernel, during which no signal is handled."""
+"""Approximate limit of the seconds of one call of the kernel, during which no signal is handled."""
 
 
 class KernelData:
@@ -63,7 +63,7 @@ class KernelData:
         self.weights[: self.samples] = (1 if weights is None else weights) / (self.samples * scored)
 
     def minibatches(self, first: int, steps: int) -> tuple[Tensor, Tensor] | None:
-        """Return the samples of some optimizer steps one after another, and how many each step has; None for all."""
+        """Return the concatenated minibatches of some optimizer steps and their sizes; None for full batches."""
         if self.rows is None:
             return None
         batches = [cast(Tensor, self.task.minibatch(step)) for step in range(first, first + steps)]
@@ -127,13 +127,13 @@ class KernelTraining:
         return [value.view_as(part) for value, part in zip(parts, self.parameters, strict=True)]
 
     def _gather_state(self, name: str | None) -> Tensor:
-        """Copy a state tensor of every parameter into a row; zeros where the optimizer has made no step."""
+        """Copy an optimizer state tensor of all parameters into one vector; zeros before the optimizer's first step."""
         states = [(part, self.optimizer.state[part].get(name)) for part in self.parameters]
         parts = [torch.zeros_like(part) if state is None else state for part, state in states]
         return torch.cat([part.detach().flatten() for part in parts])
 
     def store_state(self) -> None:
-        """Give the optimizer its state after the steps made, as views of the kernel's rows."""
+        """Store the kernel's optimizer state in the torch optimizer, as views of the kernel's memory."""
         for name, row in zip(STATE_NAMES[type(self.optimizer)], self.states, strict=True):
             if name is None or (name == "momentum_buffer" and not self.settings.momentum):
                 continue
@@ -144,7 +144,7 @@ class KernelTraining:
                 self.optimizer.state[part]["step"] = torch.tensor(float(self.steps_made))
 
     def job(self, steps: int) -> tuple[TrainingJob, Tensor, list[Any]]:
-        """Describe some further steps to the kernel.
+        """Describe the next optimizer steps in the C interface of the compiled kernel.
 
         Args:
             steps: Optimizer steps.

@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 COSINE_FACTORS: dict[tuple[int, int], Tensor] = {}
-"""Cosine schedules down to zero, by T_max and number of steps: the rate of each step divided by the first."""
+"""Cache of cosine schedules: the ratio of each step's rate to the first, by T_max and number of steps."""
 
 MAX_COSINE_FACTORS = 64
-"""Cosine schedules that are remembered."""
+"""Largest number of cached cosine schedules."""
 
 
 def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: int) -> Tensor | None:

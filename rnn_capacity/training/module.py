@@ -26,7 +26,7 @@ from rnn_capacity.training.task import Task
 from rnn_capacity.training.warm_start import freeze_layers, load_weights, parameter_groups
 
 DROPOUT = 1
-"""First number of the purpose that seeds dropout, before the optimizer step and the process."""
+"""First number of the `purpose` that seeds dropout; the optimizer step and the process rank follow."""
 
 
 class RecurrentModule(EvaluatedModule):
@@ -167,7 +167,7 @@ class RecurrentModule(EvaluatedModule):
         return self.network(*args, **kwargs)
 
     def check_sizes(self, task: Task) -> None:
-        """Check that the network's sizes are the task's.
+        """Check that the network's input and output sizes match the task's.
 
         Args:
             task: The task.
@@ -192,7 +192,7 @@ class RecurrentModule(EvaluatedModule):
         return self.rule.build_optimizer(parameter_groups(self.network, self.layer_rates), total_steps)
 
     def configure_optimizers(self) -> Any:
-        """Give the optimizer and the schedule over the whole run to Lightning."""
+        """Return the optimizer and the schedule over the whole run for Lightning."""
         optimizer, schedule = self.build_optimizer(self.trainer.max_steps)
         return [optimizer], [] if schedule is None else [schedule]
 
@@ -254,7 +254,7 @@ class RecurrentModule(EvaluatedModule):
                 predictions, state = self.task.predict(self.network, batch, previous)
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
-            losses_of_samples = batch.weigh(self.task.loss_per_sample(predictions, batch))
+            losses_of_samples = batch.apply_weights(self.task.loss_per_sample(predictions, batch))
             loss = losses_of_samples.sum() * (world_size / batch.size)
             optimizer.zero_grad()
             self._backward(loss, carried=previous is not None)
@@ -275,7 +275,7 @@ class RecurrentModule(EvaluatedModule):
         return seeded_global_generators(self.device, self.seed, DROPOUT, step, self.global_rank)
 
     def _backward(self, loss: Tensor, carried: bool) -> None:
-        """Compute the gradient. After a carried state the learned initial state has none.
+        """Compute the gradient of the loss; the learned initial state has none where the state is carried over.
 
         Several processes wait for the gradient of every parameter: there it is zero, and is removed again, since an
         optimizer keeps moving every parameter that has a gradient.
@@ -303,7 +303,7 @@ class RecurrentModule(EvaluatedModule):
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store what a resumed run and the summary need beside the weights."""
+        """Store the length of the run and the carried state of the streams in a checkpoint."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["max_steps"] = self.trainer.max_steps
         checkpoint["carried"] = gather_streams(self, self.carried_state) if self.carried_state else []

@@ -45,8 +45,8 @@ class Batch(NamedTuple):
     loss_exponent: Tensor | float = 0.0
     """Exponent q of the generalized cross-entropy, one or (batch,), where the task has this loss."""
 
-    def weigh(self, losses: Tensor) -> Tensor:
-        """Multiply the loss of each sample, (batch,), by its weight in the mean."""
+    def apply_weights(self, losses: Tensor) -> Tensor:
+        """Multiply the loss of each sample, (batch,), by the sample's weight."""
         return losses if self.weights is None else losses * self.weights
 
 
@@ -95,13 +95,13 @@ class Task(ABC):
     """Name of the task in summary.json and in the run directory."""
 
     primary_metric: ClassVar[str]
-    """The metric that describes a run; a key of what the task's torchmetric computes."""
+    """Name of the task's main metric, a key of the dictionary that its torchmetric computes."""
 
     metric_directions: ClassVar[dict[str, Direction]]
     """Whether the largest or the smallest value of each metric is the best."""
 
     final_splits: ClassVar[tuple[Split, ...]] = ("val", "test")
-    """The splits that are measured at the end of a run; the final metrics are those of the last one."""
+    """The splits that are evaluated at the end of a run; the final metrics are those of the last one."""
 
     if TYPE_CHECKING:  # a field in one task, derived in another
 
@@ -164,7 +164,7 @@ class Task(ABC):
 
     @abstractmethod
     def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Put the data on a device.
+        """Return a source of the task's batches with the data on a device.
 
         Args:
             device: The device.
@@ -217,7 +217,7 @@ class Task(ABC):
 
     @property
     def training_loss(self) -> str:
-        """Name of the loss that is trained with, as in summary.json."""
+        """Name of the training loss, as in summary.json."""
         return "cross-entropy"
 
     def loss_exponents(self, total_steps: int) -> Tensor | None:
@@ -229,7 +229,7 @@ class Task(ABC):
         return None
 
     def check_generation(self) -> None:
-        """Check that `generate` can work.
+        """Check that the task can generate text with its options.
 
         Raises:
             ValueError: If the task generates nothing, or its options do not allow it.

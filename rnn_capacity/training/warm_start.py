@@ -38,7 +38,7 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
         raise ValueError(
             f"init_from must be a readable checkpoint of this program, got {path!r} ({error!r:.200})"
         ) from None
-    known = checkpoint.get("alphabet")
+    saved_alphabet = checkpoint.get("alphabet")
     own = network.state_dict()
     first = "stack.cells.0.weight_input" if network.stack.projection is None else "stack.projection.weight"
     ends = {first, "readout.weight", "readout.bias"}
@@ -54,28 +54,30 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
             )
     loaded = {name: saved[name] for name in set(own) - ends}
     for name in ends & set(saved) & set(own):
-        loaded[name] = carry_over(own[name], saved[name], 1 if name == first else 0, alphabet, known)
+        loaded[name] = copy_symbol_weights(own[name], saved[name], 1 if name == first else 0, alphabet, saved_alphabet)
     network.load_state_dict(loaded | {name: own[name] for name in (ends & set(own)) - set(saved)})
 
 
-def carry_over(own: Tensor, saved: Tensor, dimension: int, alphabet: str | None, known: str | None) -> Tensor:
-    """Replace the weights of those symbols of the input or the readout that the checkpoint's alphabet contains.
+def copy_symbol_weights(
+    own: Tensor, saved: Tensor, dimension: int, alphabet: str | None, saved_alphabet: str | None
+) -> Tensor:
+    """Copy the input or readout weights of the symbols that the network's and the checkpoint's alphabet share.
 
     Args:
         own: The network's initial weights.
         saved: The checkpoint's weights.
         dimension: The dimension whose index is the symbol.
         alphabet: The network's symbols; None if it has none.
-        known: The checkpoint's symbols; None if it has none.
+        saved_alphabet: The checkpoint's symbols; None if it has none.
 
     Returns:
         The weights to load, of the shape of `own`.
     """
-    if alphabet is None or known is None:
-        return saved if alphabet is known and own.shape == saved.shape else own
-    shared = [symbol for symbol in alphabet if symbol in known]
+    if alphabet is None or saved_alphabet is None:
+        return saved if alphabet is saved_alphabet and own.shape == saved.shape else own
+    shared = [symbol for symbol in alphabet if symbol in saved_alphabet]
     here = torch.tensor([alphabet.index(symbol) for symbol in shared], dtype=torch.int64)
-    there = torch.tensor([known.index(symbol) for symbol in shared], dtype=torch.int64)
+    there = torch.tensor([saved_alphabet.index(symbol) for symbol in shared], dtype=torch.int64)
     return own.cpu().index_copy(dimension, here, saved.index_select(dimension, there).to(own.dtype))
 
 

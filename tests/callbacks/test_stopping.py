@@ -22,7 +22,7 @@ METRICS = ("accuracy", "stored_bits", "bits_per_parameter", "likelihood_bits", "
 
 
 def signalled(step: int, name: str, **more: int) -> list[str]:
-    """The options that send a run a signal after a number of steps."""
+    """Command-line options that send a run a signal after a number of steps."""
     arguments = {"step": step, "name": name, **more}
     callback = "--trainer.callbacks=tests.wandb_callbacks.Signalled"
     return [callback, *(f"--trainer.callbacks.{key}={value}" for key, value in arguments.items())]

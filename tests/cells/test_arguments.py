@@ -1,4 +1,4 @@
-"""The arguments of the cells' constructors, and which of them are parameters."""
+"""Constructor arguments of the cells, and the parameters that follow from them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_cell_has_the_papers_number_of_parameters(name: str, m: int, n: int) -
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_the_views_by_gate_are_all_of_the_parameters(name: str) -> None:
+def test_the_views_by_gate_cover_all_parameters(name: str) -> None:
     kind = CELLS[name]
     cell = kind(4 if kind.equal_sizes else 3, 4)
     with torch.no_grad():
@@ -48,7 +48,7 @@ def test_the_views_by_gate_are_all_of_the_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_a_cell_alone_starts_from_normal_matrices_at_unit_scale_and_zero_biases(name: str) -> None:
+def test_a_single_cell_starts_with_normal_matrices_of_unit_scale_and_zero_biases(name: str) -> None:
     cell = CELLS[name](120, 120)
     for matrices in (cell.input_matrices(), cell.recurrent_matrices()):
         for matrix in matrices.values():

@@ -1,4 +1,4 @@
-"""From a name, a class path or a class to the class of a cell."""
+"""The lookup of a cell's class by name, class path or class."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Decay(Cell):
         (Decay, Decay),
     ],
 )
-def test_a_name_a_class_path_and_a_class_lead_to_the_cell(name: str | type[Cell], expected: type[Cell]) -> None:
+def test_a_cell_is_found_by_name_class_path_and_class(name: str | type[Cell], expected: type[Cell]) -> None:
     assert cell_class(name) is expected
 
 
-def test_the_papers_six_cells_have_a_name_each() -> None:
+def test_each_of_the_papers_six_cells_has_a_name() -> None:
     assert list(CELLS) == ["rnn", "irnn", "ugrnn", "gru", "lstm", "intersection"]
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     ("path", "reason"),
     [("no_such_module.Cell", "No module named 'no_such_module'"), ("rnn_capacity.cells.Mine", "no attribute 'Mine'")],
 )
-def test_a_class_path_that_leads_nowhere_is_refused_with_the_reason(path: str, reason: str) -> None:
+def test_a_class_path_that_cannot_be_imported_is_refused_with_the_reason(path: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         cell_class(path)
 

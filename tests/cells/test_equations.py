@@ -85,7 +85,7 @@ PAPER: dict[str, Callable[..., tuple[Vector, ...]]] = {
 
 
 def check(name: str, cell: GatedCell, s: Function, b_fg: dict[str, float]) -> None:
-    """Three steps from a random state, each sample by the paper's equations; the states follow the cell's own."""
+    """Compare three steps of a cell from a random state with the paper's equations, sample by sample."""
     state = tuple(torch.randn(3, SIZE, dtype=torch.float64) for _ in cell.state_names)
     for _ in range(3):
         inputs = torch.randn(3, cell.input_size, dtype=torch.float64)
@@ -99,7 +99,7 @@ def check(name: str, cell: GatedCell, s: Function, b_fg: dict[str, float]) -> No
 
 
 @pytest.mark.parametrize(("name", "nonlinearity"), CASES)
-def test_a_step_is_the_papers_equations(
+def test_a_step_matches_the_papers_equations(
     name: str, nonlinearity: str | None, randomise: Callable[[nn.Module], None]
 ) -> None:
     kind = CELLS[name]
@@ -108,7 +108,7 @@ def test_a_step_is_the_papers_equations(
     check(name, cell, FUNCTIONS[nonlinearity or "tanh"], dict.fromkeys(cell.forget_gates, 1.5))
 
 
-def test_the_two_gates_of_the_intersection_rnn_take_a_b_fg_each(randomise: Callable[[nn.Module], None]) -> None:
+def test_each_gate_of_the_intersection_rnn_takes_its_own_b_fg(randomise: Callable[[nn.Module], None]) -> None:
     b_fg = {"y_gate": 2.5, "h_gate": -0.5}
     cell = CELLS["intersection"](SIZE, SIZE, b_fg=b_fg)
     randomise(cell)

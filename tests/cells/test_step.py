@@ -1,4 +1,4 @@
-"""A step's gradients, its mask, and what it shares over the batch."""
+"""One step of each cell: gradients, dropout mask, and a state or input shared by the batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def a_state(cell: Cell, batch: int) -> State:
 
 
 @pytest.mark.parametrize(("name", "nonlinearity"), CASES)
-def test_gradients_of_a_step_are_those_of_finite_differences(
+def test_gradients_of_a_step_match_finite_differences(
     name: str, nonlinearity: str | None, randomise: Randomise
 ) -> None:
     cell = a_cell(name, nonlinearity)
@@ -60,7 +60,9 @@ def test_a_mask_scales_h_in_every_matrix_product_and_nowhere_else(name: str, ran
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("with_mask", [False, True])
-def test_one_row_of_state_or_input_stands_for_the_whole_batch(name: str, with_mask: bool, randomise: Randomise) -> None:
+def test_one_row_of_state_or_input_is_shared_by_the_whole_batch(
+    name: str, with_mask: bool, randomise: Randomise
+) -> None:
     cell = a_cell(name)
     randomise(cell)
     mask = torch.rand(3, 4, dtype=torch.float64) if with_mask else None

@@ -1,4 +1,4 @@
-"""The cells that torch has, too, with the same weights; and the one that only looks the same."""
+"""Parity of the RNN and the LSTM with torch's, and the difference of the GRU from torch's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Randomise = Callable[[nn.Module], None]
 
 
 def copy_weights(stack: Stack, theirs: nn.RNNBase, gates: list[str], b_fg: dict[str, float]) -> None:
-    """Give torch's module the stack's weights: our one bias, with b_fg inside, is its first; its second is zero."""
+    """Copy a stack's weights to a torch module; the bias, with b_fg, becomes torch's first and the second is zero."""
     with torch.no_grad():
         for layer, cell in enumerate(stack.cells):
             matrices = {"ih": cell.input_matrices(), "hh": cell.recurrent_matrices()}
@@ -28,7 +28,7 @@ def copy_weights(stack: Stack, theirs: nn.RNNBase, gates: list[str], b_fg: dict[
 
 
 def learned_state(stack: Stack, name: int, batch: int) -> Tensor:
-    """The learned initial states as torch takes them, (depth, batch, units)."""
+    """The learned initial states in torch's layout, (depth, batch, units)."""
     return torch.stack([state[name] for state in stack.initial_states]).unsqueeze(1).repeat(1, batch, 1)
 
 
@@ -38,7 +38,7 @@ def assert_close(given: Tensor, expected: Tensor) -> None:
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-def test_rnn_is_torchs_rnn(nonlinearity: str, depth: int, randomise: Randomise) -> None:
+def test_the_rnn_matches_torchs_rnn(nonlinearity: str, depth: int, randomise: Randomise) -> None:
     stack = Stack("rnn", depth, 3, 5, nonlinearity=nonlinearity)
     randomise(stack)
     theirs = nn.RNN(3, 5, depth, nonlinearity=nonlinearity, batch_first=True).double()
@@ -51,7 +51,7 @@ def test_rnn_is_torchs_rnn(nonlinearity: str, depth: int, randomise: Randomise) 
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_lstm_is_torchs_lstm_with_b_fg_in_the_forget_bias(depth: int, randomise: Randomise) -> None:
+def test_the_lstm_matches_torchs_lstm_with_b_fg_in_the_forget_bias(depth: int, randomise: Randomise) -> None:
     stack = Stack("lstm", depth, 3, 5, cell_options={"b_fg": 1.5})
     randomise(stack)
     theirs = nn.LSTM(3, 5, depth, batch_first=True).double()
@@ -64,7 +64,7 @@ def test_lstm_is_torchs_lstm_with_b_fg_in_the_forget_bias(depth: int, randomise:
     assert_close(torch.stack([memory for _, memory in state]), last_c)
 
 
-def test_lstms_gradients_are_torchs(randomise: Randomise) -> None:
+def test_the_gradients_of_the_lstm_match_torchs(randomise: Randomise) -> None:
     stack = Stack("lstm", 2, 3, 5, cell_options={"b_fg": 1.5})
     randomise(stack)
     theirs = nn.LSTM(3, 5, 2, batch_first=True).double()
@@ -103,7 +103,7 @@ def diagonal_candidate(cell: GatedCell) -> None:
 
 
 @pytest.mark.parametrize("agree", [open_reset, no_recurrent_candidate, diagonal_candidate])
-def test_gru_is_torchs_gru_where_the_place_of_the_reset_does_not_matter(
+def test_the_gru_matches_torchs_gru_where_the_position_of_the_reset_gate_does_not_matter(
     agree: Callable[[GatedCell], None], randomise: Randomise
 ) -> None:
     cell = GRUCell(3, 5)
@@ -114,7 +114,7 @@ def test_gru_is_torchs_gru_where_the_place_of_the_reset_does_not_matter(
     assert_close(cell(inputs, (hidden,))[0], torchs_gru(cell, inputs, hidden))
 
 
-def test_gru_is_not_torchs_gru_otherwise(randomise: Randomise) -> None:
+def test_the_gru_differs_from_torchs_gru_otherwise(randomise: Randomise) -> None:
     cell = GRUCell(3, 5)
     randomise(cell)
     inputs, hidden = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)

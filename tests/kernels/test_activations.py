@@ -39,7 +39,7 @@ def test_tanh_in_place_of_float64_is_that_of_torch(sigmoid: bool) -> None:
     assert torch.equal(ACTIVATION_KERNELS["tanh"].in_place(values.clone()), values.tanh())
 
 
-def test_tanh_in_place_keeps_what_is_not_finite(sigmoid: bool) -> None:
+def test_tanh_in_place_of_infinity_and_nan(sigmoid: bool) -> None:
     found = ACTIVATION_KERNELS["tanh"].in_place(torch.tensor([float("inf"), -float("inf"), float("nan")]))
     assert found[:2].tolist() == [1.0, -1.0]
     assert bool(found[2].isnan())

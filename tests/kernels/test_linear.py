@@ -55,7 +55,7 @@ def test_indices_are_looked_up(steps: int, networks: int, own: int, dtype: torch
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, COLUMNS), (ROWS, 1), (1, 1)])
 @pytest.mark.parametrize("own", [1, 3])
-def test_a_single_row_or_column(own: int, rows: int, columns: int) -> None:
+def test_weights_with_a_single_row_or_column(own: int, rows: int, columns: int) -> None:
     x, weight, bias = draw(STEPS, own, columns, BATCH), draw(3, rows, columns), draw(3, rows)
     compare(linear_over_time(x, weight, bias), naive(x, weight, bias), [x, weight, bias])
 

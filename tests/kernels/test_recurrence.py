@@ -35,7 +35,7 @@ def make_cells(name: str, choice: str | None, networks: int, seed: int = 0) -> l
 
 
 class Drawn(NamedTuple):
-    """What the networks run on; the tensors of `RecurrenceInputs`, but with the weights in the cells."""
+    """Random states, sequences and readouts of the networks: `RecurrenceInputs` without the cells' weights."""
 
     sequence: Tensor
     state: tuple[Tensor, ...]
@@ -181,7 +181,9 @@ def test_a_readout_reads_the_outputs(name: str, size: int, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("shown", ["some shared, padded", "some shared, repeated", "some, padded", "every indices"])
 @pytest.mark.parametrize("name", CELLS)
-def test_networks_run_in_tiles(name: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_change_when_networks_run_in_tiles(
+    name: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = shown if takes(name, shown) else "every"
     networks, batch = 5, 3
     cells = make_cells(name, None, networks)
@@ -216,7 +218,7 @@ def test_float32_is_close_to_float64(
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_nothing_given_is_changed(name: str) -> None:
+def test_the_inputs_are_not_changed(name: str) -> None:
     cells = make_cells(name, None, 2)
     readout = torch.randn(2, UNITS, UNITS).double().requires_grad_(), torch.randn(2, UNITS).double().requires_grad_()
     for shown, batch, read in product(("first, padded", "some, repeated", "first"), (1, 3), (None, readout)):

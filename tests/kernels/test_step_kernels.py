@@ -23,7 +23,7 @@ def draw(*shape: int) -> Tensor:
 
 
 def batch_last(tensors: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
-    """Tensors of each network, (batch, features), as a kernel takes them: stacked, the batch last."""
+    """Stack tensors of several networks, (batch, features), in a kernel's layout with the batch last."""
     return tuple(torch.stack([part.detach().mT for part in parts]).contiguous() for parts in zip(*tensors, strict=True))
 
 
@@ -78,7 +78,7 @@ def test_a_step_and_its_gradients_are_those_of_the_cell(
 
 
 class HalfStep(RNNCell):
-    """The RNN with half its output: the step alone is its own."""
+    """An RNN with a step of its own, which halves the output."""
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         hidden = 0.5 * self.activation(self.recur(projected[0], state[0], self.weight_recurrent, mask))
@@ -86,11 +86,11 @@ class HalfStep(RNNCell):
 
 
 class Unchanged(LSTMCell):
-    """Changes nothing."""
+    """A subclass that changes nothing."""
 
 
 class Ungated(Cell):
-    """A step of a cell without gates."""
+    """A cell without gates."""
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         return state[0], state

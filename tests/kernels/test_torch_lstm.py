@@ -1,4 +1,4 @@
-"""torch's LSTM, used in float32, is the LSTM of this package."""
+"""torch's LSTM, which the package uses in float32, computes the same as the package's LSTM."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def by_steps(cell: LSTMCell, inputs: Tensor, state: tuple[Tensor, ...]) -> tuple
 
 @pytest.mark.parametrize("batch_of_state", [1, 3])
 @pytest.mark.parametrize("indices", [False, True])
-def test_outputs_states_and_gradients_are_those_of_the_steps(batch_of_state: int, indices: bool) -> None:
+def test_outputs_states_and_gradients_match_the_cells_own_steps(batch_of_state: int, indices: bool) -> None:
     cell = LSTMCell(5, 4, b_fg=0.7)
     torch.nn.init.normal_(cell.bias)
     inputs = torch.randint(0, 5, (6, 3, 2)) if indices else torch.randn(6, 3, 5)
@@ -37,7 +37,7 @@ def test_outputs_states_and_gradients_are_those_of_the_steps(batch_of_state: int
     torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
 
 
-def test_the_network_uses_it_in_float32_without_masks_and_autocast() -> None:
+def test_a_network_uses_torchs_lstm_in_float32_without_masks_and_autocast() -> None:
     cell = LSTMCell(5, 4)
     assert is_torch_lstm(cell, torch.float32)
     assert not is_torch_lstm(cell, torch.float64)
@@ -52,7 +52,7 @@ def test_the_network_uses_it_in_float32_without_masks_and_autocast() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2])
-def test_a_network_in_float32_computes_what_it_computes_in_float64(depth: int) -> None:
+def test_a_network_in_float32_matches_the_network_in_float64(depth: int) -> None:
     network = RecurrentNetwork("lstm", depth, 5, 7, 3, seed=2, cell_options={"b_fg": 1.0})
     inputs = torch.randn(4, 9, 5)
     single, state = network(inputs, warmup=2)

@@ -1,4 +1,4 @@
-"""Which networks can run in an ensemble."""
+"""Decision whether networks can run in an ensemble."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Failing(Cell):
         own_cells.SlopeCell,
     ],
 )
-def test_a_cell_that_is_a_pure_function_can(cell: str | type[Cell], depth: int) -> None:
+def test_networks_of_a_cell_that_is_a_pure_function_can_run_together(cell: str | type[Cell], depth: int) -> None:
     assert can_run_together(RecurrentNetwork(cell, depth, 3, 4, 2, layer_norm=True, residual=True))
 
 
@@ -92,7 +92,9 @@ def test_a_cell_that_is_a_pure_function_can(cell: str | type[Cell], depth: int) 
         (Failing, {}),
     ],
 )
-def test_a_cell_that_vmap_does_not_map_faithfully_cannot(cell: type[Cell], options: dict[str, Any]) -> None:
+def test_networks_of_a_cell_that_vmap_maps_wrongly_cannot_run_together(
+    cell: type[Cell], options: dict[str, Any]
+) -> None:
     network = RecurrentNetwork(cell, 1, 4, 4, 2, cell_options=options)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     assert not can_run_together(network)
@@ -100,7 +102,7 @@ def test_a_cell_that_vmap_does_not_map_faithfully_cannot(cell: type[Cell], optio
 
 
 @pytest.mark.parametrize("cell", ["gru", MinimalGatedUnit])
-def test_networks_with_dropout_or_frozen_parameters_cannot(cell: str | type[Cell]) -> None:
+def test_networks_with_dropout_or_frozen_parameters_cannot_run_together(cell: str | type[Cell]) -> None:
     for options in ({"dropout": 0.5}, {"recurrent_dropout": 0.5}):
         assert not can_run_together(RecurrentNetwork(cell, 2, 3, 4, 2, **options))
     network: nn.Module = RecurrentNetwork(cell, 2, 3, 4, 2)

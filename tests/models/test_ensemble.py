@@ -1,4 +1,4 @@
-"""K networks at once, by step kernels and by vmap, against each network alone."""
+"""Ensembles of K networks, run by step kernels and by vmap, compared with each network alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NETWORKS, BATCH, FEATURES = 3, 6, 5
 
 
 class HalfStep(RNNCell):
-    """The RNN with half its output: the step alone is its own."""
+    """An RNN with a step of its own, which halves the output."""
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         hidden = 0.5 * self.activation(self.recur(projected[0], state[0], self.weight_recurrent, mask))
@@ -29,14 +29,14 @@ class HalfStep(RNNCell):
 
 
 class DoubleInput(LSTMCell):
-    """The LSTM with twice its input's part."""
+    """An LSTM that doubles the projected input."""
 
     def project(self, inputs: Tensor) -> Projected:
         return tuple(2 * part for part in super().project(inputs))
 
 
 class HalfRecurrence(RNNCell):
-    """The RNN with half its recurrent product."""
+    """An RNN that halves the recurrent product."""
 
     @staticmethod
     def recur(projected: Tensor, hidden: Tensor, weight: Tensor, mask: Tensor | None) -> Tensor:
@@ -128,7 +128,7 @@ def test_outputs_and_gradients_are_those_of_each_network_alone(
         compare(together, alone, torch.randint(FEATURES, (own, BATCH, 3, 2)))
 
 
-def test_a_kernel_put_into_the_table_runs_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_added_to_the_table_runs_its_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(STEP_KERNELS, HalfStep, HalfStepKernel)
     alone = networks(HalfStep, 2)
     together = NetworkEnsemble(alone)
@@ -147,7 +147,7 @@ def test_a_parameter_under_two_names_stays_one(size: int) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", OneNetworkCell])
-def test_its_parameters_are_copies(cell: str | type[Cell]) -> None:
+def test_the_parameters_of_an_ensemble_are_copies(cell: str | type[Cell]) -> None:
     alone = networks(cell, 1)
     together = NetworkEnsemble(alone)
     assert [len(parameter) for parameter in together.parameters()] == [NETWORKS] * len(list(alone[0].parameters()))
@@ -179,7 +179,7 @@ def test_dropout_is_refused(option: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", OneNetworkCell])
-def test_inputs_need_the_dimension_of_the_networks(cell: str | type[Cell]) -> None:
+def test_inputs_without_a_dimension_for_the_networks_are_refused(cell: str | type[Cell]) -> None:
     together = NetworkEnsemble(networks(cell, 1))
     with pytest.raises(ValueError, match=r"inputs must have shape \(networks, batch, time, 5\), got \(6, 2, 5\)"):
         together(torch.zeros(6, 2, 5, dtype=torch.float64))

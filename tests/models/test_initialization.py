@@ -1,4 +1,4 @@
-"""How the weights start: kinds, scales, and the combinations that the paper leaves out."""
+"""Initial weights: kinds, scales, and combinations that are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stack_of(cell: str, size: int = N, inputs: int = 30, **choices: Any) -> Stac
 
 
 def assert_normal(values: Tensor, deviation: float) -> None:
-    """Mean, standard deviation and fourth moment of N(0, deviation²), within five standard errors."""
+    """Check mean, standard deviation and fourth moment of N(0, deviation²) within five standard errors."""
     error = deviation / math.sqrt(values.numel())
     assert abs(values.mean().item()) < 5 * error
     assert abs(values.std().item() - deviation) < 5 * error / math.sqrt(2)
@@ -83,7 +83,7 @@ def test_each_gate_has_a_scale_of_its_own_at_every_layer(cell: str) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", *GATED])
-def test_one_set_of_scales_by_gate_serves_every_cell(cell: str) -> None:
+def test_scales_that_name_the_gates_of_all_cells_work_for_every_cell(cell: str) -> None:
     gates = sorted({gate for kind in CELLS.values() for gate in kind.gates})
     recurrent = {gate: 0.3 + 0.1 * index for index, gate in enumerate(gates)}
     rectangular = {gate: 1.5 - 0.1 * index for index, gate in enumerate(gates)}
@@ -134,7 +134,7 @@ def test_initial_states_have_the_state_scale_as_their_deviation() -> None:
         assert_normal(state, 0.3)
 
 
-def test_matrices_of_gates_and_layers_are_drawn_apart() -> None:
+def test_matrices_of_gates_and_layers_are_drawn_independently() -> None:
     layers = stack_of("lstm", size=20, inputs=20, recurrent="normal", square_inputs=True).cells
     matrices = [m for layer in layers for m in (*layer.input_matrices().values(), *layer.recurrent_matrices().values())]
     flat = torch.stack([matrix.flatten() for matrix in matrices])

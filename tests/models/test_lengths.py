@@ -1,4 +1,4 @@
-"""Sequences of different lengths in one batch against each of them alone."""
+"""Batches of sequences of different lengths, compared with each sequence alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def named(options: dict[str, Any]) -> str:
 @pytest.mark.parametrize("warmup", [0, 2])
 @pytest.mark.parametrize("options", OPTIONS, ids=named)
 @pytest.mark.parametrize("cell", CELLS)
-def test_each_sequence_is_as_if_run_alone_and_zero_after_its_end(
+def test_each_sequence_matches_a_run_alone_and_has_zero_outputs_after_its_end(
     cell: str, options: dict[str, Any], warmup: int, randomise: Randomise
 ) -> None:
     stack = Stack(cell, 2, 3, 5, cell_options={"b_fg": 0.5}, **options)
@@ -60,7 +60,7 @@ def test_inputs_after_a_sequences_end_have_no_influence(cell: str, randomise: Ra
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_full_lengths_are_no_lengths(cell: str, randomise: Randomise) -> None:
+def test_full_lengths_have_the_results_of_no_lengths(cell: str, randomise: Randomise) -> None:
     stack = Stack(cell, 2, 3, 5)
     randomise(stack)
     inputs = torch.randn(4, 5, 3, dtype=torch.float64)
@@ -68,7 +68,7 @@ def test_full_lengths_are_no_lengths(cell: str, randomise: Randomise) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_sequence_goes_on_from_a_given_state(cell: str, randomise: Randomise) -> None:
+def test_a_sequence_with_a_length_continues_from_a_state(cell: str, randomise: Randomise) -> None:
     stack = Stack(cell, 2, 3, 5)
     randomise(stack)
     inputs = torch.randn(4, 5, 3, dtype=torch.float64)

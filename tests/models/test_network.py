@@ -1,4 +1,4 @@
-"""The network: a stack read by an affine map, and the seed of its weights."""
+"""The network: a stack with an affine readout, and the seed of its weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_readout_is_affine_in_the_top_layers_outputs_alone(cell: str, random
     torch.testing.assert_close(state, expected_state, rtol=0, atol=0)
 
 
-def test_steps_and_a_given_state_reach_the_stack(randomise: Randomise) -> None:
+def test_the_arguments_steps_and_state_are_passed_to_the_stack(randomise: Randomise) -> None:
     network = RecurrentNetwork("lstm", 2, 4, 5, 2)
     randomise(network)
     inputs = torch.randn(3, 2, 4, dtype=torch.float64)

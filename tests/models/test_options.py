@@ -1,4 +1,4 @@
-"""What a stack offers beyond the paper: residual connections, layer normalisation, dropout between the layers."""
+"""Options of a stack that the paper does not use: residual connections, layer normalisation, dropout."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Randomise = Callable[[nn.Module], None]
 
 
 def normalised(outputs: Tensor, norm: nn.LayerNorm) -> Tensor:
-    """Each row less its mean, over its standard deviation, times weight plus bias."""
+    """Layer normalisation of each row, with weight and bias."""
     mean = outputs.mean(-1, keepdim=True)
     variance = (outputs - mean).square().mean(-1, keepdim=True)
     return (outputs - mean) / torch.sqrt(variance + 1e-5) * norm.weight + norm.bias
 
 
 def layer_by_layer(stack: Stack, inputs: Tensor, residual: bool, layer_norm: bool) -> Tensor:
-    """The top layer's outputs, each layer run by itself over the whole sequence."""
+    """The top layer's outputs, computed layer by layer over the whole sequence."""
     sequence = list((inputs if stack.projection is None else stack.projection(inputs)).unbind(1))
     for layer, cell in enumerate(stack.cells):
         state = tuple(row.expand(inputs.shape[0], -1) for row in stack.initial_states[layer])
@@ -63,7 +63,7 @@ def test_layer_norm_starts_as_mean_zero_and_variance_one_over_the_units() -> Non
 
 
 def ones_seen_through(fraction: float, **options: Any) -> Stack:
-    """Two layers of 200 units: the first puts out ones, the second puts out what arrives at it."""
+    """A stack of two layers of 200 units: the first outputs ones, the second outputs its input."""
     stack = Stack("rnn", 2, 1, 200, nonlinearity="relu", dropout=fraction, **options)
     with torch.no_grad():
         for parameter in stack.parameters():

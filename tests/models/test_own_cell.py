@@ -1,4 +1,4 @@
-"""A cell of your own in stacks, networks and counts, gated or of any other form."""
+"""Users' cells, gated or not, in stacks, networks and parameter counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Randomise = Callable[[nn.Module], None]
 
 
 class Coupled(GatedCell):
-    """f = sigmoid(·), c = f·c' + (1 - f)·s(·): gates and step, nothing else."""
+    """A gated cell that defines only gates and step: f = sigmoid(·), c = f·c' + (1 - f)·s(·)."""
 
     gates = ("keep", "candidate")
 
@@ -29,7 +29,7 @@ class Coupled(GatedCell):
 
 
 class Rotation(Cell):
-    """Two state vectors that a learned angle turns into each other, driven by W x; the output is their product."""
+    """A cell that rotates two state vectors by a learned angle and adds W x; the output is their product."""
 
     state_names = ("left", "right")
 
@@ -48,7 +48,7 @@ class Rotation(Cell):
 
 
 class Sum(Cell):
-    """h = h' + x, with nothing to learn and no mask."""
+    """A cell h = h' + x without parameters and without a dropout mask."""
 
     def step(self, projected: Projected, state: State) -> tuple[Tensor, State]:
         hidden = state[0] + projected[0]
@@ -120,7 +120,7 @@ def test_a_users_cell_learns_in_a_network(kind: type[Cell]) -> None:
     assert losses[-1] < 0.6 * losses[0]
 
 
-def test_a_gated_cell_starts_as_the_initialization_says_and_another_one_as_it_does_itself() -> None:
+def test_a_gated_cell_is_initialised_by_the_network_and_any_other_cell_by_itself() -> None:
     start = Initialization(recurrent="identity", bias_scale=0.5)
     gated = Stack(Coupled, 1, 3, 4, initialization=start).cells[0]
     assert torch.equal(gated.weight_recurrent, torch.eye(4).repeat(2, 1))
@@ -132,19 +132,19 @@ def test_a_gated_cell_starts_as_the_initialization_says_and_another_one_as_it_do
 @pytest.mark.parametrize(
     ("kind", "options"), [(Coupled, {"nonlinearity": "sigmoid"}), (Rotation, {"nonlinearity": "sigmoid"})]
 )
-def test_the_nonlinearity_of_a_users_cell_is_checked_as_any_other(kind: type[Cell], options: dict[str, Any]) -> None:
+def test_the_nonlinearity_of_a_users_cell_is_checked(kind: type[Cell], options: dict[str, Any]) -> None:
     with pytest.raises(
         ValueError, match=f"nonlinearity of {kind.__name__} must be one of tanh, relu, null; got 'sigmoid'"
     ):
         Stack(kind, 1, 3, 4, **options)
 
 
-def test_a_cell_without_step_says_so() -> None:
+def test_a_cell_without_step_raises_an_error() -> None:
     with pytest.raises(NotImplementedError, match="Cell has no step"):
         Stack(Cell, 1, 3, 4)(torch.zeros(1, 2, 3))
 
 
-def test_a_step_without_a_mask_runs_where_none_is_asked_for() -> None:
+def test_a_step_without_a_mask_argument_runs_without_recurrent_dropout() -> None:
     inputs = torch.randn(2, 5, 3)
     torch.testing.assert_close(Stack(Sum, 1, 3, 3)(inputs)[0], inputs.cumsum(1))
     with pytest.raises(ValueError, match=r"recurrent_dropout must be 0 for Sum, whose step takes no mask, got 0.5"):

@@ -1,4 +1,4 @@
-"""Recurrent dropout: the same units of h left out of the matrix products at every step of a sequence."""
+"""Recurrent dropout: the same units of h are dropped from the matrix products at every step of a sequence."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_a_sequence_has_one_mask_for_all_its_steps(fraction: float) -> None:
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.5])
-def test_the_fraction_is_left_out_and_the_expectation_kept(fraction: float) -> None:
+def test_the_fraction_of_units_is_dropped_and_the_expectation_kept(fraction: float) -> None:
     outputs, _ = carrier(fraction)(torch.zeros(100, 1, 1))
     deviation = (fraction / (1 - fraction)) ** 0.5  # of a mask's entry, whose mean is 1
     assert outputs.mean().item() == pytest.approx(1, abs=5 * deviation / outputs.numel() ** 0.5)
 
 
-def test_samples_layers_and_calls_have_a_mask_each() -> None:
+def test_each_sample_layer_and_call_has_its_own_mask() -> None:
     stack = carrier(0.5, depth=2)
     _, ((first,), (second,)) = stack(torch.zeros(30, 1, 1))
     _, ((later,), _) = stack(torch.zeros(30, 1, 1))
@@ -56,7 +56,7 @@ def test_recurrent_dropout_is_off_in_evaluation() -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_evaluation_is_that_of_a_stack_without_it_and_training_is_not(cell: str, randomise: Randomise) -> None:
+def test_recurrent_dropout_changes_training_and_not_evaluation(cell: str, randomise: Randomise) -> None:
     stack, plain = Stack(cell, 2, 4, 5, recurrent_dropout=0.5), Stack(cell, 2, 4, 5)
     randomise(stack)
     plain.double().load_state_dict(stack.state_dict())
@@ -66,9 +66,7 @@ def test_evaluation_is_that_of_a_stack_without_it_and_training_is_not(cell: str,
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_training_is_the_stack_with_the_dropped_columns_of_its_matrices_at_zero(
-    cell: str, randomise: Randomise
-) -> None:
+def test_training_matches_a_stack_whose_dropped_columns_are_zero(cell: str, randomise: Randomise) -> None:
     stack = Stack(cell, 1, 4, 5, recurrent_dropout=0.5)
     randomise(stack)
     inputs = torch.randn(1, 6, 4, dtype=torch.float64)

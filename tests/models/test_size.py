@@ -1,4 +1,4 @@
-"""Parameters counted and units chosen: the paper's numbers, its formula, and the networks themselves."""
+"""Parameter counts and units for a budget, compared with the paper's numbers and with real networks."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_budget_gives_the_published_units(
 @pytest.mark.parametrize(("n", "m", "o"), SHAPES)
 @pytest.mark.parametrize("depth", [1, 2, 4])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_count_is_the_papers_total(cell: str, depth: int, n: int, m: int, o: int) -> None:
+def test_the_count_matches_the_papers_formula(cell: str, depth: int, n: int, m: int, o: int) -> None:
     gates, states = GATES[cell], 2 if cell == "lstm" else 1
     total = n * o + o
     below = m
@@ -63,7 +63,7 @@ def test_the_count_is_the_papers_total(cell: str, depth: int, n: int, m: int, o:
 @pytest.mark.parametrize(("n", "m", "o"), SHAPES)
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_count_is_that_of_the_network(cell: str, depth: int, n: int, m: int, o: int, layer_norm: bool) -> None:
+def test_the_count_matches_the_network(cell: str, depth: int, n: int, m: int, o: int, layer_norm: bool) -> None:
     stack = Stack(cell, depth, m, n, layer_norm=layer_norm)
     size = sum(parameter.numel() for parameter in stack.parameters())
     assert parameter_count(cell, depth, n, m, o, layer_norm=layer_norm) == size + o * n + o
@@ -105,7 +105,7 @@ def test_a_budget_that_is_met_exactly_is_used_up(cell: str, units: int) -> None:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_names_and_classes_count_the_same(cell: str) -> None:
+def test_a_cells_name_and_class_give_the_same_count(cell: str) -> None:
     assert parameter_count(CELLS[cell], 2, 6, 5, 3) == parameter_count(cell, 2, 6, 5, 3)
     assert units_for_budget(CELLS[cell], 2, 5000, 5, 3) == units_for_budget(cell, 2, 5000, 5, 3)
 
@@ -126,7 +126,7 @@ def test_a_budget_below_one_unit_is_refused_with_the_least_budget() -> None:
         (("gru", 1, 100, 5, -1), "output_size must be at least 1, got -1"),
     ],
 )
-def test_sizes_of_no_network_are_refused(arguments: tuple[Any, ...], message: str) -> None:
+def test_sizes_out_of_range_are_refused(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         parameter_count(*arguments)
     with pytest.raises(ValueError, match=message):

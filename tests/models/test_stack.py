@@ -1,4 +1,4 @@
-"""A stack over time against its cells, called one step at a time."""
+"""Stacks run over time, compared with their cells called step by step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def a_stack(cell: str, randomise: Randomise, depth: int = 2) -> Stack:
 
 
 def step_by_step(stack: Stack, inputs: Tensor) -> tuple[Tensor, list[State]]:
-    """Every layer's cell called on one step's raw input, step after step, from the learned states."""
+    """Run a stack by calling the cell of each layer step by step from the learned initial states."""
     states = [tuple(row.expand(inputs.shape[0], -1) for row in learned) for learned in stack.initial_states]
     outputs = []
     for step in inputs.unbind(1):
@@ -39,14 +39,14 @@ def assert_same(given: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("cell", CELLS)
-def test_unrolled_is_step_by_step(cell: str, depth: int, randomise: Randomise) -> None:
+def test_a_stack_over_time_matches_its_cells_called_step_by_step(cell: str, depth: int, randomise: Randomise) -> None:
     stack = a_stack(cell, randomise, depth)
     inputs = torch.randn(4, 6, 3, dtype=torch.float64)
     assert_same(stack(inputs), step_by_step(stack, inputs))
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_only_the_cell_that_needs_equal_sizes_has_a_projection(cell: str, randomise: Randomise) -> None:
+def test_only_a_cell_with_equal_sizes_has_an_input_projection(cell: str, randomise: Randomise) -> None:
     stack = a_stack(cell, randomise)
     assert (stack.projection is not None) == (cell == "intersection")
 
@@ -62,7 +62,7 @@ def test_steps_after_the_inputs_are_steps_on_zeros(cell: str, given: int, random
 
 @pytest.mark.parametrize("warmup", [0, 2, 5])
 @pytest.mark.parametrize("cell", CELLS)
-def test_warmup_leaves_out_the_first_outputs_and_nothing_else(cell: str, warmup: int, randomise: Randomise) -> None:
+def test_warmup_drops_the_first_outputs_only(cell: str, warmup: int, randomise: Randomise) -> None:
     stack = a_stack(cell, randomise)
     inputs = torch.randn(4, 6, 3, dtype=torch.float64)
     outputs, state = stack(inputs)
@@ -79,7 +79,7 @@ def test_an_input_expanded_over_time_is_that_input_at_every_step(cell: str, step
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_two_halves_with_the_state_carried_over_are_the_whole(cell: str, randomise: Randomise) -> None:
+def test_two_halves_with_a_carried_state_match_the_whole_sequence(cell: str, randomise: Randomise) -> None:
     stack = a_stack(cell, randomise)
     inputs = torch.randn(4, 7, 3, dtype=torch.float64)
     first, between = stack(inputs[:, :3])
@@ -88,7 +88,7 @@ def test_two_halves_with_the_state_carried_over_are_the_whole(cell: str, randomi
 
 
 @pytest.mark.parametrize("cell", CELLS)
-def test_samples_do_not_see_each_other(cell: str, randomise: Randomise) -> None:
+def test_samples_of_a_batch_are_independent(cell: str, randomise: Randomise) -> None:
     stack = a_stack(cell, randomise)
     inputs = torch.randn(3, 4, 3, dtype=torch.float64)
     alone = torch.cat([stack(sample.unsqueeze(0))[0] for sample in inputs])
@@ -111,7 +111,7 @@ def test_samples_do_not_see_each_other(cell: str, randomise: Randomise) -> None:
         ((2, 6, 3), {"state": []}, "state must have 2 layers, got 0"),
     ],
 )
-def test_inputs_that_do_not_fit_are_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
+def test_inputs_of_the_wrong_shape_are_refused(shape: tuple[int, ...], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Stack("gru", 2, 3, 5)(torch.zeros(shape), **options)
 

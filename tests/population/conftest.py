@@ -1,4 +1,4 @@
-"""Every test of the population runs without the compiled kernel and with its fastest build."""
+"""Fixture that runs every test of the population without the compiled kernel and with its fastest build."""
 
 from __future__ import annotations
 

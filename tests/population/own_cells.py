@@ -9,7 +9,7 @@ from rnn_capacity.cells import Cell, GatedCell, Projected, State
 
 
 class LeakyCell(Cell):
-    """h = a·h' + tanh(w·h' + V x), elementwise but for V; no gates."""
+    """A cell without gates, h = a·h' + tanh(w·h' + V x), where only V is a matrix."""
 
     def __init__(self, input_size: int, hidden_size: int, nonlinearity: str | None = None) -> None:
         super().__init__(input_size, hidden_size, nonlinearity)
@@ -48,7 +48,7 @@ class MixingCell(GatedCell):
 
 
 class SlopeCell(GatedCell):
-    """h = tanh(slope · (W_h h' + W_x x + b)), where the slope is a Python number."""
+    """An RNN, h = tanh(slope · (W_h h' + W_x x + b)), whose slope is a Python number."""
 
     gates = ("candidate",)
 
@@ -69,7 +69,7 @@ class SlopeCell(GatedCell):
 
 
 class BranchingCell(OneNetworkCell):
-    """Branches on a value that it reads out of a tensor."""
+    """A cell that branches on the value of a tensor, read as a Python number."""
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         hidden, _ = super().step(projected, state, mask)
@@ -79,7 +79,7 @@ class BranchingCell(OneNetworkCell):
 
 
 class SilentlyBranchingCell(GatedCell):
-    """Branches on a tensor."""
+    """A cell that branches on a tensor without converting it to a Python number."""
 
     gates = ("candidate",)
 
@@ -91,7 +91,7 @@ class SilentlyBranchingCell(GatedCell):
 
 
 class BufferCell(GatedCell):
-    """h = tanh(scale · (W_h h' + W_x x + b)), the scale in a buffer: one number a network."""
+    """An RNN, h = tanh(scale · (W_h h' + W_x x + b)), whose scale is a buffer with one number per network."""
 
     gates = ("candidate",)
 
@@ -113,7 +113,7 @@ class BufferCell(GatedCell):
 
 
 class SignsCell(GatedCell):
-    """h = tanh(signs · (W_h h' + W_x x + b)), with signs in a tensor that is no buffer."""
+    """An RNN, h = tanh(signs · (W_h h' + W_x x + b)), whose signs are a tensor that is not a buffer."""
 
     gates = ("candidate",)
 
@@ -134,7 +134,7 @@ class SignsCell(GatedCell):
 
 
 class SpareCell(GatedCell):
-    """An RNN with a parameter that its step leaves out."""
+    """An RNN with a parameter that its step does not use."""
 
     gates = ("candidate",)
 

@@ -1,4 +1,4 @@
-"""Which members make their steps together, and that the result of each does not depend on the others."""
+"""Division of members into chunks, and independence of each member's result from the others."""
 
 from __future__ import annotations
 

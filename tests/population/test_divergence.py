@@ -19,7 +19,7 @@ STEPS = 120
 
 
 def make(index: int, wild: tuple[int, ...] = (1,), steps_per_call: int = 50) -> Member:
-    """A member of three whose second diverges."""
+    """One of three members, of which the second diverges."""
     options: dict[str, Any] = {
         "kind": "sgd",
         "nonlinearity": "relu",

@@ -71,7 +71,7 @@ def test_a_member_that_the_population_cannot_train_is_trained_alone(given: dict[
     compare(lambda place: member(place, 10, **given), 2, 1e-12)
 
 
-def test_a_member_trained_alone_tells_of_its_steps() -> None:
+def test_a_member_trained_alone_reports_its_steps() -> None:
     told: list[int] = []
     train([member(0, 120, dropout=0.3, depth=2)], on_call=told.append)
     assert told == [50, 100, 120]

@@ -14,7 +14,7 @@ from tests.population.members import OPTIMIZERS, compare, member
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_step_is_that_of_fit(cell: str, kind: str) -> None:
+def test_one_step_matches_fit(cell: str, kind: str) -> None:
     compare(lambda index: member(index, 1, cell, kind), 4, 1e-12)
 
 
@@ -22,11 +22,11 @@ def test_one_step_is_that_of_fit(cell: str, kind: str) -> None:
     ("cell", "kind"),
     [(cell, list(OPTIMIZERS)[index]) for index, cell in enumerate(CELLS)] + [("gru", kind) for kind in OPTIMIZERS],
 )
-def test_two_hundred_steps_are_those_of_fit(cell: str, kind: str) -> None:
+def test_two_hundred_steps_match_fit(cell: str, kind: str) -> None:
     compare(lambda index: member(index, 200, cell, kind), 2, 1e-9)
 
 
-def test_adam_with_a_first_beta_of_zero() -> None:
+def test_adam_with_a_first_beta_of_zero_matches_fit() -> None:
     factory = partial(Adam, lr=1e-3, betas=(0.0, 0.9))
     compare(lambda index: member(index, 5, "gru", "no mean", optimizer=factory), 3, 1e-11)
 

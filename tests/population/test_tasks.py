@@ -1,4 +1,4 @@
-"""Members of every task, and members that are shown their input for different numbers of steps."""
+"""Populations on every task, and members whose input is shown for different numbers of steps."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Server:
             connection.cursor().execute(statement)
 
     def fresh(self) -> str:
-        """The URL of a database that is empty again."""
+        """Empty a database and return its URL."""
         self.do("DROP SCHEMA public CASCADE")
         self.do("CREATE SCHEMA public")
         return self.uri
@@ -105,7 +105,7 @@ def database(request: pytest.FixtureRequest) -> str:
 EVERY_STORAGE = pytest.mark.parametrize(
     "url", ["sqlite", "postgresql", "grpc-sqlite", "grpc-postgresql"], indirect=True
 )
-"""Mark of tests of what the storages could do differently."""
+"""Parametrization of tests that run with every kind of storage."""
 
 
 @pytest.fixture(params=["sqlite", "grpc-postgresql"])

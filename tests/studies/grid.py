@@ -1,4 +1,4 @@
-"""A search of the points 0, 1, 2, ..., each once: in order, and where another worker was first in random order."""
+"""Grid search over the points 0, 1, 2, ...: in order at first, in random order after a collision with a worker."""
 
 from __future__ import annotations
 

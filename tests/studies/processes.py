@@ -1,4 +1,4 @@
-"""Workers in processes of their own."""
+"""Worker processes for tests."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Process:
             self.lines.append(line.split())
 
     def go(self) -> None:
-        """Let it go on where it waits for a line."""
+        """Let the worker continue where it waits for a line of input."""
         stdin = self._open(self.popen.stdin)
         stdin.write("\n")
         stdin.flush()
 
     def end(self) -> int:
-        """Let it run to its end; what it writes to standard error is an error."""
+        """Wait for the worker to exit, and check that it wrote nothing to standard error."""
         out, err = self.popen.communicate(timeout=60)
         self.lines += [line.split() for line in out.splitlines()]
         if err:

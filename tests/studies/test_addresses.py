@@ -1,4 +1,4 @@
-"""A storage that cannot be opened is told of in one line that says what would be right."""
+"""Errors for storages that cannot be opened: one line each that names what the URL must be."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def refusal(url: str, specification: dict[str, str] | None = None) -> str:
         ("grpc://host:1/name", "got 'grpc://host:1/name'"),
     ],
 )
-def test_a_url_that_is_wrong(url: str, told: str) -> None:
+def test_a_malformed_url_is_rejected(url: str, told: str) -> None:
     assert told in refusal(url, {})
 
 
@@ -68,20 +68,20 @@ def test_a_password_is_not_shown(url: str) -> None:
     assert hide_password("sqlite:///a/b.db") == "sqlite:///a/b.db"
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("what I wanted to remember " * 100)
     assert refusal(f"sqlite:///{tmp_path}/notes.txt", {}) == (
         f"storage must be a SQLite database, got sqlite:///{tmp_path}/notes.txt"
     )
 
 
-def test_a_database_of_another_program(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_rejected(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "mail.db")) as connection:
         connection.execute("CREATE TABLE letters (text)")
     assert "must be a database of studies, got" in refusal(f"sqlite:///{tmp_path}/mail.db", {})
 
 
-def test_reading_makes_nothing(tmp_path: Path, server: Server) -> None:
+def test_reading_a_storage_creates_no_files_or_tables(tmp_path: Path, server: Server) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     assert refusal(url) == f"storage must be a file that exists, got {url}"
     (tmp_path / "empty.db").touch()
@@ -99,28 +99,28 @@ def test_an_empty_file_becomes_a_storage(tmp_path: Path) -> None:
     assert study_names(f"sqlite:///{tmp_path}/study.db") == ["study"]
 
 
-def test_a_name_with_braces_and_percents(tmp_path: Path) -> None:
+def test_a_file_name_may_contain_braces_and_percent_signs(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/{{a}} 100%.db"
     Study.open(url, "study", specification={})
     assert study_names(url) == ["study"]
     assert (tmp_path / "{a} 100%.db").is_file()
 
 
-def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     told = refusal("postgresql://me:secret@127.0.0.1:1/name", {})
-    assert "storage postgresql://me:***@127.0.0.1:1/name cannot be opened: " in told
+    assert "storage must be a database that can be reached, got postgresql://me:***@127.0.0.1:1/name: " in told
     assert "refused" in told
     monkeypatch.setattr(storage, "GRPC_SECONDS", 0.5)
-    assert refusal("grpc://localhost:1", {}).endswith(
-        "grpc://localhost:1 cannot be opened: no answer within 0.5 seconds"
+    assert refusal("grpc://localhost:1", {}) == (
+        "storage must answer within 0.5 seconds, got no answer from grpc://localhost:1"
     )
 
 
-def test_a_database_that_is_not_there(server: Server) -> None:
+def test_a_missing_database_is_reported(server: Server) -> None:
     assert 'database "absent" does not exist' in refusal(server.uri.replace("/postgres?", "/absent?"), {})
 
 
-def test_a_wrong_password(server: Server) -> None:
+def test_a_wrong_password_is_rejected_without_showing_it(server: Server) -> None:
     server.do("CREATE ROLE guest LOGIN PASSWORD 'right'")
     server.do("CREATE DATABASE guests OWNER guest")
     rules = server.folder / "data" / "pg_hba.conf"
@@ -134,17 +134,21 @@ def test_a_wrong_password(server: Server) -> None:
     assert study_names(url.format("right")) == ["study"]
 
 
-def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported_with_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "find_spec", lambda name: None)
-    assert refusal("postgresql://host/name", {}).endswith("pip install 'psycopg2-binary'")
-    assert refusal("postgresql+psycopg://host/name", {}).endswith("pip install 'psycopg[binary]'")
-    assert refusal("grpc://host:1", {}) == "storage grpc://host:1 needs gRPC: pip install 'rnn-capacity[grpc]'"
+    assert refusal("postgresql://host/name", {}).endswith("(pip install 'psycopg2-binary'), got postgresql://host/name")
+    assert refusal("postgresql+psycopg://host/name", {}).endswith(
+        "(pip install 'psycopg[binary]'), got postgresql://host/name"
+    )
+    assert refusal("grpc://host:1", {}) == (
+        "storage must have gRPC installed (pip install 'rnn-capacity[grpc]'), got grpc://host:1"
+    )
 
 
-def test_a_database_of_another_version_of_optuna(tmp_path: Path) -> None:
+def test_a_database_of_another_optuna_version_is_rejected(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     Study.open(url, "study", specification={})
     with closing(sqlite3.connect(tmp_path / "study.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = 'v9.9.9'")
         connection.commit()
-    assert "study.db cannot be opened: The runtime optuna version" in refusal(url)
+    assert "study.db: The runtime optuna version" in refusal(url)

@@ -1,4 +1,4 @@
-"""What a worker may claim, with others about and when it gives back."""
+"""Claims of trials by several workers, and trials that are given back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.studies.grid import counts, grid, numbers, places, point
 Opened = Callable[..., Study]
 
 
-def test_no_more_than_the_total(opened: Opened) -> None:
+def test_no_more_trials_than_the_total_are_claimed(opened: Opened) -> None:
     study, other = opened(), opened()
     assert places(study.claim(4, 10, grid(100))) == [0, 1, 2, 3]
     assert places(other.claim(4, 10, grid(100))) == [4, 5, 6, 7]
@@ -28,13 +28,13 @@ def test_no_more_than_the_total(opened: Opened) -> None:
     assert places(study.claim(40, 11, grid(100))) == [10], "a larger total goes on"
 
 
-def test_proposals_may_end(opened: Opened) -> None:
+def test_a_sampler_may_propose_fewer_trials_than_asked_for(opened: Opened) -> None:
     study = opened()
     assert places(study.claim(8, 100, grid(5))) == [0, 1, 2, 3, 4]
     assert study.claim(8, 100, grid(5)) == []
 
 
-def test_a_proposal_sees_what_is_finished_and_what_is_pending(opened: Opened) -> None:
+def test_the_sampler_gets_the_finished_and_the_pending_trials(opened: Opened) -> None:
     study = opened()
     calls: list[tuple[int, list[int], list[int]]] = []
 
@@ -50,7 +50,7 @@ def test_a_proposal_sees_what_is_finished_and_what_is_pending(opened: Opened) ->
 
 
 @EVERY_STORAGE
-def test_workers_that_propose_the_same_at_the_same_time_share_it(opened: Opened) -> None:
+def test_only_one_of_several_workers_runs_a_point_that_all_propose_at_once(opened: Opened) -> None:
     """Three workers see the empty study and propose the same before any of them stores."""
     barrier = threading.Barrier(3)
     claimed: list[list[int]] = []
@@ -70,7 +70,7 @@ def test_workers_that_propose_the_same_at_the_same_time_share_it(opened: Opened)
             return grid(30)(count, finished, pending, attempt)
 
         claimed.append(places(study.claim(12, 30, propose)))
-        while study.snapshot().room(30):  # others' withdrawn proposals took the place for a moment
+        while study.snapshot().remaining(30):  # others' withdrawn proposals took the place for a moment
             claimed.append(places(study.claim(12, 30, propose)))
 
     threads = [threading.Thread(target=work) for _ in range(3)]
@@ -85,7 +85,7 @@ def test_workers_that_propose_the_same_at_the_same_time_share_it(opened: Opened)
 
 
 @EVERY_STORAGE
-def test_workers_that_claim_what_was_given_back_at_the_same_time_divide_it(opened: Opened) -> None:
+def test_workers_divide_returned_trials_that_they_claim_at_once(opened: Opened) -> None:
     study = opened()
     study.give_back(study.claim(12, 12, grid(12)))
     barrier = threading.Barrier(3)
@@ -117,7 +117,7 @@ def test_the_same_point_may_be_run_twice_on_purpose(opened: Opened) -> None:
 
 
 @EVERY_STORAGE
-def test_what_is_given_back_is_claimed_first(opened: Opened) -> None:
+def test_returned_trials_are_claimed_before_new_ones(opened: Opened) -> None:
     study, other = opened(), opened()
     trials = study.claim(5, 5, grid(5))
     assert study.finish(trials[0], 1.0, True, {})
@@ -142,7 +142,7 @@ def test_what_is_given_back_is_claimed_first(opened: Opened) -> None:
     ]
 
 
-def test_a_smaller_total_leaves_what_waits(opened: Opened) -> None:
+def test_a_smaller_total_leaves_waiting_trials_unclaimed(opened: Opened) -> None:
     study = opened()
     study.give_back(study.claim(5, 5, grid(5)))
     assert len(study.claim(5, 2, grid(5))) == 2
@@ -150,7 +150,7 @@ def test_a_smaller_total_leaves_what_waits(opened: Opened) -> None:
     assert study.claim(5, 2, grid(5)) == []
 
 
-def test_a_smaller_total_counts_what_is_finished_beyond_it(opened: Opened) -> None:
+def test_finished_trials_count_towards_a_smaller_total(opened: Opened) -> None:
     study = opened()
     trials = study.claim(5, 5, grid(5))
     assert study.finish(trials[4], 1.0, True, {})
@@ -158,7 +158,7 @@ def test_a_smaller_total_counts_what_is_finished_beyond_it(opened: Opened) -> No
     assert places(study.claim(5, 2, grid(5))) == [0]
 
 
-def test_a_snapshot_of_an_earlier_round_takes_no_trial_from_its_worker(opened: Opened) -> None:
+def test_an_old_snapshot_takes_no_trial_from_its_worker(opened: Opened) -> None:
     study = opened()
     before = study.snapshot()
     first = study.claim(2, 4, grid(4), before)

@@ -1,4 +1,4 @@
-"""A storage that fails while workers work: what passes is waited for, what does not is told of, nothing is lost."""
+"""Storages that fail while workers run: transient errors are retried, others reported, and no result is lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def opened(file: Path, **timing: float) -> Study:
     return Study.open(f"sqlite:///{file}", "study", specification={"task": "memory"}, timing=times)
 
 
-def test_a_full_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_results_are_kept(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = opened(file)
     trials = study.claim(8, 8, grid(8))
 
@@ -60,7 +60,7 @@ def test_a_full_disk(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [metrics(trial) for trial in later.snapshot().finished] == [{"fill": "x" * 10_000}] * stored
 
 
-def test_a_file_that_may_not_grow(file: Path) -> None:
+def test_a_file_at_its_size_limit_is_reported_and_results_are_kept(file: Path) -> None:
     opened(file)
     size = file.stat().st_size + 60_000
     options = ("--total", 30, "--batch", 10, "--fill", 5_000, "--file_size", size)
@@ -97,7 +97,7 @@ def locked(file: Path) -> Iterator[Callable[[float], None]]:
         thread.join()
 
 
-def test_a_locked_file_is_waited_for(file: Path, locked: Callable[[float], None]) -> None:
+def test_calls_wait_for_a_locked_file(file: Path, locked: Callable[[float], None]) -> None:
     study = opened(file)
     trials = study.claim(2, 4, grid(4))
     locked(2.5)  # longer than SQLite itself waits
@@ -108,7 +108,7 @@ def test_a_locked_file_is_waited_for(file: Path, locked: Callable[[float], None]
     assert counts(opened(file)) == (1, 1, 0, 0)
 
 
-def test_a_file_that_stays_locked(file: Path, locked: Callable[[float], None]) -> None:
+def test_a_file_that_stays_locked_is_reported(file: Path, locked: Callable[[float], None]) -> None:
     study = opened(file, retry_seconds=0)
     trials = study.claim(2, 4, grid(4))
     study.finish(trials[0], 1.0, True, {})
@@ -120,7 +120,7 @@ def test_a_file_that_stays_locked(file: Path, locked: Callable[[float], None]) -
     assert study.finish(trials[1], 1.0, True, {}), "the same may be stored later"
 
 
-def test_a_heartbeat_outlives_a_locked_file(file: Path, locked: Callable[[float], None]) -> None:
+def test_the_heartbeat_continues_after_a_locked_file(file: Path, locked: Callable[[float], None]) -> None:
     study = opened(file, heartbeat=0.5, grace=3, retry_seconds=0)
     trials = study.claim(2, 4, grid(4))
     with study.alive():
@@ -131,7 +131,7 @@ def test_a_heartbeat_outlives_a_locked_file(file: Path, locked: Callable[[float]
     assert all(study.finish(trial, 1.0, True, {}) for trial in trials)
 
 
-def test_a_server_that_is_stopped_and_started(server: Server) -> None:
+def test_workers_continue_after_a_restart_of_the_database_server(server: Server) -> None:
     try:
         url = server.fresh()
         study = Study.open(url, "study", specification={"task": "memory"}, timing=Timing(retry_seconds=20))
@@ -156,7 +156,7 @@ def test_a_server_that_is_stopped_and_started(server: Server) -> None:
         server.start()
 
 
-def test_a_grpc_server_that_is_killed_and_started(file: Path) -> None:
+def test_workers_continue_after_a_restart_of_the_grpc_server(file: Path) -> None:
     port, servers = free_port(), []
     code = "from optuna.storages import get_storage, run_grpc_proxy_server as run; import sys; "
     code += "run(get_storage(sys.argv[1]), port=int(sys.argv[2]))"

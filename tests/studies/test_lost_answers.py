@@ -1,4 +1,4 @@
-"""A connection that is lost after a write is stored and before the worker hears of it."""
+"""Connections lost after the database has stored a write and before the worker receives the answer."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lose(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
     return lose
 
 
-def test_an_answer_that_gets_lost_changes_nothing(opened: Opened, lose: Callable[[], list[str]]) -> None:
+def test_a_lost_answer_changes_no_result(opened: Opened, lose: Callable[[], list[str]]) -> None:
     study = opened()
     lost = lose()
     trials = study.claim(8, 100, grid(100))
@@ -59,7 +59,7 @@ def test_an_answer_that_gets_lost_changes_nothing(opened: Opened, lose: Callable
     assert len(lost) > 50
 
 
-def test_a_worker_that_never_heard_that_it_gave_back_stores_nothing(
+def test_a_returned_trial_takes_no_result_when_the_answer_was_lost(
     opened: Opened, lose: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study, other = opened(retry_seconds=0), opened()

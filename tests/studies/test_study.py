@@ -1,4 +1,4 @@
-"""A study in the hands of one worker: what it is, what it holds, what it keeps of results."""
+"""A study with one worker: its specification, its totals and its stored results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.studies.grid import SPACE, counts, grid, numbers, places, point
 SPECIFICATION: dict[str, Any] = {"task": "memory", "config": {"cells": ["rnn", "gru"], "steps": 100, "clip": None}}
 
 
-def test_a_study_is_found_again(url: str) -> None:
+def test_a_study_can_be_opened_again(url: str) -> None:
     made = Study.open(url, "first", specification=SPECIFICATION, goal="minimize")
     found = Study.open(url, "first")
     for one in (made, found):
@@ -64,14 +64,14 @@ def test_another_goal_is_refused(url: str) -> None:
         Study.open(url, "study", specification=SPECIFICATION, goal="minimize")
 
 
-def test_a_study_that_does_not_exist_is_told_with_those_that_do(url: str) -> None:
+def test_the_error_for_a_missing_study_lists_the_existing_ones(url: str) -> None:
     Study.open(url, "capacity", specification=SPECIFICATION)
     Study.open(url, "memory", specification=SPECIFICATION)
     with pytest.raises(ValueError, match=r"study must be one of capacity, memory in .*; got 'capasity'"):
         Study.open(url, "capasity")
 
 
-def test_a_study_whose_maker_died_gets_its_specification_from_the_next(
+def test_a_study_without_specification_gets_that_of_the_next_worker(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Study.open(database, "other", specification={})
@@ -142,7 +142,7 @@ def test_metrics_that_json_cannot_hold_store_nothing(opened: Callable[..., Study
 
 
 @pytest.mark.parametrize(("goal", "order"), [("maximize", [4, 1, 3, 0]), ("minimize", [0, 1, 3, 4])])
-def test_the_best_are_feasible(database: str, goal: Any, order: list[int]) -> None:
+def test_the_best_trials_are_feasible(database: str, goal: Any, order: list[int]) -> None:
     study = Study.open(database, "study", specification=SPECIFICATION, goal=goal)
     trials = study.claim(6, 6, grid(6))
     for trial, value in zip(trials, [1.0, 2.0, 9.0, 2.0, 3.0], strict=False):
@@ -152,7 +152,7 @@ def test_the_best_are_feasible(database: str, goal: Any, order: list[int]) -> No
     assert numbers(snapshot.best(2)) == order[:2]
 
 
-def test_a_snapshot_of_a_large_study_answers_from_memory_at_once() -> None:
+def test_a_snapshot_of_a_large_study_is_fast() -> None:
     def trial(number: int) -> FrozenTrial:
         value = None if number % 100 == 0 else float(number % 977)
         state = TrialState.RUNNING if value is None else TrialState.COMPLETE
@@ -166,11 +166,11 @@ def test_a_snapshot_of_a_large_study_answers_from_memory_at_once() -> None:
     snapshot = Snapshot(stored, "maximize")
     assert (len(snapshot.finished), len(snapshot.running), snapshot.stale) == (49_500, 500, [])
     assert [trial.value for trial in snapshot.best(3)] == [899.0] * 3
-    assert (snapshot.room(50_010), snapshot.to_retry(50_010), snapshot.is_complete(49_500)) == (10, [], True)
+    assert (snapshot.remaining(50_010), snapshot.to_retry(50_010), snapshot.is_complete(49_500)) == (10, [], True)
     assert time.perf_counter() - begin < 1.0
 
 
-def test_nothing_of_optuna_is_heard(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_optuna_logs_nothing(url: str, capfd: pytest.CaptureFixture[str]) -> None:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         study = Study.open(url, "study", specification=SPECIFICATION)
@@ -191,6 +191,6 @@ def test_nothing_of_optuna_is_heard(url: str, capfd: pytest.CaptureFixture[str])
         ((1, 2, -1), "retry_seconds must be at least 0, got -1"),
     ],
 )
-def test_times_that_make_no_sense_are_refused(times: tuple[int, ...], told: str) -> None:
+def test_timing_out_of_range_is_refused(times: tuple[int, ...], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Timing(*times)

@@ -1,4 +1,4 @@
-"""How often a trial is run again whose workers end with it, and what a claim costs those that wait."""
+"""Retries of trials whose workers fail or die, and the storage calls of workers that wait."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Opened = Callable[..., Study]
 QUICK = {"heartbeat": 0.3, "grace": 1.2}
 
 
-def test_a_trial_that_ended_two_workers_is_run_alone_and_then_given_up(opened: Opened) -> None:
+def test_a_trial_on_which_two_workers_failed_is_run_alone_and_then_not_again(opened: Opened) -> None:
     study = opened()
     for reason in ("one", "two"):
         study.give_back(study.claim(3, 3, grid(3)), reason)
@@ -38,7 +38,7 @@ def test_a_trial_that_ended_two_workers_is_run_alone_and_then_given_up(opened: O
     assert retries_exhausted(third)
 
 
-def test_what_is_not_in_its_last_try_comes_first(opened: Opened) -> None:
+def test_a_trial_in_its_last_retry_is_claimed_after_the_others(opened: Opened) -> None:
     study = opened()
     for _ in range(2):
         study.give_back(study.claim(1, 1, grid(1)), "error")
@@ -53,7 +53,7 @@ def test_what_is_not_in_its_last_try_comes_first(opened: Opened) -> None:
     assert places(study.claim(4, 4, grid(4))) == [0]
 
 
-def test_a_worker_that_falls_silent_has_failed(opened: Opened) -> None:
+def test_a_worker_without_heartbeats_counts_as_a_failure(opened: Opened) -> None:
     study, gone = opened(**QUICK), opened(**QUICK)
     gone.give_back(gone.claim(1, 1, grid(1)), "error")
     gone.claim(1, 1, grid(1))
@@ -64,7 +64,7 @@ def test_a_worker_that_falls_silent_has_failed(opened: Opened) -> None:
     assert [failures(trial) for trial in taken] == [("error", NO_SIGN_OF_LIFE)]
 
 
-def test_what_was_taken_stays_alive_while_the_sampler_thinks(opened: Opened) -> None:
+def test_claimed_trials_get_heartbeats_while_the_sampler_proposes(opened: Opened) -> None:
     study, other = opened(**QUICK), opened(**QUICK)
     study.give_back(study.claim(1, 1, grid(1)))
 
@@ -78,7 +78,7 @@ def test_what_was_taken_stays_alive_while_the_sampler_thinks(opened: Opened) -> 
     assert all(study.finish(trial, 1.0, True, {}) for trial in trials)
 
 
-def test_a_worker_dies_between_storing_a_retry_and_ending_the_earlier_trial(
+def test_a_worker_that_dies_after_storing_a_retry_loses_no_point(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, gone, study = opened(**QUICK), opened(**QUICK), opened(**QUICK)
@@ -108,7 +108,7 @@ def test_a_worker_dies_between_storing_a_retry_and_ending_the_earlier_trial(
     assert counts(study) == (2, 0, 0, 0)
 
 
-def test_a_worker_dies_between_storing_what_another_proposed_and_withdrawing_it(
+def test_a_duplicate_of_a_worker_that_dies_before_withdrawing_it_is_not_run(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, gone, study = opened(**QUICK), opened(**QUICK), opened(**QUICK)
@@ -133,9 +133,7 @@ def test_a_worker_dies_between_storing_what_another_proposed_and_withdrawing_it(
 
 
 @EVERY_STORAGE
-def test_of_a_result_and_a_retry_at_the_same_moment_the_result_counts(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_wins_over_a_retry_stored_at_the_same_moment(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     slow, study = opened(**QUICK), opened(**QUICK)
     [trial] = slow.claim(1, 1, grid(1))
     time.sleep(QUICK["grace"] + 0.1)
@@ -155,7 +153,7 @@ def test_of_a_result_and_a_retry_at_the_same_moment_the_result_counts(
     assert [trial.value for trial in opened().snapshot().trials] == [5.0]
 
 
-def test_whoever_waits_writes_nothing(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_waits_for_others_writes_nothing(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
     study, other = opened(), opened()
     study.claim(2, 2, grid(9))
 

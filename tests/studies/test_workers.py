@@ -1,4 +1,4 @@
-"""Workers in processes of their own divide the trials of a study, whatever happens to one of them."""
+"""Worker processes divide the trials of a study, also if one of them is killed or suspended."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def assert_workers_divide_the_trials(url: str, workers: int, total: int) -> None
     assert study_names(url) == ["study"]
 
 
-def test_workers_make_the_storage_at_the_same_time_and_divide_the_trials(empty_database: str) -> None:
+def test_workers_create_the_storage_at_the_same_time_and_divide_the_trials(empty_database: str) -> None:
     assert_workers_divide_the_trials(empty_database, 3, 60)
 
 
@@ -49,7 +49,7 @@ OPTIONS = ("--heartbeat", 0.3, "--grace", 1.5, "--total", 10, "--batch", 10, "--
 
 
 def claim_dead(study: Study, count: int, total: int = 10) -> tuple[float, list[FrozenTrial]]:
-    """Claim until so many trials are there, and how long that took."""
+    """Claim a number of trials of dead workers, and return the seconds that it took."""
     claimed: list[FrozenTrial] = []
     begin = time.monotonic()
     while len(claimed) < count:
@@ -82,7 +82,9 @@ def test_trials_of_a_killed_worker_are_run_again(url: str, opened: Callable[...,
 
 
 @pytest.mark.parametrize("url", ["postgresql", "grpc-sqlite"], indirect=True)
-def test_a_worker_taken_for_dead_that_goes_on_stores_nothing(url: str, opened: Callable[..., Study]) -> None:
+def test_a_suspended_worker_whose_trials_were_taken_over_stores_no_result(
+    url: str, opened: Callable[..., Study]
+) -> None:
     study, gone = opened(**QUICK), opened(**QUICK)
     with started(1, url, *OPTIONS) as [victim]:
         victim.until("waits")

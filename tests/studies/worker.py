@@ -1,4 +1,4 @@
-"""A worker in a process of its own: claims points of a grid, "trains" them, and writes what it did, a line each.
+"""Worker process that claims points of a grid, pretends to train them, and prints each of its actions as a line.
 
 It waits for a line on standard input before it opens the study, and where `stop` is given before every result after so
 many of them.

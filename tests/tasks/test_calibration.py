@@ -14,7 +14,7 @@ WEIGHTS = 200
 
 
 def metrics_of_a_trained_perceptron(samples: int, seed: int) -> dict[str, float]:
-    """A linear threshold unit after logistic regression to convergence, which separates whatever is separable."""
+    """The metrics of a perceptron trained by logistic regression until it separates all separable patterns."""
     inputs, labels = RandomMapping(samples=samples, input_size=WEIGHTS - 1, seed=seed).draw_samples()
     perceptron = nn.Linear(WEIGHTS - 1, 1).double()
     assert sum(parameter.numel() for parameter in perceptron.parameters()) == WEIGHTS

@@ -85,7 +85,9 @@ def test_the_loss_of_all_samples_is_the_weighted_sum_of_squared_errors() -> None
         share / sum(shares) * (float(target) - float(guess)) ** 2
         for share, target, guess in zip(shares, batch.targets, predictions.flatten(), strict=True)
     )
-    assert float(batch.weigh(task.loss_per_sample(predictions, batch)).mean()) == pytest.approx(expected, rel=1e-12)
+    assert float(batch.apply_weights(task.loss_per_sample(predictions, batch)).mean()) == pytest.approx(
+        expected, rel=1e-12
+    )
     metric = task.make_metric(RecurrentNetwork("rnn", 1, 4, 2, 1))
     for part in source(task).evaluation_batches("test"):
         task.update_metric(metric, predictions, part)
@@ -110,13 +112,13 @@ def test_minibatches_are_unbiased_estimates_of_the_loss(sampling: Literal["weigh
     task = ContinuousFunction(samples=60, input_size=2, tau=3.0, batch_size=50, sampling=sampling)
     guess = 0.7  # squared errors then differ from sample to sample
     whole = source(replace(task, batch_size=None)).batch(0)
-    expected = float(whole.weigh(task.loss_per_sample(torch.full((60, 1, 1), guess), whole)).mean())
+    expected = float(whole.apply_weights(task.loss_per_sample(torch.full((60, 1, 1), guess), whole)).mean())
     data = source(task)
     means = []
     for step in range(2000):
         batch = data.batch(step)
         assert batch.size == 50
-        means.append(float(batch.weigh(task.loss_per_sample(torch.full((50, 1, 1), guess), batch)).mean()))
+        means.append(float(batch.apply_weights(task.loss_per_sample(torch.full((50, 1, 1), guess), batch)).mean()))
     spread = torch.tensor(means).std() / len(means) ** 0.5
     assert sum(means) / len(means) == pytest.approx(expected, abs=4 * float(spread))
     assert float(spread) < 0.02 * expected
@@ -133,7 +135,7 @@ def test_weighted_sampling_draws_by_weight_and_has_less_variance() -> None:
         task = replace(weighted, sampling=sampling)
         batch = source(task).batch(1)
         ones = batch.targets.view(-1, 1, 1) + 1  # an error of 1 everywhere
-        noise[sampling] = float(batch.weigh(task.loss_per_sample(ones, batch)).square().mean())
+        noise[sampling] = float(batch.apply_weights(task.loss_per_sample(ones, batch)).square().mean())
     assert noise["weighted"] == pytest.approx(1)
     assert noise["uniform"] == pytest.approx(40 * float(sample_weights(40, 2.0).square().sum()), rel=0.05)
 

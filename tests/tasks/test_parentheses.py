@@ -33,7 +33,7 @@ def naive_count(symbols: list[int], kind: int) -> int:
 
 
 def symbol_of(character: str) -> int:
-    """Types in the order of OPENING; letters are the noise."""
+    """The symbol's index: bracket types in the order of OPENING, letters as noise."""
     if character in OPENING:
         return OPENING.index(character)
     return 10 + CLOSING.index(character) if character in CLOSING else 20 + ord(character) - ord("a")

@@ -11,7 +11,7 @@ from rnn_capacity.tasks import RandomMapping
 
 
 def codes(inputs: Tensor) -> Tensor:
-    """Each row's bits as one number; a bit is set where the input is positive."""
+    """Convert each row of bits to one integer; a bit is set where the input is positive."""
     return (inputs > 0).long() @ 2 ** torch.arange(inputs.shape[1])
 
 

@@ -72,7 +72,7 @@ def test_a_run_ends_at_the_first_loss_above_the_bound(
     assert module.final_metrics == pytest.approx(BASELINE)
 
 
-def test_the_cases_diverge_at_different_steps() -> None:
+def test_the_tested_learning_rates_diverge_at_different_steps() -> None:
     steps = [first_divergent_step(factor * math.log(2), rate, 100) for rate, factor in ((1e3, 1e3), (30.0, 20.0))]
     assert len(set(steps)) == 2
 

@@ -90,7 +90,7 @@ def test_200_steps_of_every_optimizer_are_those_of_torch(optimizer: str) -> None
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("depth", [1, 2, 4])
 @pytest.mark.parametrize("show", ["first", "every"])
-def test_depths_and_inputs_at_every_step(cell: str, depth: int, show: Any) -> None:
+def test_several_depths_and_inputs_at_every_step_match_torch(cell: str, depth: int, show: Any) -> None:
     if (cell, depth) != ("intersection", 1):
         compare(cell, 20, 1e-10, RandomMapping(samples=90, input_size=7, steps=4, show=show), depth=depth)
 
@@ -110,7 +110,7 @@ def test_depths_and_inputs_at_every_step(cell: str, depth: int, show: Any) -> No
     ids=["clip norm", "clip value", "l2", "all limits", "relu", "decay", "cosine", "units"],
 )
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_training_options(cell: str, options: dict[str, Any]) -> None:
+def test_training_options_match_torch(cell: str, options: dict[str, Any]) -> None:
     compare(cell, 20, 1e-10, **options)
 
 
@@ -135,7 +135,7 @@ def test_training_options(cell: str, options: dict[str, Any]) -> None:
     ids=lambda task: "-".join(f"{name}={value}" for name, value in vars(task).items() if value not in (None, 0, 7)),
 )
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "intersection"])
-def test_tasks_with_fixed_data(task: FixedTask, cell: str) -> None:
+def test_every_task_with_fixed_data_matches_torch(task: FixedTask, cell: str) -> None:
     compare(cell, 30, 1e-10, task)
 
 
@@ -201,7 +201,7 @@ def test_a_callback_that_sees_gradients_turns_the_kernel_off() -> None:
         "cell",
     ],
 )
-def test_other_trainings_run_in_torch(task: Task, options: dict[str, Any]) -> None:
+def test_trainings_that_the_kernel_does_not_support_run_in_torch(task: Task, options: dict[str, Any]) -> None:
     module = make(**{"cell": "rnn", "task": task, **options})
     run(module, task, 3)
     assert module.kernel is not None

@@ -91,7 +91,7 @@ def test_every_rate_is_that_of_the_scheduler(name: str, rate: float) -> None:
         assert len(wanted.unique()) > 2
 
 
-def test_a_remembered_cosine_has_its_own_length_and_rate() -> None:
+def test_a_cached_cosine_schedule_has_its_own_length_and_rate() -> None:
     lengths, scales = (STEPS, STEPS // 2, 3 * STEPS), (1.0, 0.1, 7e-5)
     for length in lengths:
         for rate in scales:
@@ -108,7 +108,7 @@ def test_a_remembered_cosine_has_its_own_length_and_rate() -> None:
     assert len(COSINE_FACTORS) == len(lengths) * 2
 
 
-def test_a_cosine_is_stepped_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cosine_schedule_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     first = computed_rates(CosineAnnealingLR, 0.1, STEPS)
     module = import_module("rnn_capacity.training.learning_rates")  # the package exports a function of this name
     monkeypatch.setattr(module, "step_through", lambda *_: pytest.fail("stepped again"))
@@ -135,7 +135,7 @@ def test_a_schedule_that_also_changes_the_momentum_is_left_to_fit(kind: Callable
     compare(make, 2, 1e-12)
 
 
-def test_the_number_of_remembered_schedules_is_bounded() -> None:
+def test_the_number_of_cached_schedules_is_bounded() -> None:
     for steps in range(1, MAX_COSINE_FACTORS + 10):
         computed_rates(CosineAnnealingLR, 0.1, steps)
     assert len(COSINE_FACTORS) == MAX_COSINE_FACTORS

@@ -68,7 +68,7 @@ def test_arguments_out_of_range_are_rejected(arguments: dict[str, Any], message:
         OptimizerChoice([nn.Parameter(torch.zeros(3))], **arguments)
 
 
-def test_a_run_finds_it_by_its_short_name(runner: Runner, toy: Any) -> None:
+def test_a_run_accepts_the_short_class_name_of_the_optimizer(runner: Runner, toy: Any) -> None:
     options = ["--model.optimizer=OptimizerChoice", "--model.optimizer.kind=rmsprop", "--model.optimizer.lr=0.01"]
     chosen = runner("fit", *toy(), *options, f"--model.optimizer.momentum_logit={math.log(99)}")
     plain = runner("fit", *toy(), "--model.optimizer=torch.optim.RMSprop", "--model.optimizer.lr=0.01")

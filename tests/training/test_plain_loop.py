@@ -48,7 +48,7 @@ EXTRAS = {
 
 
 def plain_loop(network: nn.Module, task: RandomMapping, factory: Factory, extras: Extras) -> int:
-    """Train in place; return the number of steps that were clipped."""
+    """Train a network in place by a plain loop, and return the number of steps that were clipped."""
     inputs, labels = task.draw_samples()
     sequence = torch.zeros(task.samples, task.steps, task.input_size, dtype=torch.float64)
     sequence[:, 0] = inputs

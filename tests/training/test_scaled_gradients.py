@@ -1,4 +1,4 @@
-"""In 16-bit mixed precision gradients are limited in their own units, not in those of the loss scale."""
+"""L2 penalty and clipping in 16-bit mixed precision act on gradients without the loss scale."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ UNITS = 4
 
 
 def language(symbols: str, folder: Path) -> Language:
-    """A language task that reads a text of these symbols."""
+    """A language task that reads a text of some symbols."""
     path = folder / f"{len(list(folder.iterdir()))}.txt"
     path.write_text(symbols * (200 // len(symbols)), encoding="utf-8")
     return Language(path=str(path), steps=5, warmup=1, batch_size=4, prompt=symbols[0])
@@ -34,7 +34,7 @@ def language_module(cell: str, symbols: str, **options: Any) -> RecurrentModule:
 
 
 def trained_on(symbols: str, cell: str, folder: Path, **options: Any) -> tuple[dict[str, Tensor], str]:
-    """The weights of a short run on a text of these symbols, and its checkpoint."""
+    """Train briefly on a text of some symbols, and return the weights and the checkpoint."""
     module = language_module(cell, symbols, **options)
     trainer = quiet_trainer(max_steps=4, limit_val_batches=0)
     trainer.fit(module, datamodule=TaskDataModule(language(symbols, folder)))

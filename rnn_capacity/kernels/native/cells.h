@@ -1,6 +1,6 @@
-// The cells: one time step on a tile, and the way back through it (Collins et al. 2017, eq. 1-20).
+// The cells: one time step on a tile, forward and backward (Collins et al. 2017, eq. 1-20).
 //
-// A cell saves arrays of `units` rows at every step: first a place for each gate, which `backward` overwrites with that
+// A cell saves arrays of `units` rows at every step: first one array per gate, which `backward` overwrites with that
 // gate's gradient, and among the others its output and its state. The gates' weights are one matrix of `gates * units`
 // rows and `units` columns; the GRU's candidate has a matrix of its own.
 #pragma once
@@ -10,20 +10,20 @@
 template <class S>
 struct Step {
     int units, activation;
-    const S* bias;             // a number for every row of the gates, or
+    const S* bias;             // one number for every row of the gates, or
     const S* start;            // a tile of rows in its place
     Product<S> input;          // of the input; no columns if there is none
     const S* weight;           // recurrent
     const S* candidate;        // the GRU's recurrent matrix of the candidate
     bool first;                // the product of `weight` and the initial state is in the bias
-    const S *hidden, *memory;  // the state before
+    const S *hidden, *memory;  // the previous state
     const S* x;                // the input's rows, for a cell that passes it on
     S* saved;
 
     S* array(int index) const { return saved + (ptrdiff_t)index * units * LANES<S>; }
     int size() const { return units * LANES<S>; }
 
-    // The gates of `rows` rows from `row` on.
+    // Computes the gates in `rows` rows from `row` on.
     void gates(S* out, int row, int rows, int kind) const {
         Product<S> products[2];
         int count = 0;
@@ -36,13 +36,13 @@ struct Step {
 
 template <class S>
 struct Gradient {
-    const S* output;     // to the output, or null
-    S *hidden, *memory;  // to the state after the step; then to the state before
-    S* gates;            // to the gates before their activations
-    S* x;                // to the input, for a cell that passes it on
+    const S* output;     // gradient of the output, or null
+    S *hidden, *memory;  // gradient of the new state; overwritten by that of the previous one
+    S* gates;            // gradient of the gates before their activations
+    S* x;                // gradient of the input, for a cell that passes it on
     S* scratch;          // of `units` rows
 
-    // Adds the product of a transposed matrix and the gates' gradient to that of the state before.
+    // Adds the product of a transposed matrix and the gates' gradient to the gradient of the previous state.
     void through(S* state, const S* weight, int units, const S* rows, int count, const S* start) const {
         Product<S> one{weight, 1, units, rows, count};
         multiply<S>(state, units, nullptr, start, &one, 1);
@@ -233,7 +233,7 @@ struct Type {
     typedef Cell type;
 };
 
-// Calls `work` with the type of the cell of a number.
+// Calls `work` with the type of the cell that has a code in the C interface.
 template <class S, class Work>
 int with_cell(int64_t cell, const Work& work) {
     switch (cell) {

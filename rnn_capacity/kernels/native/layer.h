@@ -1,4 +1,4 @@
-// One layer of a cell on a tile: all time steps forward, and back.
+// One layer of a cell on a tile: all time steps, forward and backward.
 //
 // The layer reads `times` frames of input, tiles of rows each. In the steps after them the input is zero, the last
 // frame again, or a constant frame that all samples share (the projection of zero of the +RNN).
@@ -8,11 +8,11 @@
 
 #include "cells.h"
 
-constexpr int SLICE_TILES = 4;  // of samples whose gradients are summed before they are added to those of others
+constexpr int SLICE_TILES = 4;  // tiles per slice; a slice's gradients are summed before slices are added
 
 enum After : int { ZERO, REPEAT, CONSTANT };
 
-// Places of a layer's parameters in a network's row of numbers; -1 where there is none.
+// Positions of a layer's parameters in the flat parameter vector of a network; -1 for one that does not exist.
 struct LayerPlaces {
     int64_t inputs, input, bias, weight, candidate, state;
 };
@@ -35,7 +35,7 @@ class Buffer {
     operator S*() const { return begin; }
 };
 
-// Hands out places for sums that belong to one gradient.
+// Assigns the positions of the sums of one gradient.
 struct Places {
     size_t size = 0;
     size_t take(size_t count) {
@@ -92,7 +92,7 @@ class Layer {
         grad_input.resize(size_t(steps) * own.inputs * L);
     }
 
-    // Takes a network's parameters and computes what its samples share.
+    // Copies a network's parameters and computes the values that all samples share.
     //   offsets: b_fg of every row of the gates.
     //   constant_input: the input after the frames where it is CONSTANT, else null.
     void prepare(const S* values, const S* offsets, const S* constant_input) {
@@ -133,7 +133,7 @@ class Layer {
         for (int t = 0; t < steps; t++) Cell::forward(step(t, frames, frame_step, start));
     }
 
-    // Runs all steps back and adds to the sums of the parameters' gradients.
+    // Runs all steps backward and adds to the sums of the parameters' gradients.
     //   grad_output: of the outputs of the steps from `first` on, one row of units each.
     //   frame_gates: filled with the gates' gradient of the only frame, which is then left to `add_frames`, or null.
     void backward(const S* frames, ptrdiff_t frame_step, const S* grad_output, int first, S* sums, S* frame_gates,
@@ -163,7 +163,7 @@ class Layer {
             add_candidate(sums, frame_gates && after != REPEAT ? frame_gates : static_cast<S*>(saved));
         if (after == REPEAT) sum_repeated(frame_gates ? frame_gates : static_cast<S*>(summed));
         if (!frames || frame_gates) return;
-        const int plain = after == REPEAT ? times - 1 : times;  // frames that are seen once
+        const int plain = after == REPEAT ? times - 1 : times;  // frames that are the input of one step only
         if (plain) outer<S>(sums + input_sums, saved, saved_row, frames, frame_step, plain, rows, own.inputs);
         if (after == REPEAT)
             outer<S>(sums + input_sums, summed, 0, frames + plain * frame_step, 0, 1, rows, own.inputs);

@@ -25,7 +25,7 @@ BUILDS = ("avx512", "avx2", "baseline")
 """The builds, the fastest first."""
 
 CAPABILITIES = {"AVX512": BUILDS, "AVX2": BUILDS[1:]}
-"""The builds that a processor can run, by what torch calls its instruction set; any other runs the baseline."""
+"""The builds that a processor can run, by torch's name of its instruction set; other processors run the baseline."""
 
 
 class Library:
@@ -42,7 +42,7 @@ class Library:
         self._functions.lanes_of_tile.restype = ctypes.c_int64
 
     def lanes(self, dtype: torch.dtype) -> int:
-        """Return the samples of a tile."""
+        """Return the number of samples in a tile."""
         return int(self._functions.lanes_of_tile(ctypes.c_int64(dtype.itemsize)))
 
     def train(self, dtype: torch.dtype, shape: Shape, jobs: ctypes.Array[TrainingJob], steps: int) -> None:
@@ -61,7 +61,7 @@ class Library:
         self._call("train", dtype, ctypes.byref(shape), jobs, count, ctypes.c_int64(steps), workers)
 
     def run_recurrence(self, dtype: torch.dtype, recurrence: Recurrence, *, backward: bool) -> None:
-        """Run a layer of several networks, on torch's number of threads.
+        """Run one layer of several networks over time, on torch's number of threads.
 
         Args:
             dtype: float32 or float64.

@@ -1,4 +1,4 @@
-// The losses of tasks with fixed data, on a tile, and their gradients to the outputs.
+// The losses of tasks with fixed data, on a tile, and their gradients with respect to the outputs.
 #pragma once
 
 #include "tile.h"

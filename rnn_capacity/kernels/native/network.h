@@ -1,10 +1,10 @@
-// A network on a tile: projection, layers and readout, forward and backward while all of it is in the cache.
+// A network on a tile: projection, layers and readout, forward and backward while all activations are in the cache.
 #pragma once
 
 #include "layer.h"
 #include "loss.h"
 
-// What the networks of a call share, and the places of their parameters in a row of `parameters` numbers.
+// Sizes that the networks of a call share, and the positions of parameters in a network's flat parameter vector.
 struct Shape {
     int64_t cell, activation, depth, units, inputs, outputs, steps, scored_from, every_step, loss, parameters;
     int64_t projection_weight, projection_bias, readout_weight, readout_bias;
@@ -50,7 +50,7 @@ class Network {
             frame_gates.resize(SLICE_TILES * gate_row);
     }
 
-    // Takes the parameters and computes what all samples share; `offsets` has b_fg of every row of every layer's gates.
+    // Copies the parameters and computes what all samples share; `offsets` has b_fg of every row of every layer's gates.
     void prepare(const S* parameters, const S* offsets) {
         values = parameters;
         for (int l = 0; l < shape.depth; l++)
@@ -58,7 +58,7 @@ class Network {
                               projects ? values + shape.projection_bias : nullptr);
     }
 
-    // Adds the loss of some tiles' samples, and its gradient, to `to`.
+    // Adds the loss of the samples of some tiles, and its gradient, to `to`.
     //   x: rows of the inputs of `tiles` <= SLICE_TILES tiles, one after another.
     //   q: exponent of the generalized cross-entropy.
     void run(const S* x, const S* targets, const S* weights, int tiles, S q, S* to) {
@@ -112,7 +112,7 @@ class Network {
         if (projects) layers[0].frame_gradient(0, gates, grad_frames + tile * row);
     }
 
-    // The logits of the scored steps, their loss, and the gradients of the readout and of the top layer's outputs.
+    // Computes the logits of the scored steps, the loss, and the gradients of the readout and the top layer's outputs.
     void read_out(const S* targets, const S* weights, S q, S* to) {
         const Layer<S, Cell>& top = layers.back();
         const S* outputs = top.output(shape.scored_from);

@@ -1,4 +1,4 @@
-// The optimizers of torch.optim, and what is done to a gradient before them.
+// The optimizers of torch.optim, and the L2 penalty and clipping of the gradient before them.
 #pragma once
 
 #include <cmath>
@@ -24,14 +24,14 @@ static void limit_gradient(const Settings& given, const S* values, S* gradient, 
     if (!std::isinf(given.clip_norm)) {
         double squares = 0;
         for (int i = 0; i < count; i++) squares += double(gradient[i]) * gradient[i];
-        const S total = S(squares);  // infinite where that of torch is: such a gradient becomes zero
+        const S total = S(squares);  // overflows to infinity as in torch: such a gradient becomes zero
         const double factor = std::isinf(total) ? 0 : given.clip_norm / (std::sqrt(squares) + 1e-6);
         if (!(factor >= 1))
             for (int i = 0; i < count; i++) gradient[i] *= S(factor);
     }
 }
 
-// One step; `made` counts the steps before it. `first` and `second` are what the optimizer remembers.
+// Makes one step after `made` earlier ones; `first` and `second` are the optimizer's state.
 template <class S>
 static void optimizer_step(const Settings& given, S* values, S* gradient, S* first, S* second, int count, long made,
                            double rate) {

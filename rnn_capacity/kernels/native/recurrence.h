@@ -1,6 +1,6 @@
 // One layer of K networks over time, forward and backward, for a loss that the caller computes.
 //
-// The backward pass runs the layer forward again, tile by tile: that takes less time than to write all activations to
+// The backward pass runs the layer forward again, tile by tile, which takes less time than to write all activations to
 // memory and to read them back.
 #pragma once
 
@@ -70,7 +70,7 @@ class Runner {
 
     size_t sums_size() const { return places.size; }
 
-    // Takes the parameters of a network.
+    // Copies the parameters of a network.
     void prepare(int64_t one) {
         if (network == one) return;
         network = one;
@@ -148,7 +148,7 @@ class Runner {
     bool reads() const { return given.readout_weight >= 0; }
     int lanes_from(int64_t first) const { return int(std::min<int64_t>(L, given.batch - first)); }
 
-    // Where sample `first` of a network lies in an array (time, networks, rows, batch).
+    // Address of sample `first` of a network in an array (time, networks, rows, batch).
     size_t place(int64_t time, int64_t one, int64_t networks, int64_t count, int64_t first) const {
         return size_t((time * networks + one) * count * given.batch + first);
     }

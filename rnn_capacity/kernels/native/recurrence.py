@@ -28,13 +28,13 @@ NATIVE_CELLS: dict[type[StepKernel], int] = {
     LSTMKernel: 3,
     IntersectionRNNKernel: 4,
 }
-"""Number of a cell in the C interface, by the exact class of its step kernel."""
+"""Code of each cell in the C interface, by the exact class of its step kernel."""
 
 NATIVE_ACTIVATIONS = {"tanh": 1, "relu": 2}
-"""Number of an activation in the C interface."""
+"""Code of each activation in the C interface."""
 
 ZERO, REPEAT, CONSTANT = range(3)
-"""Input after the sequence, in the C interface."""
+"""Codes of the input after the sequence in the C interface: zeros, the last input again, or a constant input."""
 
 
 def library_for(kernel: StepKernel, inputs: RecurrenceInputs) -> Library | None:
@@ -87,7 +87,7 @@ def run_native_recurrence(
     for part in parts:
         places.append(places[-1] + part[0].numel())
     weights = len(inputs.recurrent_weights)
-    given = Recurrence(
+    recurrence = Recurrence(
         layer=LayerPlaces(
             inputs=inputs.weight_input.shape[2],
             input=0,
@@ -111,44 +111,46 @@ def run_native_recurrence(
         networks=len(inputs.bias),
     )
     values = torch.cat([part.flatten(1) for part in parts], 1)
-    return cast(Tensor, NativeRecurrence.apply(library, given, values, inputs.sequence))  # type: ignore[no-untyped-call]  # torch types it so
+    return cast(Tensor, NativeRecurrenceFunction.apply(library, recurrence, values, inputs.sequence))  # type: ignore[no-untyped-call]  # torch types it so
 
 
-class NativeRecurrence(torch.autograd.Function):
-    """Forward and backward of `run_native_recurrence`."""
+class NativeRecurrenceFunction(torch.autograd.Function):
+    """Autograd function of `run_native_recurrence`."""
 
     @staticmethod
-    def forward(ctx: Any, library: Library, given: Recurrence, values: Tensor, sequence: Tensor) -> Tensor:
+    def forward(ctx: Any, library: Library, recurrence: Recurrence, values: Tensor, sequence: Tensor) -> Tensor:
         """Run all steps of all networks."""
         sequence = sequence.contiguous()
         dense = sequence.is_floating_point()
-        given.batch = sequence.shape[-1 if dense else -2]
-        given.shared = int(sequence.shape[1] == 1)
+        recurrence.batch = sequence.shape[-1 if dense else -2]
+        recurrence.shared = int(sequence.shape[1] == 1)
         if dense:
-            given.sequence = address(sequence)
+            recurrence.sequence = address(sequence)
         else:
-            given.indices, given.ones = address(sequence), sequence.shape[-1]
-        given.values = address(values)
-        results = values.new_empty(given.steps - given.warmup, len(values), given.outputs, given.batch)
-        given.results = address(results)
-        library.run_recurrence(values.dtype, given, backward=False)
-        ctx.library, ctx.given = library, given
+            recurrence.indices, recurrence.ones = address(sequence), sequence.shape[-1]
+        recurrence.values = address(values)
+        results = values.new_empty(
+            recurrence.steps - recurrence.warmup, len(values), recurrence.outputs, recurrence.batch
+        )
+        recurrence.results = address(results)
+        library.run_recurrence(values.dtype, recurrence, backward=False)
+        ctx.library, ctx.recurrence = library, recurrence
         ctx.save_for_backward(values, sequence)
         return results
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_results: Tensor) -> tuple[Tensor | None, ...]:
-        """Compute the gradients of the parameters and, where it is asked for, of the sequence."""
+        """Compute the gradients of the parameters and, where autograd needs it, of the sequence."""
         values, sequence = ctx.saved_tensors
-        given, grad_results = ctx.given, grad_results.contiguous()
+        recurrence, grad_results = ctx.recurrence, grad_results.contiguous()
         grad_values = torch.empty_like(values)
         grad_sequence = None
         if ctx.needs_input_grad[-1]:
             grad_sequence = values.new_empty(len(sequence), len(values), *sequence.shape[2:])
-        given.grad_results, given.grad_values = address(grad_results), address(grad_values)
-        given.grad_sequence = address(grad_sequence)
-        ctx.library.run_recurrence(values.dtype, given, backward=True)
-        if grad_sequence is not None and given.shared:
+        recurrence.grad_results, recurrence.grad_values = address(grad_results), address(grad_values)
+        recurrence.grad_sequence = address(grad_sequence)
+        ctx.library.run_recurrence(values.dtype, recurrence, backward=True)
+        if grad_sequence is not None and recurrence.shared:
             grad_sequence = grad_sequence.sum(1, keepdim=True)
         return None, None, grad_values, grad_sequence

@@ -9,18 +9,18 @@ from torch import Tensor
 
 
 def fields(kind: Any, names: str) -> list[tuple[str, Any]]:
-    """List fields of one type by their names."""
+    """Return ctypes field declarations of one type for several names."""
     return [(name, kind) for name in names.split()]
 
 
 class LayerPlaces(ctypes.Structure):
-    """Places of a layer's parameters in a network's row of numbers; -1 where there is none."""
+    """Positions of a layer's parameters in the flat parameter vector of a network; -1 for one that does not exist."""
 
     _fields_ = fields(ctypes.c_int64, "inputs input bias weight candidate state")
 
 
 class Shape(ctypes.Structure):
-    """Sizes of a network, and the places of its parameters in its row of numbers."""
+    """Sizes of a network, and the positions of its parameters in its flat parameter vector."""
 
     _fields_ = [
         *fields(ctypes.c_int64, "cell activation depth units inputs outputs steps scored_from every_step loss"),
@@ -30,7 +30,7 @@ class Shape(ctypes.Structure):
 
 
 class Settings(ctypes.Structure):
-    """Constants of an optimizer and of the gradient's limits; infinite bounds do not clip."""
+    """Hyperparameters of an optimizer, and the L2 penalty and clipping bounds, of which infinite ones do not clip."""
 
     _fields_ = [
         ("optimizer", ctypes.c_int),
@@ -39,7 +39,7 @@ class Settings(ctypes.Structure):
 
 
 class TrainingJob(ctypes.Structure):
-    """One network, its optimizer state and its data."""
+    """The next optimizer steps of one network: its parameters, optimizer state and data."""
 
     _fields_ = [
         *fields(ctypes.c_void_p, "values first second offsets tiles rows targets weights order counts"),
@@ -66,5 +66,5 @@ class Recurrence(ctypes.Structure):
 
 
 def address(tensor: Tensor | None) -> int | None:
-    """Return where a contiguous tensor lies in memory; None for None."""
+    """Return the memory address of a contiguous tensor; None for None."""
     return None if tensor is None else tensor.data_ptr()

@@ -1,4 +1,4 @@
-// Threads of one call: started with it and ended with it, so that nothing is left for a process that forks.
+// Threads of one call, which end with the call, so that a process without threads can fork.
 #pragma once
 
 #include <atomic>
@@ -33,7 +33,7 @@ void in_parallel(int workers, const Work& work) {
     for (std::thread& other : others) other.join();
 }
 
-// Waits until all workers have come.
+// Barrier: waits until all workers have reached it.
 class Barrier {
     const int workers;
     std::atomic<int> waiting{0};

@@ -7,7 +7,7 @@
 
 #define UNROLL _Pragma("GCC unroll 16")
 
-// Registers allow this many rows and vectors of a row at once.
+// Rows, and vectors of a row, that fit into the registers at once.
 #if VECTOR_BYTES == 64
 constexpr int BLOCK_ROWS = 6, BLOCK_VECTORS = 4, OUTER_ROWS = 4, OUTER_COLUMNS = 4;
 #else
@@ -15,7 +15,7 @@ constexpr int BLOCK_ROWS = 4, BLOCK_VECTORS = 2, OUTER_ROWS = 4, OUTER_COLUMNS =
 #endif
 constexpr int OUTER_SIZE = OUTER_ROWS * OUTER_COLUMNS;
 
-// A matrix times the rows of a tile: `columns` numbers of every row of the matrix, `row_stride` and `column_stride`
+// A product of a matrix and the rows of a tile: `columns` numbers of every matrix row, `row_stride` and `column_stride`
 // apart.
 template <class S>
 struct Product {
@@ -133,7 +133,7 @@ INLINE Vec<S> sums_of(Vec<S>* vectors) {
     return vectors[0];
 }
 
-// Adds the sums of COUNT vectors to as many numbers.
+// Adds the sum of each of COUNT vectors to one of COUNT numbers.
 template <class S, int COUNT>
 INLINE void add_sums(S* to, Vec<S>* vectors) {
     constexpr int W = WIDTH<S>;

@@ -1,4 +1,4 @@
-// Whole trainings in one call: many networks and many optimizer steps, with nothing interpreted between two steps.
+// Training of many networks for many optimizer steps in one call, without Python code between two steps.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ struct TrainingJob {
 
 namespace {
 
-// Memory to train a network in.
+// Workspace for the training of one network.
 template <class S>
 struct Workspace {
     Buffer<S> sums, gradient;
@@ -184,10 +184,10 @@ int train_double(const Shape* shape, TrainingJob* jobs, int64_t count, int64_t s
     return train<double>(*shape, jobs, count, steps, int(workers));
 }
 
-// Numbers of one feature in a tile, for numbers of some bytes.
+// Number of samples in a tile, for numbers of a size in bytes.
 int64_t lanes_of_tile(int64_t bytes) { return ROW_BYTES / bytes; }
 
-// Bytes of the vectors that this library is compiled for.
+// Size in bytes of the vectors that this library is compiled for.
 int64_t vector_bytes() { return VECTOR_BYTES; }
 
 // tanh and sigmoid of `count` numbers, a multiple of the vectors' width.

@@ -32,7 +32,7 @@ struct Types<float> {
     static constexpr int mantissa_bits = 23, bias = 127, exp_terms = 5, log_terms = 7;
     static constexpr float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer in the low bits
     static constexpr float ln2_high = 0.693145751953125f, ln2_low = 1.42860676533018e-6f;
-    static constexpr float least_exponent = -87.3365f;  // exp of less is no normal number
+    static constexpr float least_exponent = -87.3365f;  // exp of smaller numbers is denormal
     // (exp(r) - 1 - r) / r^2 for |r| <= ln(2) / 2, to a relative error of 3e-9 in exp(r)
     static constexpr float exp[] = {0.499999934320991f, 0.1666652039884658f, 0.04166839078966102f,
                                     0.008368745127126102f, 0.0013814539879778056f};

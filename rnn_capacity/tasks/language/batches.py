@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from rnn_capacity.tasks.language.task import Language
 
 POINTERS = 0
-"""First number of the purpose given to `generator`, before the optimizer step."""
+"""First number of the `purpose` that seeds the random positions; the optimizer step follows."""
 
 EVALUATION_STREAMS = 128
-"""Streams in which a split is read."""
+"""Number of streams into which a split is divided for evaluation."""
 
 EVALUATION_STEPS = 100
 """Characters of each stream in an evaluation batch."""
 
 
 class LanguageBatchSource(BatchSource):
-    """Keeps the text on one device, one byte a character for up to 256 symbols.
+    """Source of batches that keeps the text on one device, with one byte per character for up to 256 symbols.
 
     Args:
         task: The task.

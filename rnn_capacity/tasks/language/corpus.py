@@ -51,7 +51,7 @@ class Corpus:
     """Bits per character of the text's source, where it is known."""
 
     def part(self, split: str) -> tuple[int, int]:
-        """Return the begin and the end of a part.
+        """Return the indices at which a part of the text begins and ends.
 
         Args:
             split: "train", "val" or "test".
@@ -187,7 +187,7 @@ def encode(text: str, alphabet: str, argument: str, reason: str, unknown: str | 
 
 
 def text8_path(cache: Path) -> Path:
-    """Return where the text8 file lies in a cache folder."""
+    """Return the path of the text8 file in a cache folder."""
     return cache / "text8"
 
 

@@ -19,7 +19,7 @@ MIXING_STEPS = 20_000
 
 @dataclass(frozen=True)
 class MarkovLanguage:
-    """A random Markov source over the last `characters` of a-z and space.
+    """A random Markov source of text, whose alphabet is the end of a-z and space.
 
     The next character depends on the `order` characters before it; each context has its own distribution, drawn from a
     symmetric Dirichlet distribution. A small concentration gives contexts with few likely successors.

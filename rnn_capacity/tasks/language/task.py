@@ -240,7 +240,7 @@ class Language(Task):
         return {"bits_per_character": bits, **known}
 
     def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Put the text on a device."""
+        """Return a source of batches with the text on a device."""
         return LanguageBatchSource(self, device, rank, world_size)
 
     def predict(
@@ -262,7 +262,7 @@ class Language(Task):
         return BitsPerCharacter(self.text.entropy_rate)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add every scored character."""
+        """Add the logits and targets of every scored character to the metric."""
         metric.update(predictions, batch.targets)
 
     def check_generation(self) -> None:

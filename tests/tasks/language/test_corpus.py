@@ -144,7 +144,7 @@ class Answer(io.BytesIO):
 
 
 def served(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[str]:
-    """Serve this content for every address; return the list of requested addresses."""
+    """Return some content for every URL, and record the requested URLs in the returned list."""
     requested: list[str] = []
 
     def urlopen(url: str, **_: Any) -> Answer:

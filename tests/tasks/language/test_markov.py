@@ -19,7 +19,7 @@ LANGUAGES = [
 
 
 def stationary(language: MarkovLanguage) -> tuple[list[tuple[int, ...]], NDArray[np.float64]]:
-    """The contexts and their shares in the long run, from the eigenvector of the dense matrix between contexts."""
+    """The contexts and their stationary distribution, from the eigenvector of the dense transition matrix."""
     contexts = list(product(range(language.characters), repeat=language.order))
     matrix = np.zeros((len(contexts), len(contexts)))
     for row, context in enumerate(contexts):
@@ -44,7 +44,7 @@ def test_the_entropy_rate_is_that_of_the_dense_transition_matrix(language: Marko
 
 
 def transitions(language: MarkovLanguage) -> NDArray[np.float64]:
-    """The chance of each context after each, (V^order, V^order)."""
+    """The transition matrix between contexts, (V^order, V^order)."""
     contexts = language.characters**language.order
     matrix = np.zeros((contexts, contexts))
     for row, column in product(range(contexts), range(language.characters)):
@@ -53,7 +53,7 @@ def transitions(language: MarkovLanguage) -> NDArray[np.float64]:
 
 
 def exact_entropy_rate(language: MarkovLanguage) -> float:
-    """By Gaussian elimination in fractions, which loses no digit however small a chance is."""
+    """The entropy rate computed by Gaussian elimination in exact fractions."""
     matrix = [[Fraction(chance) for chance in row] for row in transitions(language).tolist()]
     contexts = len(matrix)
     for last in range(contexts - 1, 0, -1):  # the chain as seen while it is not in the last context

@@ -19,7 +19,7 @@ CELLS = ["rnn", "ugrnn", "gru", "lstm", "intersection"]
 
 @pytest.fixture
 def network(randomise: Callable[[nn.Module], None]) -> Callable[[str], RecurrentNetwork]:
-    """A function that makes a network whose logits depend on what it has read."""
+    """A function that makes a network whose logits depend on all characters read."""
 
     def network(cell: str) -> RecurrentNetwork:
         made = RecurrentNetwork(cell, 2, 6, 5, 6)
