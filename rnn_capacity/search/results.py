@@ -10,8 +10,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from rnn_capacity.files import write_atomically
 from rnn_capacity.formatting import format_value, metric_label
-from rnn_capacity.runs import write_atomically
 from rnn_capacity.search.importance import importances
 from rnn_capacity.search.names import short_names
 from rnn_capacity.search.ongoing import Search
