@@ -15,15 +15,16 @@ from typing import Any, cast
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import Checkpoint, DeviceStatsMonitor, LearningRateMonitor, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from rnn_capacity.callbacks import LastCheckpoint, LogPlot, RunProgressBar, RunRecord, StopOnSignal, WandbRun
 from rnn_capacity.checks import check_minimum
+from rnn_capacity.files import FULL_DISK
 from rnn_capacity.messages import class_names, fail, settle_warnings
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, constructor_error
 from rnn_capacity.runs import RunLogger, check_checkpoint, expand_run_name, last_checkpoint, new_run_name
-from rnn_capacity.training import RecurrentModule, Task, TaskDataModule
+from rnn_capacity.training import RecurrentModule, RunCheckpointIO, Task, TaskDataModule
 from rnn_capacity.wandb_runs import finish_wandb_run, has_wandb_run, wandb_loggers
 
 PATIENCE = 60.0
@@ -98,7 +99,8 @@ class CapacityCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build a trainer whose first logger writes the run's directory, with a progress bar and checkpoints.
 
-        Nothing is written without a logger, in a fast development run and by `predict`.
+        Nothing is written without a logger, in a fast development run and by `predict`. A config's callbacks that
+        serve checkpoints, a progress bar or loggers are left out where there are none; its progress bar replaces ours.
 
         Raises:
             ValueError: If the run cannot be started or resumed in its directory.
@@ -121,14 +123,24 @@ class CapacityCLI(LightningCLI):
             raise ValueError(f"run must be null where the trainer writes nothing, got {self.options.run!r}")
         checkpoints = fits and writes and config.enable_checkpointing is not False
         progress_bar = fits and config.enable_progress_bar is not False
+        wanted = {
+            Checkpoint: checkpoints,
+            ProgressBar: progress_bar,
+            LearningRateMonitor: writes,
+            DeviceStatsMonitor: writes,
+        }
+        unwanted = tuple(kind for kind, needed in wanted.items() if not needed)
+        callbacks = [callback for callback in callbacks if not isinstance(callback, unwanted)]
         if fits:
             callbacks.append(StopOnSignal())
         if checkpoints:
             callbacks.append(LastCheckpoint())
-        if progress_bar:
+        if progress_bar and not any(isinstance(callback, ProgressBar) for callback in callbacks):
             callbacks.append(RunProgressBar())
         kwargs |= {"enable_checkpointing": checkpoints, "enable_progress_bar": progress_bar}
-        return super().instantiate_trainer(callbacks=callbacks, **kwargs)
+        trainer = super().instantiate_trainer(callbacks=callbacks, **kwargs)
+        RunCheckpointIO.install(trainer)
+        return trainer
 
     def _run_logger(self, root: str) -> RunLogger:
         """Return the logger of a new run, or of the named one, which then resumes from its last checkpoint."""
@@ -193,10 +205,7 @@ class CapacityCLI(LightningCLI):
         self.model.build_optimizer(max_steps)
 
     def after_fit(self) -> None:
-        """Save the trained network and run the final evaluation."""
-        checkpoints = self.trainer.checkpoint_callback
-        if isinstance(checkpoints, ModelCheckpoint) and checkpoints.last_model_path:
-            self.trainer.save_checkpoint(checkpoints.last_model_path)  # the last one saved may be some steps behind
+        """Run the final evaluation."""
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
 
     def validate(self, **kwargs: Any) -> None:
@@ -240,6 +249,9 @@ def run(argv: list[str]) -> None:
         finish_wandb_run(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
+            finish_wandb_run(1)
+            fail(f"{error.filename or 'a file'} could not be written: {error.strerror}", code=1)
         if os.environ.get("LOCAL_RANK", "0") != "0":
             traceback.print_exception(error)
             wait_for_first_process()

@@ -12,7 +12,8 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 
-from rnn_capacity.runs import print_summary, run_sizes, run_summary, write_atomically
+from rnn_capacity.files import write_atomically
+from rnn_capacity.runs import RunLogger, print_summary, run_sizes, run_summary
 
 
 class RunRecord(SaveConfigCallback):
@@ -37,6 +38,7 @@ class RunRecord(SaveConfigCallback):
         super().__init__(*args, **{**kwargs, "save_to_log_dir": False})
         self.started = 0.0
         self.seconds = 0.0
+        self.resumed_at: int | None = None
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
         """Start the clock, and save the config unless this trainer has done so."""
@@ -66,13 +68,23 @@ class RunRecord(SaveConfigCallback):
         self.started = now
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Store the seconds of the run so far."""
+        """Store the seconds of the run so far, and write the metrics that a resumed run keeps."""
+        for logger in trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.save()
         checkpoint["seconds"] = self.seconds + time.perf_counter() - self.started
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Restore the seconds of a resumed run."""
         if trainer.state.fn == "fit":
             self.seconds = checkpoint.get("seconds", 0.0)
+            self.resumed_at = checkpoint["global_step"]
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove the metrics that a resumed run logs again."""
+        for logger in trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.resume_at(self.resumed_at)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the summary."""

@@ -2,7 +2,6 @@
 
 from rnn_capacity.runs.checkpoints import check_checkpoint, last_checkpoint
 from rnn_capacity.runs.directory import RunLogger, expand_run_name, new_run_name
-from rnn_capacity.runs.files import write_atomically
 from rnn_capacity.runs.plots import LinePlot, TextSamples, plot_run
 from rnn_capacity.runs.summary import run_sizes, run_summary
 from rnn_capacity.runs.table import print_summary
@@ -19,5 +18,4 @@ __all__ = [
     "print_summary",
     "run_sizes",
     "run_summary",
-    "write_atomically",
 ]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from rnn_capacity.training import RecurrentModule, Task, TaskDataModule
+from rnn_capacity.training import RecurrentModule, Task, TaskDataModule, load_checkpoint
 
 ARCHITECTURE = (
     "_class_path",
@@ -69,14 +67,12 @@ def check_checkpoint(
         Traceback (most recent call last):
         ValueError: ckpt_path must be a readable checkpoint of this program, got 'none.ckpt' (FileNotFoundError(...))
     """
+    # Lightning reads a checkpoint by its path only; mmap leaves the weights on the disk until it does
+    checkpoint = load_checkpoint(path, mmap=True)
     try:
-        # Lightning reads a checkpoint by its path only; mmap leaves the weights on the disk until it does
-        checkpoint = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
         saved, saved_data = checkpoint["hyper_parameters"], checkpoint["datamodule_hyper_parameters"]
-    except Exception as error:  # torch raises many kinds for a broken file
-        raise ValueError(
-            f"ckpt_path must be a readable checkpoint of this program, got {path!r} ({error!r:.200})"
-        ) from None
+    except KeyError as error:
+        raise ValueError(f"ckpt_path must be a readable checkpoint of this program, got {path!r} ({error!r})") from None
     given = dict(module.hparams)
     if max_steps is None:
         names = [name for name in ARCHITECTURE if name in given or name in saved]

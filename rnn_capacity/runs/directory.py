@@ -6,13 +6,16 @@ import csv
 import os
 import secrets
 import time
-import warnings
+from io import StringIO
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+from pytorch_lightning.utilities import rank_zero_only
+
+from rnn_capacity.files import append, write_atomically
 
 
 def new_run_name() -> str:
@@ -48,6 +51,66 @@ def expand_run_name(run: str) -> str:
     return name
 
 
+class MetricsWriter(ExperimentWriter):
+    """Writes `metrics.csv`, row by row or not at all; appends to a file that is there.
+
+    Args:
+        log_dir: Directory of the run.
+    """
+
+    def __init__(self, log_dir: str) -> None:  # Lightning's own would remove the file
+        Path(log_dir).mkdir(parents=True, exist_ok=True)
+        self.log_dir = log_dir
+        self.hparams = {}
+        self.metrics = []
+        self.path = Path(log_dir) / "metrics.csv"
+        self.metrics_keys = self._read_rows()[0]
+
+    def save(self) -> None:
+        """Write the rows logged since the last call."""
+        if not self.metrics:
+            return
+        keys = sorted({*self.metrics_keys, *(key for row in self.metrics for key in row)})
+        if keys == self.metrics_keys:
+            append(self.path, csv_text(keys, self.metrics, header=False))
+        else:
+            write_atomically(self.path, csv_text(keys, [*self._read_rows()[1], *self.metrics]))
+        self.metrics_keys, self.metrics = keys, []
+
+    def resume_at(self, step: int | None) -> None:
+        """Keep the rows of the training up to a step: what comes later, the final metrics included, is logged again.
+
+        Args:
+            step: Optimizer steps of the checkpoint from which the run resumes; None keeps no row.
+        """
+        keys, rows = self._read_rows()
+        kept = [] if step is None else [row for row in rows if is_before(row, step)]
+        if self.metrics_keys and kept != rows:
+            write_atomically(self.path, csv_text(keys, kept))
+
+    def _read_rows(self) -> tuple[list[str], list[dict[str, Any]]]:
+        """Read the columns and rows of the file, without a row that is not whole."""
+        text = self.path.read_bytes().decode() if self.path.is_file() else ""
+        reader = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+        return list(reader.fieldnames or []), list(reader)
+
+
+def csv_text(keys: list[str], rows: list[dict[str, Any]], header: bool = True) -> str:
+    """Format rows as CSV."""
+    text = StringIO()
+    writer = csv.DictWriter(text, keys)
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def is_before(row: dict[str, str], step: int) -> bool:
+    """Return whether a row of metrics.csv was logged before a checkpoint of this step was saved."""
+    final = any(value and name.startswith(("test/", "final/")) for name, value in row.items())
+    return int(row["step"]) <= step and not final
+
+
 class RunLogger(CSVLogger):
     """Writes `metrics.csv` in a run's directory; a resumed run appends to its file.
 
@@ -67,15 +130,12 @@ class RunLogger(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
-        """The writer of the file; Lightning's own would empty the file first."""
+        """The writer of the file."""
         if self._experiment is None:
-            path = Path(self.log_dir) / "metrics.csv"
-            written = path.read_text(encoding="utf-8") if path.is_file() else ""
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Experiment logs directory")  # it holds the resumed run
-                writer = ExperimentWriter(self.log_dir)
-            if written:
-                path.write_text(written, encoding="utf-8")
-                writer.metrics_keys = next(csv.reader(written.splitlines()))
-            self._experiment = writer
+            self._experiment = MetricsWriter(self.log_dir)
         return cast(ExperimentWriter, self._experiment)
+
+    @rank_zero_only
+    def resume_at(self, step: int | None) -> None:
+        """Remove the rows that a run resumed at a step logs again; None removes all."""
+        cast(MetricsWriter, self.experiment).resume_at(step)

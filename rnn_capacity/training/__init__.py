@@ -1,5 +1,6 @@
 """Training: the rule that `fit` and the population share, and the LightningModule and DataModule of every task."""
 
+from rnn_capacity.training.checkpoint_files import RunCheckpointIO, load_checkpoint
 from rnn_capacity.training.data import CallLoader, TaskDataModule
 from rnn_capacity.training.evaluation import evaluate_split, run_result
 from rnn_capacity.training.fixed import FixedTask, LossKind
@@ -24,6 +25,7 @@ __all__ = [
     "LossKind",
     "OptimizerChoice",
     "RecurrentModule",
+    "RunCheckpointIO",
     "Split",
     "Task",
     "TaskDataModule",
@@ -35,6 +37,7 @@ __all__ = [
     "generalized_cross_entropy",
     "generator",
     "learning_rates",
+    "load_checkpoint",
     "rising_exponents",
     "run_result",
 ]

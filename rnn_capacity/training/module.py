@@ -54,8 +54,9 @@ class RecurrentModule(EvaluatedModule):
             step of a sequence, in training. Adds no parameters.
         cell_options: More constructor arguments for a cell of your own.
         optimizer: The optimizer, for example torch.optim.Adam, RMSprop or SGD (with momentum).
-        schedule: Learning-rate schedule, called with the optimizer and trainer.max_steps and stepped at every optimizer
-            step, for example TotalDecay or torch.optim.lr_scheduler.CosineAnnealingLR; null keeps the rate.
+        schedule: Learning-rate schedule, stepped at every optimizer step, for example TotalDecay or
+            torch.optim.lr_scheduler.CosineAnnealingLR; null keeps the rate. Its T_max, total_steps or total_iters is
+            trainer.max_steps unless it is given.
         clip_value: Clip each element of the gradient to [-clip_value, clip_value]; null does not.
         clip_norm: Clip the norm of the whole gradient to clip_norm; null does not.
         l2: Penalty l2/2 · (sum of the squared parameters), added to the loss before clipping.

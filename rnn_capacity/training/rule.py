@@ -14,7 +14,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.checks import check_minimum, check_positive
-from rnn_capacity.training.schedules import Schedule
+from rnn_capacity.training.schedules import Schedule, build_schedule
 from rnn_capacity.training.task import Task
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
@@ -37,7 +37,7 @@ class TrainingRule:
     """Builds the optimizer from parameters or groups of parameters."""
 
     schedule: Schedule | None = None
-    """Builds the learning-rate schedule from the optimizer and the number of steps; None keeps the rate."""
+    """Builds the learning-rate schedule from the optimizer, see `build_schedule`; None keeps the rate."""
 
     clip_value: float | None = None
     """Bound of each element of the gradient; None does not clip."""
@@ -76,10 +76,7 @@ class TrainingRule:
             group["lr"] *= group.get("factor", 1.0)
         if self.schedule is None:
             return optimizer, None
-        try:
-            return optimizer, self.schedule(optimizer, total_steps)
-        except TypeError as error:  # an argument is missing
-            raise ValueError(f"schedule must accept its arguments, got {error}") from error
+        return optimizer, build_schedule(self.schedule, optimizer, total_steps)
 
     def divergence_bound(self, baseline_loss: float) -> float:
         """Return the loss above which a training counts as diverged.

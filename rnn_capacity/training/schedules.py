@@ -1,17 +1,96 @@
 """Learning-rate schedules over a whole run.
 
-A schedule is called with the optimizer and the run's number of optimizer steps, and stepped once after each of them;
-`torch.optim.lr_scheduler.CosineAnnealingLR` fits as it is.
+A schedule is built from the optimizer and stepped once after each optimizer step. A parameter `T_max`, `total_steps` or
+`total_iters` that is not given is the run's number of optimizer steps.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import ChainedScheduler, LambdaLR, LRScheduler, ReduceLROnPlateau, SequentialLR
 
-Schedule = Callable[[Optimizer, int], LRScheduler]
+LENGTHS = ("T_max", "total_steps", "total_iters")
+"""Parameters of schedules that stand for the number of optimizer steps of the run."""
+
+UNSUITABLE: dict[type[LRScheduler], str] = {
+    ReduceLROnPlateau: "which needs a metric at every step",
+    SequentialLR: "which needs other schedules of the same optimizer: write a function that builds them",
+    ChainedScheduler: "which needs other schedules of the same optimizer: write a function that builds them",
+    LRScheduler: "which is abstract",
+}
+"""Schedules that cannot be built from an optimizer and stepped without a metric, with the reason."""
+
+
+class RunSchedule(Protocol):
+    """Builds a schedule whose length is that of the run; on the command line these parameters are no options."""
+
+    def __call__(self, optimizer: Optimizer, /, *, T_max: int, total_steps: int, total_iters: int) -> LRScheduler:
+        """Build the schedule."""
+
+
+Schedule = RunSchedule | Callable[[Optimizer], LRScheduler]
+
+
+def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRScheduler:
+    """Build a schedule for a run.
+
+    Args:
+        factory: A class of schedules, perhaps with some of its arguments, or a function of the optimizer and, if it has
+            a second argument, the number of steps.
+        optimizer: The optimizer.
+        steps: Optimizer steps of the run.
+
+    Raises:
+        ValueError: If the schedule does not fit a run, or rejects its arguments.
+
+    Example:
+        >>> import torch
+        >>> from torch.optim.lr_scheduler import CosineAnnealingLR, StepLR
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+        >>> build_schedule(CosineAnnealingLR, optimizer, steps=300).T_max
+        300
+        >>> build_schedule(partial(StepLR, step_size=10), optimizer, steps=300).step_size
+        10
+    """
+    kind: Any = factory
+    given: dict[str, Any] = {}
+    if isinstance(
+        factory, partial
+    ):  # on the command line, of a function that instantiates the class among its arguments
+        kind, given = next(filter(inspect.isclass, factory.args), factory.func), factory.keywords
+    if kind in UNSUITABLE:
+        raise unsuitable(kind)
+    parameters = list(inspect.signature(kind).parameters.values())
+    names = [one.name for one in parameters]
+    lengths = {name: steps for name in LENGTHS if name in names and given.get(name) is None}
+    if "steps_per_epoch" in names and given.get("epochs") and given.get("steps_per_epoch"):
+        lengths = {}  # OneCycleLR's other way to give its length
+    takes_steps = not (inspect.isclass(kind) or lengths) and any(
+        one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in given
+        for one in parameters[1:2]
+    )
+    try:
+        schedule = factory(optimizer, *([steps] if takes_steps else []), **lengths)
+    except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
+        raise ValueError(f"schedule must accept its arguments, got {error}") from error
+    if isinstance(schedule, ReduceLROnPlateau):
+        raise unsuitable(ReduceLROnPlateau)
+    length = getattr(schedule, "total_steps", steps)
+    if length < steps:  # OneCycleLR, which raises beyond its end
+        raise ValueError(f"schedule.total_steps must be at least the run's {steps} optimizer steps, got {length}")
+    return schedule
+
+
+def unsuitable(kind: type[LRScheduler]) -> ValueError:
+    """Return the error about a schedule that cannot be used."""
+    return ValueError(
+        f"schedule must be one that is stepped at every optimizer step, got {kind.__name__}, {UNSUITABLE[kind]}"
+    )
 
 
 class TotalDecay(LambdaLR):

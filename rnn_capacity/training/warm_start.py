@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training.checkpoint_files import load_checkpoint
 
 
 def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> None:
@@ -27,17 +28,12 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
     Raises:
         ValueError: If the file is not a checkpoint of this program, or its layers differ from the network's.
     """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        saved = {
-            name.removeprefix("network."): weight
-            for name, weight in checkpoint["state_dict"].items()
-            if name.startswith("network.")
-        }
-    except Exception as error:  # whatever a broken file makes torch raise
-        raise ValueError(
-            f"init_from must be a readable checkpoint of this program, got {path!r} ({error!r:.200})"
-        ) from None
+    checkpoint = load_checkpoint(path, "init_from")
+    saved = {
+        name.removeprefix("network."): weight
+        for name, weight in checkpoint["state_dict"].items()
+        if name.startswith("network.")
+    }
     saved_alphabet = checkpoint.get("alphabet")
     own = network.state_dict()
     first = "stack.cells.0.weight_input" if network.stack.projection is None else "stack.projection.weight"

@@ -10,8 +10,8 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from rnn_capacity.files import write_atomically
 from rnn_capacity.formatting import format_value, metric_label
-from rnn_capacity.runs import write_atomically
 from rnn_capacity.search.results.importance import importances
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.space.parameter_names import short_names
