@@ -18,7 +18,7 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint, DeviceStatsMonitor, LearningRateMonitor, ProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from rnn_capacity.callbacks import LastCheckpoint, LogPlot, RunProgressBar, RunRecord, StopOnSignal, WandbRun
+from rnn_capacity.callbacks import LastCheckpoint, LogPlot, RunProgressBar, RunRecord, StopOnSignal, WandbMetrics
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.files import FULL_DISK
 from rnn_capacity.messages import class_names, fail, settle_warnings
@@ -116,7 +116,7 @@ class CapacityCLI(LightningCLI):
             config.default_root_dir = config.default_root_dir or "runs"
             kwargs["logger"] = [self._run_logger(config.default_root_dir), *others]
             if wandb_loggers(others):
-                callbacks.append(WandbRun())
+                callbacks.append(WandbMetrics())
             if any(hasattr(logger, "log_image") for logger in others):
                 callbacks.append(LogPlot())
         elif self.options.get("run") is not None:

@@ -1,10 +1,10 @@
 """Lightning callbacks."""
 
 from rnn_capacity.callbacks.checkpoints import LastCheckpoint
-from rnn_capacity.callbacks.plot import LogPlot
+from rnn_capacity.callbacks.final_plot import LogPlot
 from rnn_capacity.callbacks.progress import RunProgressBar
 from rnn_capacity.callbacks.record import RunRecord
 from rnn_capacity.callbacks.stopping import StopOnSignal
-from rnn_capacity.callbacks.wandb_run import WandbRun
+from rnn_capacity.callbacks.wandb_metrics import WandbMetrics
 
-__all__ = ["LastCheckpoint", "LogPlot", "RunProgressBar", "RunRecord", "StopOnSignal", "WandbRun"]
+__all__ = ["LastCheckpoint", "LogPlot", "RunProgressBar", "RunRecord", "StopOnSignal", "WandbMetrics"]

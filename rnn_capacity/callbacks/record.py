@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from pytorch_lightning.cli import SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger
 
 from rnn_capacity.files import write_atomically
-from rnn_capacity.runs import RunLogger, print_summary, run_sizes, run_summary
+from rnn_capacity.runs import RunLogger, print_summary, run_sizes, run_summary, write_summary
 
 
 class RunRecord(SaveConfigCallback):
@@ -107,5 +106,5 @@ class RunRecord(SaveConfigCallback):
             if isinstance(logger, CSVLogger):
                 directory = Path(logger.log_dir)
                 logger.save()
-                write_atomically(directory / "summary.json", json.dumps(summary, indent=2) + "\n")
+                write_summary(directory, summary)
         print_summary(summary, directory)

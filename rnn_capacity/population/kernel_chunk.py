@@ -12,7 +12,8 @@ from rnn_capacity.population.chunk import Leaving
 from rnn_capacity.population.plan import MemberPlan
 from rnn_capacity.training import BatchSource, FixedTask, first_divergence
 from rnn_capacity.training.fixed import FixedBatchSource
-from rnn_capacity.training.kernel_shape import kernel_for, network_shape
+from rnn_capacity.training.kernel_shape import network_shape
+from rnn_capacity.training.kernel_support import kernel_for
 from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from rnn_capacity.training.optimizers import is_supported, update_rule
+from rnn_capacity.training.optimizers import has_plain_options, update_rule
 
 
 class MemberOptimizer(ABC):
@@ -152,7 +152,7 @@ POPULATION_OPTIMIZERS: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] 
 
 def population_optimizer(optimizer: torch.optim.Optimizer) -> type[MemberOptimizer] | None:
     """Return the class that makes the steps of a torch optimizer for K networks; None if there is none."""
-    return POPULATION_OPTIMIZERS[update_rule(optimizer)] if is_supported(optimizer) else None
+    return POPULATION_OPTIMIZERS.get(update_rule(optimizer)) if has_plain_options(optimizer) else None
 
 
 def optimizer_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from rnn_capacity.runs.checkpoints import check_checkpoint, last_checkpoint
 from rnn_capacity.runs.directory import RunLogger, expand_run_name, new_run_name
 from rnn_capacity.runs.plots import LinePlot, TextSamples, plot_run
-from rnn_capacity.runs.summary import run_sizes, run_summary
+from rnn_capacity.runs.summary import run_sizes, run_summary, write_summary
 from rnn_capacity.runs.table import print_summary
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "print_summary",
     "run_sizes",
     "run_summary",
+    "write_summary",
 ]

@@ -1,13 +1,15 @@
-"""summary.json: the sizes, final metrics, seeds and versions of a run."""
+"""Writing summary.json: the sizes, final metrics, seeds and versions of a run."""
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rnn_capacity.files import write_atomically
 from rnn_capacity.training import RecurrentModule, Task, run_result
 
 
@@ -74,3 +76,24 @@ def source_commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
+
+
+def write_summary(directory: Path, summary: dict[str, Any]) -> None:
+    """Write summary.json.
+
+    Args:
+        directory: Directory of the run.
+        summary: The content, from `run_summary`.
+
+    Raises:
+        OSError: If the file cannot be written; an older one stays.
+
+    Example:
+        >>> import json, tempfile
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> write_summary(folder, {"units": 4})
+        >>> json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        {'units': 4}
+    """
+    write_atomically(directory / "summary.json", json.dumps(summary, indent=2) + "\n")

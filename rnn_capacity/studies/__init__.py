@@ -1,8 +1,8 @@
 """Studies: trials of a search in a storage that several workers share."""
 
 from rnn_capacity.studies.address import hide_password
-from rnn_capacity.studies.retrying import StorageError
 from rnn_capacity.studies.snapshot import Snapshot
+from rnn_capacity.studies.storage_errors import StorageError
 from rnn_capacity.studies.study import Study, study_names
 from rnn_capacity.studies.timing import Timing
 from rnn_capacity.studies.trial import Goal, Params, Proposal, failures, feasible, metrics, retries_exhausted

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rnn_capacity.studies.retrying import StorageError
+from rnn_capacity.studies.storage_errors import StorageError
 
 AFTER_FAILURE = 1.0
 """Seconds from a heartbeat that could not be stored to the next one; also the longest wait for the thread to end."""

@@ -16,9 +16,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from rnn_capacity.studies.heartbeat import heartbeat
-from rnn_capacity.studies.retrying import StorageError
 from rnn_capacity.studies.snapshot import Snapshot
 from rnn_capacity.studies.storage import Storage
+from rnn_capacity.studies.storage_errors import StorageError
 from rnn_capacity.studies.trial import (
     ALIVE,
     FAILURE,

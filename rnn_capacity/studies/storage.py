@@ -19,7 +19,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
 from rnn_capacity.studies.address import hide_password, parse_url
-from rnn_capacity.studies.retrying import is_transient, reason, retry_transient
+from rnn_capacity.studies.storage_errors import is_transient, reason, retry_transient
 from rnn_capacity.studies.timing import Timing
 
 P = ParamSpec("P")

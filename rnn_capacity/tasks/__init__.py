@@ -1,4 +1,7 @@
-"""The tasks of the paper, one dataclass each, whose fields are the options of `--data` on the command line."""
+"""The tasks of the paper, one dataclass each, whose fields are the options of `--data` on the command line.
+
+A task is a subclass of `FreshTask` or `FixedTask` (`rnn_capacity.training`); the command line knows those imported here.
+"""
 
 from rnn_capacity.tasks.arithmetic import Arithmetic
 from rnn_capacity.tasks.continuous_function import ContinuousFunction

@@ -2,6 +2,7 @@
 
 from rnn_capacity.training.checkpoint_files import RunCheckpointIO, load_checkpoint
 from rnn_capacity.training.data import CallLoader, TaskDataModule
+from rnn_capacity.training.divergence import diverged_metrics, first_divergence
 from rnn_capacity.training.evaluation import evaluate_split, run_result
 from rnn_capacity.training.fixed import FixedTask, LossKind
 from rnn_capacity.training.fresh import FreshTask
@@ -11,7 +12,7 @@ from rnn_capacity.training.losses import generalized_cross_entropy, rising_expon
 from rnn_capacity.training.module import RecurrentModule
 from rnn_capacity.training.optimizers import OptimizerChoice
 from rnn_capacity.training.randomness import generator
-from rnn_capacity.training.rule import TrainingRule, diverged_metrics, first_divergence
+from rnn_capacity.training.rule import TrainingRule
 from rnn_capacity.training.schedules import TotalDecay
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 

@@ -7,8 +7,9 @@ from typing import Any
 from pytorch_lightning import LightningModule
 
 from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training.divergence import diverged_metrics
 from rnn_capacity.training.evaluation import evaluate_split
-from rnn_capacity.training.rule import TrainingRule, diverged_metrics
+from rnn_capacity.training.rule import TrainingRule
 from rnn_capacity.training.task import BatchSource, Split, Task
 
 

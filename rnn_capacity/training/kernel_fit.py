@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.training.fixed import FixedBatchSource, FixedTask
-from rnn_capacity.training.kernel_shape import kernel_for, network_shape
+from rnn_capacity.training.kernel_shape import network_shape
+from rnn_capacity.training.kernel_support import kernel_for
 from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
 from rnn_capacity.training.learning_rates import learning_rates
 

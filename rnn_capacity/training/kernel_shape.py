@@ -1,48 +1,17 @@
-"""Trainings that the compiled kernel supports, and the description of a network in its C interface."""
+"""The description of a network in the C interface of the compiled kernel."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-import torch
-from torch.optim import Optimizer
-
-from rnn_capacity.cells import Cell
 from rnn_capacity.kernels import step_kernel
-from rnn_capacity.kernels.native import native_library
-from rnn_capacity.kernels.native.library import Library
 from rnn_capacity.kernels.native.recurrence import NATIVE_ACTIVATIONS, NATIVE_CELLS
 from rnn_capacity.kernels.native.structures import LayerPlaces, Shape
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training.fixed import FixedTask
-from rnn_capacity.training.optimizers import is_supported
-from rnn_capacity.training.task import Task
 
 LOSSES = {"binary": 0, "classes": 1, "squared": 2}
 """Code of each loss in the C interface."""
-
-
-def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> Library | None:
-    """Return the compiled kernel if it can run the whole training of a network.
-
-    It needs a task with fixed data, a cell of this package, plain layers that are all trained, float32 or float64
-    numbers on a CPU, and an optimizer that it implements.
-
-    Args:
-        network: The network.
-        task: The task for the network.
-        optimizer: The optimizer of its parameters.
-    """
-    stack, parameters = network.stack, list(network.parameters())
-    plain = not (stack.norms or (stack.residual and len(stack.cells) > 1) or stack.dropout or stack.recurrent_dropout)
-    kinds = {(part.dtype, part.device.type) for part in parameters}
-    if not (plain and isinstance(task, FixedTask) and is_supported(optimizer)):
-        return None
-    if kinds not in ({(torch.float32, "cpu")}, {(torch.float64, "cpu")}):
-        return None
-    if type(step_kernel(cast(Cell, stack.cells[0]))) not in NATIVE_CELLS:
-        return None
-    return native_library() if all(part.requires_grad for part in parameters) else None
 
 
 def network_shape(network: RecurrentNetwork, task: FixedTask) -> Shape:

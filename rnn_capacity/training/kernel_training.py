@@ -15,11 +15,9 @@ from rnn_capacity.kernels.native.library import Library
 from rnn_capacity.kernels.native.structures import Settings, Shape, TrainingJob, address
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training.fixed import FixedBatchSource, FixedTask
+from rnn_capacity.training.kernel_support import KERNEL_OPTIMIZERS
 from rnn_capacity.training.optimizers import update_rule
 from rnn_capacity.training.rule import TrainingRule
-
-OPTIMIZERS: dict[type[Optimizer], int] = {Adam: 0, AdamW: 1, RMSprop: 2, SGD: 3}
-"""Code of each optimizer in the C interface."""
 
 STATE_NAMES: dict[type[Optimizer], tuple[str, str | None]] = {
     Adam: ("exp_avg", "exp_avg_sq"),
@@ -113,7 +111,7 @@ class KernelTraining:
         group = optimizer.param_groups[0]
         beta1, beta2 = group.get("betas", (0.0, 0.0))
         self.settings = Settings(
-            optimizer=OPTIMIZERS[update_rule(optimizer)],
+            optimizer=KERNEL_OPTIMIZERS[update_rule(optimizer)],
             beta1=beta1,
             beta2=beta2,
             l2=rule.l2,

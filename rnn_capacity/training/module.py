@@ -15,15 +15,17 @@ from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
 from rnn_capacity.training.denormals import flushed_denormals
+from rnn_capacity.training.divergence import first_divergence
 from rnn_capacity.training.evaluated_module import EvaluatedModule
 from rnn_capacity.training.gradient import GradientLimits
 from rnn_capacity.training.kernel_fit import KernelFit
+from rnn_capacity.training.parameter_groups import freeze_layers, parameter_groups
 from rnn_capacity.training.randomness import seeded_global_generators
-from rnn_capacity.training.rule import OptimizerFactory, TrainingRule, first_divergence
+from rnn_capacity.training.rule import OptimizerFactory, TrainingRule
 from rnn_capacity.training.schedules import Schedule
 from rnn_capacity.training.streams import gather_streams, select_streams
 from rnn_capacity.training.task import Task
-from rnn_capacity.training.warm_start import freeze_layers, load_weights, parameter_groups
+from rnn_capacity.training.warm_start import load_weights
 
 DROPOUT = 1
 """First number of the `purpose` that seeds dropout; the optimizer step and the process rank follow."""

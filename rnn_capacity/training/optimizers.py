@@ -27,14 +27,14 @@ def update_rule(optimizer: Optimizer) -> type[Optimizer]:
     return type(optimizer)
 
 
-def is_supported(optimizer: Optimizer) -> bool:
-    """Return whether the population and the compiled kernel implement an optimizer.
+def has_plain_options(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer has one group of parameters and none of `UNSUPPORTED_OPTIONS`.
 
     Args:
-        optimizer: The optimizer; with several groups of parameters it is not supported.
+        optimizer: The optimizer.
     """
-    known = type(optimizer) in (Adam, AdamW, RMSprop, SGD) and len(optimizer.param_groups) == 1
-    return known and not any(map(optimizer.param_groups[0].get, UNSUPPORTED_OPTIONS))
+    groups = optimizer.param_groups
+    return len(groups) == 1 and not any(map(groups[0].get, UNSUPPORTED_OPTIONS))
 
 
 class OptimizerChoice(Optimizer):

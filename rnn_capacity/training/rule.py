@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.checks import check_minimum, check_positive
 from rnn_capacity.training.schedules import Schedule, build_schedule
-from rnn_capacity.training.task import Task
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
@@ -87,44 +84,10 @@ class TrainingRule:
         return self.divergence_factor * baseline_loss
 
     def is_diverged(self, loss: float, baseline_loss: float) -> bool:
-        """Return whether a loss is above the divergence bound or not a number.
+        """Return whether a loss is above the divergence bound or not finite.
 
         Args:
             loss: The loss.
             baseline_loss: Loss of the best predictor that ignores its input.
         """
-        return not loss <= self.divergence_bound(baseline_loss)
-
-
-def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None]:
-    """Find the first step at which each network's loss diverged; the host waits for the device once.
-
-    Args:
-        losses: Loss of each step and network, (steps, K).
-        bounds: Divergence bound of each network, K numbers.
-
-    Returns:
-        For each network the index of the step, or None.
-
-    Example:
-        >>> import torch
-        >>> first_divergence(torch.tensor([[0.7, 0.7], [0.6, 900.0], [0.5, 0.7]]), bounds=[700.0, 700.0])
-        [None, 1]
-    """
-    limits = torch.tensor(bounds, dtype=losses.dtype, device=losses.device)
-    within = (losses.isfinite() & (losses <= limits)).T.tolist()
-    return [None if all(row) else row.index(False) for row in within]
-
-
-def diverged_metrics(task: Task) -> dict[str, float]:
-    """Return the metrics of a diverged run: those of the best predictor that ignores its input.
-
-    Args:
-        task: The task.
-
-    Example:
-        >>> from rnn_capacity.tasks import Memory
-        >>> diverged_metrics(Memory())["loss"], diverged_metrics(Memory())["reals_per_unit"]
-        (1.0, 0.0)
-    """
-    return {"loss": task.baseline_loss, **task.baseline_metrics()}
+        return not (math.isfinite(loss) and loss <= self.divergence_bound(baseline_loss))

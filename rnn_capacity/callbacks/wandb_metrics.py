@@ -12,14 +12,14 @@ STEP = "trainer/global_step"
 """Name that Lightning's W&B logger gives to the optimizer step of a row."""
 
 
-class WandbRun(Callback):
+class WandbMetrics(Callback):
     """Plots every metric of a W&B run over optimizer steps and makes its best value the run's summary.
 
     The final metrics are logged once; their summary, which a sweep reads, is that value.
 
     Example:
         >>> from pytorch_lightning import Trainer
-        >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=WandbRun())
+        >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=WandbMetrics())
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

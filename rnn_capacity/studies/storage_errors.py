@@ -31,7 +31,7 @@ class StorageError(Exception):
         >>> raise StorageError("storage sqlite:///a.db failed: disk I/O error")
         Traceback (most recent call last):
         ...
-        rnn_capacity.studies.retrying.StorageError: storage sqlite:///a.db failed: disk I/O error
+        rnn_capacity.studies.storage_errors.StorageError: storage sqlite:///a.db failed: disk I/O error
     """
 
 

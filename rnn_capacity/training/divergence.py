@@ -1,0 +1,44 @@
+"""When a training has diverged, and the metrics that it then gets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rnn_capacity.training.task import Task
+
+
+def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None]:
+    """Find the first step at which each network's loss diverged; the host waits for the device once.
+
+    Args:
+        losses: Loss of each step and network, (steps, K).
+        bounds: Divergence bound of each network, K numbers.
+
+    Returns:
+        For each network the index of the step, or None.
+
+    Example:
+        >>> import torch
+        >>> first_divergence(torch.tensor([[0.7, 0.7], [0.6, 900.0], [0.5, 0.7]]), bounds=[700.0, 700.0])
+        [None, 1]
+    """
+    limits = torch.tensor(bounds, dtype=losses.dtype, device=losses.device)
+    within = (losses.isfinite() & (losses <= limits)).T.tolist()
+    return [None if all(row) else row.index(False) for row in within]
+
+
+def diverged_metrics(task: Task) -> dict[str, float]:
+    """Return the metrics of a diverged run: those of the best predictor that ignores its input.
+
+    Args:
+        task: The task.
+
+    Example:
+        >>> from rnn_capacity.tasks import Memory
+        >>> diverged_metrics(Memory())["loss"], diverged_metrics(Memory())["reals_per_unit"]
+        (1.0, 0.0)
+    """
+    return {"loss": task.baseline_loss, **task.baseline_metrics()}
