@@ -126,7 +126,7 @@ class TimeLoop:
     def _project_backward(
         self, time: int, inputs: RecurrenceInputs, gradients: RecurrenceInputs, grad_projected: list[Tensor]
     ) -> None:
-        """Add to the gradients of one step's input and of the weights and biases that project it."""
+        """Add one step's share to the gradients of the input and of the weights and biases that project it."""
         x, grad_x = inputs.pad_input, gradients.pad_input
         if time < len(inputs.sequence):
             x, grad_x = inputs.sequence[time], gradients.sequence[time] if len(gradients.sequence) else None

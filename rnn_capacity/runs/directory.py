@@ -130,7 +130,7 @@ class RunLogger(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
-        """The writer of the file."""
+        """Writer of metrics.csv."""
         if self._experiment is None:
             self._experiment = MetricsWriter(self.log_dir)
         return cast(ExperimentWriter, self._experiment)

@@ -210,7 +210,7 @@ def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTr
 
 
 def select_trials(trials: list[tuple[FrozenTrial, float]], goal: str) -> list[tuple[FrozenTrial, float]]:
-    """Select at most `FITTED` trials: the best half, then the latest of the others; in the order of their numbers."""
+    """Select the trials that the Gaussian process is fitted to: the `FITTED` / 2 best, and the latest of the others."""
     if len(trials) <= FITTED:
         return trials
     ordered = sorted(trials, key=lambda pair: pair[1], reverse=goal == "maximize")

@@ -28,7 +28,7 @@ EXAMPLES = 8
 
 @dataclass(frozen=True)
 class StudySpecification:
-    """All that the results of a study depend on.
+    """The config, search space, objective and sampler of a study: all that its results depend on.
 
     The command line makes it with `create`, a worker reads it from the storage with `from_json`; after that it is
     passed down.

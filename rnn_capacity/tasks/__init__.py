@@ -1,6 +1,6 @@
 """The tasks of the paper, one dataclass each, whose fields are the options of `--data` on the command line.
 
-A task is a subclass of `FreshTask` or `FixedTask` (`rnn_capacity.training`); the command line knows those imported here.
+A task subclasses `FreshTask` or `FixedTask` (`rnn_capacity.training`); the command line knows those imported here.
 """
 
 from rnn_capacity.tasks.arithmetic import Arithmetic

@@ -35,12 +35,9 @@ def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> L
     stack, parameters = network.stack, list(network.parameters())
     plain = not (stack.norms or (stack.residual and len(stack.cells) > 1) or stack.dropout or stack.recurrent_dropout)
     kinds = {(part.dtype, part.device.type) for part in parameters}
-    if not (
-        plain
-        and isinstance(task, FixedTask)
-        and has_plain_options(optimizer)
-        and update_rule(optimizer) in KERNEL_OPTIMIZERS
-    ):
+    if not (plain and isinstance(task, FixedTask)):
+        return None
+    if not has_plain_options(optimizer) or update_rule(optimizer) not in KERNEL_OPTIMIZERS:
         return None
     if kinds not in ({(torch.float32, "cpu")}, {(torch.float64, "cpu")}):
         return None

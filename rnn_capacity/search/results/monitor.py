@@ -32,5 +32,5 @@ class Monitor:
         self.progress.update(study)
 
     def say(self, line: str) -> None:
-        """Show a line."""
+        """Print a line above the progress bar."""
         self.progress.say(line)

@@ -40,7 +40,7 @@ class Parameter(ABC):
         """Convert what Optuna drew to the hyperparameter's value, as JSON has it."""
 
     def grid(self) -> Sequence[Any] | None:
-        """List all that Optuna may draw, in order; None if there is no grid over the hyperparameter."""
+        """List the values on a grid, as Optuna draws them; None if continuous or drawn by probabilities."""
         return None
 
 
