@@ -1,4 +1,4 @@
-"""How values and the names of metrics are printed, in tables, plots and progress lines."""
+"""Formatting of values and metric names in tables, plots and progress lines."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ EXIT_CODES = {
 """Exit codes of the commands by signal, from the weakest signal to the strongest."""
 
 RANKS: tuple[str | None, ...] = (None, *EXIT_CODES)
-"""Signals by rank, after None for no signal; of several signals the one of the highest rank counts."""
+"""Names of the signals from the weakest to the strongest, after None for no signal; the strongest one counts."""
 
 
 def exit_code(name: str, command: Literal["fit", "search"], wandb_run: bool = False) -> int:

@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 
 def wandb_loggers(loggers: Iterable[Any]) -> list[WandbLogger]:
-    """Return the W&B loggers among loggers, and let a preempted run of theirs resume as the same run.
+    """Return the W&B loggers among loggers; with one, let W&B resume a preempted run as the same run.
 
     Args:
         loggers: Any loggers.

@@ -13,8 +13,8 @@ from rnn_capacity.kernels.native.recurrence import library_for, run_native_recur
 from rnn_capacity.kernels.step import StepKernel
 
 TILE_BYTES = 7 * 2**17
-"""Bytes of one step's gates per thread above which the networks run a few at a time, in tiles, so that a step finds in
-the cache what the step before it wrote."""
+"""Bytes of one step's gates per thread above which the networks run a few at a time, in tiles, so that the
+tensors written by one step are still in the cache at the next."""
 
 
 def run_recurrence(

@@ -88,7 +88,7 @@ class StepKernel(ABC):
     """Names of the cell's parameters that multiply the state in a step."""
 
     reads_input: ClassVar[bool] = False
-    """Whether the step reads the input itself beside W_x x + b."""
+    """Whether the step reads the raw input x in addition to W_x x + b."""
 
     def __init__(self, cell: Cell) -> None:
         self.hidden_size = cell.hidden_size

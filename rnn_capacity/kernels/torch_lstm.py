@@ -10,7 +10,7 @@ from rnn_capacity.cells.linear import multi_hot
 
 
 def is_torch_lstm(cell: Cell, dtype: torch.dtype) -> bool:
-    """Return whether `run_torch_lstm` computes the function of a cell; in float32 it is faster than its steps.
+    """Return whether a cell is an LSTM that `run_torch_lstm` can compute, which in float32 is faster than its steps.
 
     Args:
         cell: The cell.

@@ -39,8 +39,8 @@ class Initialization:
     the IRNN). Null is the cell's default: identity for the IRNN, else orthogonal."""
 
     recurrent_scale: float | dict[str, float] = 1.0
-    """Factor of the recurrent matrices, not applied to an identity: a number, or one for each gate by name, and gates
-    of the paper's other cells may stand beside the cell's own (the paper tunes it in [0.01, 2])."""
+    """Factor of the recurrent matrices, not applied to an identity: a number, or one for each gate by name, where gates
+    of the paper's other cells may be named, too (the paper tunes it in [0.01, 2])."""
 
     input_scale: float | dict[str, float] = 1.0
     """Factor of the input matrices, which are drawn from N(0, 1)/sqrt(input_size) at every layer: a number, or one for

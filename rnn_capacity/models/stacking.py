@@ -30,7 +30,7 @@ def stack_networks(networks: Sequence[RecurrentNetwork]) -> RecurrentNetwork:
 
 
 def layout(network: RecurrentNetwork) -> list[object]:
-    """List what networks must share to be stacked: all that their code reads, without the values of tensors."""
+    """List all that a network's code reads except tensors' values; it must be equal in networks that are stacked."""
     return [
         (
             name,

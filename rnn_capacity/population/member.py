@@ -13,7 +13,7 @@ from rnn_capacity.training import RecurrentModule, Task
 
 @dataclass(eq=False)
 class Member:
-    """A network with its hyperparameters, its task and its number of steps: what `fit` would train alone.
+    """One network of a population with its hyperparameters, its task and its number of steps.
 
     Args:
         module: The network and how it is trained, as for `fit`.

@@ -90,7 +90,7 @@ class Population(LightningModule):
         return torch.optim.SGD([self.clock], lr=0.0)
 
     def setup(self, stage: str) -> None:
-        """Decide how each member is trained.
+        """Make the plan of each member's training.
 
         Raises:
             ValueError: If the trainer has several processes, or a precision that is not one of the members'.
@@ -183,7 +183,7 @@ class Population(LightningModule):
         ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore what `on_save_checkpoint` stored.
+        """Restore each member's weights, optimizer state and result from a checkpoint.
 
         Raises:
             ValueError: If it is the checkpoint of other members.

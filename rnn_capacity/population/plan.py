@@ -1,4 +1,4 @@
-"""How each member of a population is trained, and which members are trained together."""
+"""Plans of the members' training, and the division of a population into chunks that are trained together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FREE_OPTIONS = ("samples", "samples_per_parameter", "show", "loss_exponent", "lo
 
 @dataclass(frozen=True)
 class MemberPlan:
-    """How a member is trained, decided before its first step."""
+    """Plan of a member's training, made before its first step."""
 
     index: int
     """Index of the member in the population."""
@@ -61,7 +61,7 @@ class MemberPlan:
 
 
 def plan_member(index: int, member: Member, mappable: dict[str, bool], device: torch.device = CPU) -> MemberPlan:
-    """Decide how a member is trained.
+    """Make the plan of a member's training.
 
     Args:
         index: Index of the member in the population.

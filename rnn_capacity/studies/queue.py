@@ -192,7 +192,7 @@ class TrialQueue:
         return all([self._fail(self._id(number)) for number in unfinished])
 
     def _fail(self, trial_id: int) -> bool:
-        """Set a trial to failed; return whether it is, which it is not if it got a result in the meantime."""
+        """Set a trial to failed; return False if the trial got a result in the meantime."""
         try:
             return self._call(self._optuna.set_trial_state_values, trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:

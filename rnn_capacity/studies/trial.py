@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 Goal = Literal["maximize", "minimize"]
-"""Whether the best value of a study is the largest or the smallest."""
+"""Direction of a study's optimization: the largest or the smallest value is the best."""
 
 Params = dict[str, Any]
 """A point of the search space in Optuna's form: a number or a string for each parameter name."""

@@ -78,7 +78,7 @@ def count_distribution(steps: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Parentheses(FreshTask):
-    """Count the open brackets in ten independent streams of brackets and noise, each of its own type, at the end.
+    """Count the open brackets at the end of ten independent streams of noise and brackets, one type per stream.
 
     The loss is the sum of ten cross-entropies at the last step.
 

@@ -52,7 +52,7 @@ class CallLoader:
 
 
 class TaskDataModule(LightningDataModule):
-    """Gives a task to a RecurrentModule, and counts the run's calls for Lightning.
+    """LightningDataModule that provides a task to a RecurrentModule, and loaders that count the run's calls.
 
     Args:
         options: The task as configured; the task for the network's size is made at setup.
@@ -73,7 +73,7 @@ class TaskDataModule(LightningDataModule):
         self.save_hyperparameters({"task": options.name, **asdict(options)}, logger=False)
 
     def prepare_data(self) -> None:
-        """Download what the task needs, once per machine."""
+        """Download the task's data, once per machine."""
         self.options.prepare_data()
 
     def setup(self, stage: str) -> None:

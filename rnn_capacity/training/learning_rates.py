@@ -54,7 +54,7 @@ def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: in
 
 
 def step_through(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> Tensor | None:
-    """Step a schedule through a run and record the learning rates.
+    """Return the learning rate of each step of a run, by stepping a scheduler over the whole run.
 
     Returns:
         Rates, (steps,), float64; None if the schedule changes anything else.

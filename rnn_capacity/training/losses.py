@@ -1,4 +1,4 @@
-"""Losses of classifiers beside the cross-entropy."""
+"""Classification losses other than the cross-entropy."""
 
 from __future__ import annotations
 

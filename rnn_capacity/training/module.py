@@ -226,7 +226,7 @@ class RecurrentModule(EvaluatedModule):
             self.load_initial_weights(self.task)
 
     def on_fit_start(self) -> None:
-        """Put the gradient limits on the device."""
+        """Move the gradient limits to the device."""
         self.limits = GradientLimits([self.rule], next(self.network.parameters()))
         exponents = self.task.loss_exponents(self.trainer.max_steps)
         self.exponents = None if exponents is None else exponents.to(next(self.parameters()))
@@ -312,7 +312,7 @@ class RecurrentModule(EvaluatedModule):
         checkpoint["carried"] = gather_streams(self, self.carried_state) if self.carried_state else []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore what `on_save_checkpoint` stored."""
+        """Restore the carried state of the streams from a checkpoint."""
         super().on_load_checkpoint(checkpoint)
         carried = checkpoint.get("carried")
         if carried and self._trainer is not None:

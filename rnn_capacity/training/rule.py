@@ -19,7 +19,7 @@ OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
 @dataclass(frozen=True)
 class TrainingRule:
-    """How a network is trained: its optimizer, learning rates, gradient limits and divergence bound.
+    """The rule by which a network is trained: optimizer, learning rates, gradient limits and divergence bound.
 
     Raises:
         ValueError: If a field is out of range.

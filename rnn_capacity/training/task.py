@@ -71,7 +71,7 @@ class BatchSource(ABC):
 
     @abstractmethod
     def evaluation_batches(self, split: Split) -> Iterator[Batch]:
-        """Iterate over a split; every sample comes once over all processes.
+        """Iterate over the batches of a split; all processes together read every sample once.
 
         Args:
             split: The split.
@@ -141,7 +141,7 @@ class Task(ABC):
         return self
 
     def prepare_data(self) -> None:  # noqa: B027 (most tasks have nothing to prepare)
-        """Download what the task needs; called once per machine before the processes read it."""
+        """Download the task's data; called once per machine, before the processes read the data."""
 
     @property
     def alphabet(self) -> str | None:

@@ -56,7 +56,7 @@ def member(index: int, steps: int, cell: str = "rnn", kind: str = "adam", **opti
 
 
 def plans_of(members: list[Member]) -> list[MemberPlan]:
-    """How each member is trained."""
+    """The plan of each member's training."""
     return [plan_member(index, one, {}) for index, one in enumerate(members)]
 
 

@@ -22,7 +22,7 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"  # a process that is started he
 
 
 class Server:
-    """A PostgreSQL server of its own, in a folder of its own, reached by a socket."""
+    """A PostgreSQL server for tests, with its data and its socket in a temporary folder."""
 
     def __init__(self) -> None:
         with warnings.catch_warnings():

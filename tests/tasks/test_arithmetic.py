@@ -44,7 +44,7 @@ def test_additions_are_written_as_in_the_docstring() -> None:
 
 
 @pytest.mark.parametrize("compute_steps", range(1, 7))
-def test_sums_of_edge_operands_are_those_of_python(compute_steps: int) -> None:
+def test_sums_of_edge_operands_match_python(compute_steps: int) -> None:
     operands = sorted(EDGES | {-edge for edge in EDGES})
     pairs = list(product(operands, repeat=2))
     first, second = torch.tensor(pairs).T

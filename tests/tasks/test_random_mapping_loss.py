@@ -81,7 +81,7 @@ def test_the_loss_of_several_classes_is_the_negative_log_of_the_softmax(steps_sc
 def test_the_generalized_cross_entropy_is_computed_from_the_probability_of_the_label(
     exponent: float, classes: int
 ) -> None:
-    """(1 - p^q) / q, whose gradient is p^q times that of the cross-entropy (Zhang & Sabuncu 2018)."""
+    """The loss is (1 - p^q) / q, whose gradient is p^q times that of the cross-entropy (Zhang & Sabuncu 2018)."""
     task = RandomMapping(samples=30, input_size=6, classes=classes)
     batch = batch_of(task)
     logits = (2 * torch.randn(30, 1, task.output_size, dtype=torch.float64)).requires_grad_()

@@ -72,18 +72,18 @@ def compare(cell: str, steps: int, tolerance: float, task: Task = TASK, build: s
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_step_is_that_of_torch(cell: str, optimizer: str) -> None:
+def test_one_step_matches_torch(cell: str, optimizer: str) -> None:
     compare(cell, 1, 1e-12, optimizer=OPTIMIZERS[optimizer])
 
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("build", RUNNABLE)
-def test_200_steps_are_those_of_torch(cell: str, build: str) -> None:
+def test_200_steps_match_torch(cell: str, build: str) -> None:
     compare(cell, 200, 1e-9, build=build)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_200_steps_of_every_optimizer_are_those_of_torch(optimizer: str) -> None:
+def test_200_steps_of_every_optimizer_match_torch(optimizer: str) -> None:
     compare("ugrnn", 200, 1e-9, optimizer=OPTIMIZERS[optimizer])
 
 

@@ -84,7 +84,7 @@ def computed_rates(schedule: Callable[..., Any] | None, rate: float, steps: int)
 @pytest.mark.filterwarnings("ignore:The epoch parameter in:UserWarning")  # torch's own SequentialLR
 @pytest.mark.parametrize("rate", [0.3, 1e-3])
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_every_rate_is_that_of_the_scheduler(name: str, rate: float) -> None:
+def test_every_rate_matches_the_scheduler(name: str, rate: float) -> None:
     wanted = scheduler_rates(SCHEDULES[name], rate, STEPS)
     torch.testing.assert_close(computed_rates(SCHEDULES[name], rate, STEPS), wanted, rtol=1e-15, atol=1e-15 * rate)
     if name not in ("none", "no decay"):

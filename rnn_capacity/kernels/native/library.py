@@ -19,10 +19,10 @@ from torch import Tensor
 from rnn_capacity.kernels.native.structures import Recurrence, Shape, TrainingJob, address
 
 VARIABLE = "RNN_CAPACITY_KERNEL"
-"""Environment variable that chooses the build: auto (the best one, default), avx512, avx2, baseline, or off."""
+"""Environment variable that chooses the kernel's build: auto (default, the best), avx512, avx2, baseline, or off."""
 
 BUILDS = ("avx512", "avx2", "baseline")
-"""The builds, the fastest first."""
+"""The builds of the compiled kernel, the fastest first."""
 
 CAPABILITIES = {"AVX512": BUILDS, "AVX2": BUILDS[1:]}
 """The builds that a processor can run, by torch's name of its instruction set; other processors run the baseline."""
@@ -46,7 +46,7 @@ class Library:
         return int(self._functions.lanes_of_tile(ctypes.c_int64(dtype.itemsize)))
 
     def train(self, dtype: torch.dtype, shape: Shape, jobs: ctypes.Array[TrainingJob], steps: int) -> None:
-        """Make optimizer steps of several networks, on torch's number of threads.
+        """Train several networks for some optimizer steps, on torch's number of threads.
 
         Args:
             dtype: float32 or float64.

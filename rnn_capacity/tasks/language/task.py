@@ -59,7 +59,7 @@ class Language(Task):
     metric_directions = BitsPerCharacter.directions
 
     path: str | None = None
-    """A UTF-8 file, whose alphabet is that of its training part. Null takes the corpus."""
+    """A UTF-8 file, whose training part defines the alphabet; null takes the corpus."""
 
     corpus: CorpusName = "synthetic"
     """synthetic needs no file; text8 is 100 million characters of Wikipedia."""
@@ -150,7 +150,7 @@ class Language(Task):
         return text8_path(Path(self.cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "rnn_capacity")))
 
     def prepare_data(self) -> None:
-        """Download text8 where it is asked for and not in the cache.
+        """Download text8 if `corpus` is text8 and the cache lacks the file.
 
         Raises:
             ValueError: If it is not there and cannot or may not be downloaded.

@@ -108,7 +108,7 @@ class Losses(Callback):
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "intersection"])
 @pytest.mark.parametrize("steps_per_call", [1, 3])
-def test_the_carried_state_is_that_of_a_stream_read_at_once(cell: str, steps_per_call: int) -> None:
+def test_the_carried_state_matches_a_stream_read_at_once(cell: str, steps_per_call: int) -> None:
     task = Language(
         characters=5, length=151, concentration=1.0, steps=6, warmup=0, batch_size=4, order="streams", prompt="a"
     )

@@ -40,7 +40,7 @@ def logits_after(network: RecurrentNetwork, text: str) -> Tensor:
 
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("prompt", ["a", "dcfab"])
-def test_greedy_text_is_that_of_a_network_that_rereads_the_whole_text(
+def test_greedy_text_matches_a_network_that_rereads_the_whole_text(
     network: Callable[[str], RecurrentNetwork], cell: str, prompt: str
 ) -> None:
     made = network(cell)
@@ -52,7 +52,7 @@ def test_greedy_text_is_that_of_a_network_that_rereads_the_whole_text(
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm", "intersection"])
-def test_sampled_text_is_that_of_a_network_that_rereads_the_whole_text(
+def test_sampled_text_matches_a_network_that_rereads_the_whole_text(
     network: Callable[[str], RecurrentNetwork], cell: str
 ) -> None:
     made = network(cell)
