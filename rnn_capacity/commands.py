@@ -22,7 +22,7 @@ from rnn_capacity.callbacks import LastCheckpoint, LogPlot, RunProgressBar, RunR
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.files import FULL_DISK
 from rnn_capacity.messages import class_names, fail, settle_warnings
-from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, constructor_error
+from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, constructor_error, keep_text
 from rnn_capacity.runs import RunLogger, check_checkpoint, expand_run_name, last_checkpoint, new_run_name
 from rnn_capacity.training import RecurrentModule, RunCheckpointIO, Task, TaskDataModule
 from rnn_capacity.wandb_runs import finish_wandb_run, has_wandb_run, wandb_loggers
@@ -80,7 +80,7 @@ class CapacityCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the arguments; Lightning's own method warns when a program hands over its command line."""
-        self.config = parser.parse_args(args)
+        self.config = parser.parse_args(keep_text(args))
         if self.config[self.config.subcommand].data is None:
             example = "give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
             fail(f"data must be one of {', '.join(class_names(Task))}; got null, {example}, or --data")

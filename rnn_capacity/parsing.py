@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from argparse import ArgumentError
+from dataclasses import fields
+from pathlib import Path
 from typing import Any, NoReturn
 
-from jsonargparse import set_parsing_settings
+import yaml
+from jsonargparse import get_loader, set_loader, set_parsing_settings
 from pytorch_lightning.cli import LightningArgumentParser
 
 import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
@@ -46,6 +50,98 @@ class OneLineParser(LightningArgumentParser):
         self.add_subclass_arguments(Task, "data", required=False)
         for size in ("input_size", "output_size"):
             self.link_arguments(f"data.{size}", f"model.init_args.{size}", apply_on="instantiate")
+
+
+FILES = ("path", "init_from", "ckpt_path")
+"""Options that are the name of a file or null."""
+
+
+def load_yaml(text: str) -> Any:
+    """Load YAML as jsonargparse does, except that the word null alone is null where a text stands for itself.
+
+    A file may have the name `~`, and a file in a config may have the name "null" in quotes.
+
+    Args:
+        text: A config, or the value of one option.
+
+    Example:
+        >>> load_yaml("~"), load_yaml("null"), load_yaml("a: ~"), load_yaml("path: 'null'")
+        ('~', None, {'a': None}, {'path': './null'})
+    """
+    try:
+        value = JSONARGPARSE_LOADER(text)
+    except TypeError:  # its error for "?"
+        return text
+    if value is None and text.strip() != "null":
+        return text
+    return quote_file_names(value)
+
+
+def quote_file_names(value: Any) -> Any:
+    """Return a config in which a file's name is never the text null, which jsonargparse takes for no file."""
+    if not isinstance(value, dict):
+        return value
+    return {key: "./null" if key in FILES and part == "null" else quote_file_names(part) for key, part in value.items()}
+
+
+JSONARGPARSE_LOADER = get_loader("yaml")
+set_loader("yaml", load_yaml, exceptions=(yaml.YAMLError,))
+
+
+def text_options() -> dict[str, bool]:
+    """Return the options whose values are text, and whether null is one of their values."""
+    kinds = {"run": "str | None", "ckpt_path": "str | None", "trainer.default_root_dir": "str | None"}
+    kinds |= {"model.cell": "str", "model.init_from": "str | None"}
+    for task in subclasses(Task):  # type: ignore[type-abstract]  # no instance is made
+        kinds |= {f"data.{field.name}": str(field.type) for field in fields(task)}
+    return {name: kind != "str" for name, kind in kinds.items() if kind in ("str", "str | None")}
+
+
+def subclasses(kind: type[Task]) -> list[type[Task]]:
+    """Return all subclasses of a class."""
+    return [found for one in kind.__subclasses__() for found in (one, *subclasses(one))]
+
+
+def keep_text(arguments: list[str]) -> list[str]:
+    """Hand over the values of text options as typed, where the parser would read them as YAML: `[`, `a: b` or `~`.
+
+    The word null is null where the option can be null, unless it is the name of an existing file.
+
+    Args:
+        arguments: A command line.
+
+    Example:
+        >>> keep_text(["fit", "--data.prompt", "who: me", "--data.seed=3", "--data.path=null"])
+        ['fit', '--config={"data": {"init_args": {"prompt": "who: me"}}}', '--data.seed=3', '--data.path=null']
+    """
+    options, kept, rest = text_options(), [], list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        option, equals, value = argument.partition("=")
+        name = option.removeprefix("--").replace(".init_args.", ".")
+        if not option.startswith("--") or name not in options or not (equals or (rest and rest[0][:2] != "--")):
+            kept.append(argument)
+            continue
+        if not equals:
+            value = rest.pop(0)
+        if is_plain(value) or (value == "null" and options[name] and not Path(value).is_file()):
+            kept.append(f"{option}={value}")
+            continue
+        *parents, last = name.split(".")
+        content: Any = {last: value}
+        for parent in reversed(parents):
+            content = {parent: content if parent == "trainer" else {"init_args": content}}
+        kept.append(f"--config={json.dumps(content)}")
+    return kept
+
+
+def is_plain(value: str) -> bool:
+    """Return whether YAML reads a value as the text or the number that it shows."""
+    try:
+        read = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):
+        return False
+    return read == value or isinstance(read, (bool, int, float))
 
 
 def constructor_error(error: ValueError) -> str:

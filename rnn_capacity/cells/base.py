@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +81,16 @@ class Cell(nn.Module):
         self.hidden_size = hidden_size
         self.nonlinearity = nonlinearity or (*self.nonlinearities, "tanh")[0]
         self.activation = ACTIVATIONS[self.nonlinearity]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the activation, since functions of torch cannot be pickled; it is found by its name again."""
+        state = dict(super().__getstate__())  # type: ignore[no-untyped-call]
+        if state["activation"] is ACTIVATIONS[self.nonlinearity]:
+            del state["activation"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({"activation": ACTIVATIONS[state["nonlinearity"]], **state})  # type: ignore[no-untyped-call]
 
     def project(self, inputs: Tensor) -> Projected:
         """Compute the part of the step that depends on the input alone.

@@ -13,7 +13,7 @@ from pytorch_lightning import Callback, Trainer
 
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.module import EndlessCallLoader, Population, Result, check_trainer
-from rnn_capacity.training import TaskDataModule, run_result
+from rnn_capacity.training import RunCheckpointIO, TaskDataModule, run_result
 
 
 def train(
@@ -35,7 +35,7 @@ def train(
         members: The members, in any mixture.
         trainer: Provides device, loggers and callbacks; its own limits must not end it early. None is
             `quiet_trainer()`.
-        ckpt_path: Checkpoint of a population of these members to resume from.
+        ckpt_path: Checkpoint of a population of these members to resume from; it is read as mere data.
         on_result: Called with the index of a member and its result as soon as the member is finished.
         on_call: Called every few steps with the number of steps that the current chunk, or the member that `fit`
             trains, has made.
@@ -60,7 +60,8 @@ def train(
         trainer = quiet_trainer() if trainer is None else trainer
         check_trainer(trainer)  # before it starts its processes
         population = Population(members, on_result=on_result, on_call=on_call)
-        trainer.fit(population, train_dataloaders=EndlessCallLoader(), ckpt_path=ckpt_path, weights_only=False)
+        RunCheckpointIO.install(trainer)
+        trainer.fit(population, train_dataloaders=EndlessCallLoader(), ckpt_path=ckpt_path, weights_only=True)
         missing = len(members) - len(population.results.keys() | set(population.solo_members))
         if missing:
             raise ValueError(f"trainer must train all members, got {missing} of {len(members)} unfinished")
