@@ -138,7 +138,10 @@ class CapacityCLI(LightningCLI):
         if progress_bar and not any(isinstance(callback, ProgressBar) for callback in callbacks):
             callbacks.append(RunProgressBar())
         kwargs |= {"enable_checkpointing": checkpoints, "enable_progress_bar": progress_bar}
-        trainer = super().instantiate_trainer(callbacks=callbacks, **kwargs)
+        try:
+            trainer = super().instantiate_trainer(callbacks=callbacks, **kwargs)
+        except (ImportError, RuntimeError) as error:  # a missing package, or two callbacks with the same state
+            raise ValueError(f"trainer: {error}") from error
         RunCheckpointIO.install(trainer)
         return trainer
 

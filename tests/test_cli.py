@@ -104,6 +104,8 @@ def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             ["ckpt_path must be an existing file, got 'http://127.0.0.1/last.ckpt'"],
         ),
         (["--trainer.accelerator=gpu"], ["trainer: ", "gpu"]),
+        (["--trainer.precision=transformer-engine"], ["trainer: ", "transformer"]),
+        (["--trainer.callbacks=[ModelCheckpoint, ModelCheckpoint]"], ["trainer: ", "`ModelCheckpoint`"]),
         (["--ckpt_path=nowhere.ckpt"], ["ckpt_path must be an existing file, got 'nowhere.ckpt'"]),
         (["--config=nowhere.yaml"], ["config must be an existing file, got 'nowhere.yaml'"]),
     ],
