@@ -38,7 +38,8 @@ class Machine:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
         beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         own = {"PATH": beside, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        self.environment = {**inherited, **backend.environment(folder), **own}
+        slow = {"RNN_CAPACITY_KERNEL": "off"}  # a training has to be caught in the middle
+        self.environment = {**inherited, **slow, **backend.environment(folder), **own}
 
     def __enter__(self) -> Machine:
         return self

@@ -18,6 +18,12 @@ from tests.population.members import compare, member
 OWN = "tests.population.own_cells"
 
 
+@pytest.fixture(autouse=True)
+def build() -> str:
+    """The compiled kernel knows no cells of users."""
+    return "off"
+
+
 def make(place: int, steps: int, cell: str, **given: Any) -> Member:
     return member(place, steps, cell, **{"b_fg": 0.0, **given})
 

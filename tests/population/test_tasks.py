@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -42,9 +42,18 @@ SHOWN: dict[str, Callable[[str, int], Any]] = {
 }
 
 
+FIXED = ("random mapping", "minibatches", "classes", "every step", "every output", "continuous function")
+"""Names of the tasks with fixed data, which the compiled kernel trains on."""
+
+
+def with_builds(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pair each task with the builds of the kernel that it is tested with."""
+    return [(name, build) for name in names for build in (("off", "auto") if name in FIXED else ("off",))]
+
+
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
-@pytest.mark.parametrize("task", TASKS)
-def test_members_of_every_task_match_fit(task: str, cell: str) -> None:
+@pytest.mark.parametrize(("task", "build"), with_builds(TASKS), indirect=["build"])
+def test_members_of_every_task_match_fit(task: str, build: str, cell: str) -> None:
     compare(lambda index: member(index, 25, cell, task=TASKS[task](), depth=2), 3, 1e-9)
 
 
@@ -63,7 +72,7 @@ def test_members_with_different_loss_exponents_train_together(cell: str, classes
 
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("cell", ["lstm", "intersection", "tests.population.own_cells.OneNetworkCell"])
-@pytest.mark.parametrize("task", SHOWN)
+@pytest.mark.parametrize(("task", "build"), with_builds(SHOWN), indirect=["build"])
 def test_members_with_inputs_at_the_first_and_at_every_step_train_together(
     task: str, cell: str, steps: int, build: str
 ) -> None:

@@ -94,7 +94,7 @@ def test_a_shared_factory_makes_the_members_of_separate_factories(points: list[d
         ({"trainer.max_steps": 0}, ["max_steps must be at least 1, got 0"]),
         (
             {"model.init_args.schedule.class_path": "torch.optim.lr_scheduler.LambdaLR"},
-            ["schedule must accept its arguments"],
+            ["model.schedule.lr_lambda must be given"],
         ),
     ],
     ids=lambda given: str(given) if isinstance(given, dict) else None,

@@ -21,7 +21,7 @@ SIZE_ARGUMENTS = ("cell", "depth", "max_parameters", "hidden_size")
 SAMPLE_ARGUMENTS = ("samples", "samples_per_parameter")
 """Arguments of the task that only the number of samples depends on."""
 
-NEUTRAL_ARGUMENTS = ("seed", "show", "batch_size")
+NEUTRAL_ARGUMENTS = ("seed", "show", "batch_size", "steps", "loss_from", "loss_exponent", "loss_exponent_from")
 """Arguments of the task that neither sizes nor samples depend on."""
 
 
