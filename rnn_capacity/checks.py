@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def check_minimum(minimum: float, **arguments: float | None) -> None:
-    """Check that arguments are at least a minimum; None is an argument that is not given.
+    """Check that arguments are at least a minimum; an argument that is None is not checked.
 
     Args:
         minimum: The smallest value allowed.
@@ -22,7 +22,7 @@ def check_minimum(minimum: float, **arguments: float | None) -> None:
 
 
 def check_positive(**arguments: float | None) -> None:
-    """Check that arguments are positive and finite; None is an argument that is not given.
+    """Check that arguments are positive and finite; an argument that is None is not checked.
 
     Args:
         **arguments: Values by argument name.

@@ -83,7 +83,7 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
         ValueError: If a file does not exist or does not contain a YAML mapping, or a number is not a positive integer.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.error = fail  # type: ignore[method-assign]
+    parser.error = fail  # type: ignore[method-assign]  # one line, without the usage
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("-c", "--config", action="append", default=[])
     parser.add_argument("--ckpt_path")

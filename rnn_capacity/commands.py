@@ -1,4 +1,4 @@
-"""The commands of the program: those of Lightning's command line, over this package's tasks, and the search."""
+"""The commands fit, validate, test and predict on Lightning's command line, and the command search."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 
 from rnn_capacity.cells import CELLS
 from rnn_capacity.kernels.native import native_library
+from rnn_capacity.kernels.native.library import kernel_build
 from rnn_capacity.models import RecurrentNetwork
 
 TOOLS = Path(__file__).parent.parent / "tools"
@@ -75,8 +76,6 @@ def test_the_time_of_a_call_is_the_mean_of_several(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_kernel_is_switched_off_within_a_block_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from measuring import kernel_build
-
     monkeypatch.delenv("RNN_CAPACITY_KERNEL", raising=False)
     before = native_library()
     with kernel_build("off"):

@@ -29,13 +29,14 @@ from functools import partial
 from itertools import product
 
 import torch
-from measuring import CELLS, conditions, kernel_build, median_seconds, script_parser, timed
+from measuring import CELLS, conditions, median_seconds, script_parser, timed
 from plain_network import initial_weights, products
 from plain_training import SCAN, jax_steps, loop_step, stacked, vmap_step
 from pytorch_lightning import Trainer
 from recording import Run, markdown_table, save_results
 from torch.optim import Adam
 
+from rnn_capacity.kernels.native.library import kernel_build
 from rnn_capacity.population import Member, train
 from rnn_capacity.population.train import ReportSteps
 from rnn_capacity.tasks import RandomMapping
@@ -104,7 +105,7 @@ def fit_seconds(cell: str, units: int, samples: int, members: int) -> float:
             enable_checkpointing=False,
             enable_progress_bar=False,
             enable_model_summary=False,
-            callbacks=[ReportSteps(lambda _, marks=marks: marks.append(time.perf_counter()))],  # type: ignore[misc]
+            callbacks=[ReportSteps(lambda _, marks=marks: marks.append(time.perf_counter()))],  # type: ignore[misc]  # mypy does not infer it
         )
         trainer.fit(member.module, datamodule=TaskDataModule(member.task))
         total += (marks[-1] - marks[0]) / CALL

@@ -15,13 +15,14 @@ from itertools import product
 from typing import Any, cast
 
 import torch
-from measuring import CELLS, conditions, kernel_build, median_seconds, script_parser, timed
+from measuring import CELLS, conditions, median_seconds, script_parser, timed
 from recording import Run, markdown_table, save_results
 from torch import Tensor
 
 from rnn_capacity.cells import CELLS as CELL_CLASSES
 from rnn_capacity.kernels import RecurrenceInputs, run_recurrence, step_kernel
 from rnn_capacity.kernels.native import native_library
+from rnn_capacity.kernels.native.library import kernel_build
 from rnn_capacity.kernels.native.recurrence import MAX_UNITS, run_native_recurrence
 from rnn_capacity.kernels.step import StepKernel
 

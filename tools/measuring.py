@@ -7,8 +7,7 @@ import platform
 import statistics
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,20 +104,3 @@ def median_seconds(
             if number >= warmup:
                 found[name].append(seconds)
     return {name: statistics.median(values) for name, values in found.items()}
-
-
-@contextmanager
-def kernel_build(build: str) -> Iterator[None]:
-    """Let the package use one build of the compiled kernel; "off" is the torch path."""
-    from rnn_capacity.kernels.native.library import VARIABLE, native_library
-
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = build
-    native_library.cache_clear()
-    try:
-        yield
-    finally:
-        os.environ.pop(VARIABLE)
-        if before is not None:
-            os.environ[VARIABLE] = before
-        native_library.cache_clear()

@@ -7,10 +7,10 @@ import time
 from collections import Counter, defaultdict
 from typing import Any
 
-from nltk.lm import NgramCounter, Vocabulary  # type: ignore[import-untyped]
-from nltk.lm.models import InterpolatedLanguageModel  # type: ignore[import-untyped]
-from nltk.lm.smoothing import KneserNey  # type: ignore[import-untyped]
-from nltk.util import everygrams  # type: ignore[import-untyped]
+from nltk.lm import NgramCounter, Vocabulary  # type: ignore[import-untyped]  # nltk has no types
+from nltk.lm.models import InterpolatedLanguageModel  # type: ignore[import-untyped]  # nltk has no types
+from nltk.lm.smoothing import KneserNey  # type: ignore[import-untyped]  # nltk has no types
+from nltk.util import everygrams  # type: ignore[import-untyped]  # nltk has no types
 
 DISCOUNTS = (0.5, 0.6, 0.7, 0.8, 0.9)
 """Of which the validation part takes the best; nltk's own is 0.1."""

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import torch
 from bench_population import SIZES, members_of
-from measuring import conditions, kernel_build, script_parser, timed
+from measuring import conditions, script_parser, timed
 from recording import markdown_table
 from torch.profiler import ProfilerActivity, profile
 
+from rnn_capacity.kernels.native.library import kernel_build
 from rnn_capacity.population.chunk import Chunk
 from rnn_capacity.population.plan import member_bytes, plan_member
 

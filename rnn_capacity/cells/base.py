@@ -84,13 +84,14 @@ class Cell(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the activation, since functions of torch cannot be pickled; it is found by its name again."""
-        state = dict(super().__getstate__())  # type: ignore[no-untyped-call]
-        if state["activation"] is ACTIVATIONS[self.nonlinearity]:
+        state = dict(super().__getstate__())  # type: ignore[no-untyped-call]  # torch types it so
+        if state.get("activation") is ACTIVATIONS[self.nonlinearity]:
             del state["activation"]
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"activation": ACTIVATIONS[state["nonlinearity"]], **state})  # type: ignore[no-untyped-call]
+        found = {"activation": ACTIVATIONS[state["nonlinearity"]], **state}
+        super().__setstate__(found)  # type: ignore[no-untyped-call]  # torch types it so
 
     def project(self, inputs: Tensor) -> Projected:
         """Compute the part of the step that depends on the input alone.

@@ -73,7 +73,7 @@ class StoredInformation(Metric):
         self.nll += negative_log_likelihood(logits, targets, self.inverse_temperatures)
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json; bits are those of the whole data set."""
+        """Compute the metrics by their names in summary.json; bits count the whole data set."""
         samples = int(self.samples)
         stored = stored_bits(int(self.correct), samples, self.classes)
         likelihood = likelihood_bits(float(self.nll.min()), samples, self.classes)

@@ -163,7 +163,7 @@ class ImpliedBits(Metric):
         self.measured += targets.numel()
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json; bits are those of the whole data set."""
+        """Compute the metrics by their names in summary.json; bits count the whole data set."""
         loss = float(self.error) / int(self.measured)
         bits = implied_bits(loss, self.samples, self.tau)
         return {

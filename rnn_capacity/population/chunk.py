@@ -88,7 +88,7 @@ class Chunk:
 
     def _exponents(self, first: int, last: int) -> list[Tensor | None]:
         """Return each member's exponent of the generalized cross-entropy, (K,), at some steps; None if none has it."""
-        tables = [plan.member.task.loss_exponents(plan.member.max_steps) for plan in self.plans]
+        tables = [plan.exponents for plan in self.plans]
         if all(table is None for table in tables):
             return [None] * (last - first)
         zeros = torch.zeros(last - first)

@@ -53,6 +53,9 @@ class MemberPlan:
     rates: Tensor
     """Learning rate of each step, (max_steps,), float64."""
 
+    exponents: Tensor | None
+    """Exponent of the generalized cross-entropy at each step, (max_steps,); None for another loss."""
+
     data_key: str
     """Key that is equal for members that have the same batches."""
 
@@ -78,7 +81,7 @@ def plan_member(index: int, member: Member, mappable: dict[str, bool], device: t
     together = mappable[form] and not member.task.carries_state
     rates = None if optimizer is None else learning_rates(member.optimizer, member.schedule, member.max_steps)
     if optimizer is None or rates is None or not together:
-        return MemberPlan(index, member, None, False, {}, torch.empty(0), "", "")
+        return MemberPlan(index, member, None, False, {}, torch.empty(0), None, "", "")
     options = {name: value for name, value in asdict(member.task).items() if name not in FREE_OPTIONS}
     task_key = json.dumps([member.task.name, options], default=str, sort_keys=True)
     kernel = device.type == "cpu" and kernel_for(module.network, member.task, member.optimizer) is not None
@@ -94,6 +97,7 @@ def plan_member(index: int, member: Member, mappable: dict[str, bool], device: t
         kernel,
         optimizer_settings(member.optimizer),
         rates,
+        member.task.loss_exponents(member.max_steps),
         data_key=f"{task_key} {member.task.samples}",
         group_key=group_key,
     )

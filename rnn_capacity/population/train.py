@@ -24,7 +24,7 @@ def train(
     on_result: Callable[[int, Result], None] | None = None,
     on_call: Callable[[int], None] | None = None,
 ) -> list[Result]:
-    """Train all members of a population; each result equals that of training the member alone by `fit`.
+    """Train all members of a population; each member gets the result that `fit` alone would give it.
 
     Members of the same cell, sizes, options, nonlinearity, optimizer class and task, apart from its number of samples
     and `show`, make their steps together. Other members are trained by `fit` one after another: those with dropout,

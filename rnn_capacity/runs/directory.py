@@ -78,7 +78,7 @@ class MetricsWriter(ExperimentWriter):
         self.metrics_keys, self.metrics = keys, []
 
     def resume_at(self, step: int | None) -> None:
-        """Keep the rows of the training up to a step: what comes later, the final metrics included, is logged again.
+        """Remove the rows after a step and the final metrics, which a resumed run logs again.
 
         Args:
             step: Optimizer steps of the checkpoint from which the run resumes; None keeps no row.

@@ -14,7 +14,7 @@ from rnn_capacity.training import RecurrentModule, Task, run_result
 
 
 def run_sizes(module: RecurrentModule, task: Task) -> dict[str, Any]:
-    """Return what a run trains and on how many samples, known before it starts.
+    """Return the task, cell, depth, units, parameters and samples of a run.
 
     Args:
         module: The module.

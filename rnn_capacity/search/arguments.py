@@ -110,7 +110,7 @@ class Arguments:
 
 
 def search_parser() -> OneLineParser:
-    """Make the parser of `rnn-capacity search`: the options of `fit`, and those of a search."""
+    """Make the parser of `rnn-capacity search`, which has the options of `fit` and of `SearchOptions`."""
     parser = OneLineParser(
         prog="rnn-capacity search",
         description="Search for the hyperparameters of one study or a grid of them, many networks at once. The values "

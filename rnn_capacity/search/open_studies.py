@@ -55,7 +55,7 @@ def resume_studies(arguments: Arguments) -> list[StudyRunner]:
 
 
 def create_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
-    """Make the studies of a config and a sweep file, or open those that exist; none is made unless all can be.
+    """Create or open the studies of a config and a sweep file, after all of them have been checked.
 
     Raises:
         ValueError: If config, sweep and grid do not fit together, or an existing study has another specification.
@@ -75,7 +75,7 @@ def create_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
 
 
 def new_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecification], list[str]]:
-    """Make the specifications of a study or of a grid of studies by their names, and the lines about what is left out.
+    """Make the specification of each study by the study's name, and a line for each option left out.
 
     Raises:
         ValueError: If config, sweep and grid do not fit together, or the results' folder cannot be made.
@@ -119,7 +119,7 @@ def wanted_trials(arguments: Arguments, study: Study) -> int:
 
 
 def worker_timing() -> Timing | None:
-    """Return the timing of workers in the environment; None is the default.
+    """Read the workers' heartbeat and grace from the environment; None selects the default timing.
 
     Raises:
         ValueError: If the environment's variable is malformed.

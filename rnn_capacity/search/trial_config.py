@@ -86,7 +86,7 @@ def is_kept(config: Namespace, name: str, value: str | bool) -> bool:
 
 
 def lookup(config: Any, name: str) -> Any:
-    """Return what a config has under a dotted name, which may be a dict below b_fg and the scales; None if nothing."""
+    """Return the value of a config under a dotted name; None if the config has none."""
     for part in name.split("."):
         if config is None or part not in config:
             return None

@@ -109,7 +109,7 @@ class Snapshot:
         return max(0, total - len(self.points))
 
     def runnable(self, total: int) -> list[FrozenTrial]:
-        """Return the trials that may be run in a study of `total` trials: those of its first `total` points.
+        """Return the trials of the first `total` points, which may be run in a study of `total` trials.
 
         A worker runs a trial only after it has found the trial here. A point's rank never rises, since later points
         have higher numbers, and earlier ones can only be withdrawn. So at most `total` points are ever run, whatever
@@ -129,7 +129,7 @@ class Snapshot:
         return any(o.params == trial.params and o.user_attrs.get(WORKER) != worker for o in others)
 
     def to_retry(self, total: int) -> list[FrozenTrial]:
-        """Return the trials to run again: those that were given back and those of dead workers.
+        """Return the trials to run again: trials given back by a worker, and trials of dead workers.
 
         With a smaller `total` than before, trials that are finished or run beyond it take the place of waiting ones.
         """

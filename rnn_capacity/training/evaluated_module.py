@@ -42,6 +42,28 @@ class EvaluatedModule(LightningModule):
         """Metrics of the split that was evaluated last."""
         return self.metrics[next(reversed(self.metrics))]
 
+    def check_sizes(self, task: Task) -> None:
+        """Check that the network's input and output sizes match the task's.
+
+        Args:
+            task: The task.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        sizes = {"input_size": self.network.stack.input_size, "output_size": self.network.readout.out_features}
+        for name, size in sizes.items():
+            if size != getattr(task, name):
+                raise ValueError(f"{name} must be {getattr(task, name)} for the task {task.name}, got {size}")
+
+    def setup(self, stage: str) -> None:
+        """Take the task from the trainer's datamodule, which made it for this network."""
+        task = getattr(getattr(self.trainer, "datamodule", None), "task", None)
+        if not isinstance(task, Task):
+            raise ValueError(f"datamodule must be a TaskDataModule, got {getattr(self.trainer, 'datamodule', None)!r}")
+        self.task = task
+        self.check_sizes(task)
+
     def teardown(self, stage: str) -> None:
         """Free the memory of the data."""
         self.source = None

@@ -65,12 +65,12 @@ class FixedTask(Task):
         """Draw all samples on the CPU, block by block: inputs, (block, input_size), and targets, (block,)."""
 
     def sample_weights(self) -> Tensor | None:
-        """Return the weight of each sample in the mean loss over all samples, (samples,), float64; None is 1."""
+        """Return each sample's weight in the mean loss over all samples, (samples,), float64, or None."""
         return None
 
     @abstractmethod
     def minibatch(self, step: int) -> Tensor | None:
-        """Return the indices of the samples of an optimizer step, (batch,), int64; None is all samples.
+        """Return the indices of the samples of an optimizer step, (batch,), int64; None selects all samples.
 
         Args:
             step: Optimizer step, from 0.

@@ -169,20 +169,6 @@ class RecurrentModule(EvaluatedModule):
         """Run the network: see `RecurrentNetwork.forward`."""
         return self.network(*args, **kwargs)
 
-    def check_sizes(self, task: Task) -> None:
-        """Check that the network's input and output sizes match the task's.
-
-        Args:
-            task: The task.
-
-        Raises:
-            ValueError: If they are not.
-        """
-        sizes = {"input_size": self.network.stack.input_size, "output_size": self.network.readout.out_features}
-        for name, size in sizes.items():
-            if size != getattr(task, name):
-                raise ValueError(f"{name} must be {getattr(task, name)} for the task {task.name}, got {size}")
-
     def build_optimizer(self, total_steps: int) -> tuple[Optimizer, LRScheduler | None]:
         """Build the optimizer of the network's parameters and its schedule.
 
@@ -213,15 +199,10 @@ class RecurrentModule(EvaluatedModule):
             self.init_from = None
 
     def setup(self, stage: str) -> None:
-        """Take the task from the trainer's datamodule, which made it for this network."""
-        task = getattr(getattr(self.trainer, "datamodule", None), "task", None)
-        if not isinstance(task, Task):
-            raise ValueError(f"datamodule must be a TaskDataModule, got {getattr(self.trainer, 'datamodule', None)!r}")
-        self.task = task
-        self.check_sizes(task)
+        """Take the task from the trainer's datamodule; before a training, load the initial weights."""
+        super().setup(stage)
         if stage == "fit":
-            if self.trainer.max_steps < 1:
-                raise ValueError(f"max_steps must be at least 1, got {self.trainer.max_steps}")
+            check_minimum(1, max_steps=self.trainer.max_steps)
             self.diverged_at, self.carried_state, self.loaded_step = None, None, 0
             self.load_initial_weights(self.task)
 

@@ -27,7 +27,7 @@ UNSUITABLE: dict[type[LRScheduler], str] = {
 
 
 class RunSchedule(Protocol):
-    """Builds a schedule whose length is that of the run; on the command line these parameters are no options."""
+    """Builds a learning-rate schedule with the run's number of steps as its length."""
 
     def __call__(self, optimizer: Optimizer, /, *, T_max: int, total_steps: int, total_iters: int) -> LRScheduler:
         """Build the schedule."""

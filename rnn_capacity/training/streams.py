@@ -37,6 +37,6 @@ def gather(module: LightningModule, values: Tensor) -> Tensor:
 
 
 def select_streams(module: LightningModule, state: list[State]) -> list[State]:
-    """Select the state of this process's streams from that of all streams, and move it to the device."""
+    """Select this process's streams from the carried state of all streams, and move them to the device."""
     share = slice(module.trainer.global_rank, None, module.trainer.world_size)
     return [tuple(part[share].to(module.device) for part in layer) for layer in state]

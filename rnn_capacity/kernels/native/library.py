@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -85,6 +87,25 @@ class Library:
         status = getattr(self._functions, f"{name}_{'double' if dtype == torch.float64 else 'float'}")(*arguments)
         if status == 2:
             raise MemoryError("the compiled kernel needs more memory than there is")
+
+
+@contextmanager
+def kernel_build(build: str) -> Iterator[None]:
+    """Use another build of the compiled kernel, or none, within a context.
+
+    Args:
+        build: A value of RNN_CAPACITY_KERNEL; "off" uses torch alone.
+    """
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = build
+    native_library.cache_clear()
+    try:
+        yield
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
+        native_library.cache_clear()
 
 
 @cache

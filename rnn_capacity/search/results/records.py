@@ -26,7 +26,7 @@ NEUTRAL_ARGUMENTS = ("seed", "show", "batch_size", "steps", "loss_from", "loss_e
 
 
 def search_config(studies: Sequence[StudyRunner]) -> Row:
-    """Return all that the results depend on; the studies of a grid stand under `studies` by their names."""
+    """Return the config of a search for loggers; a grid has the config of each study under `studies`."""
     first = studies[0].specification.to_json()
     common = {
         "sweep": first["sweep"],
@@ -41,7 +41,7 @@ def search_config(studies: Sequence[StudyRunner]) -> Row:
 
 
 def common_sizes(specification: StudySpecification) -> Row:
-    """Return those of task, cell, depth, units, parameters and samples that all trials have in common."""
+    """Return the task, cell, depth, units, parameters and samples, without those that differ between trials."""
     example = specification.example()
     sizes = run_sizes(example.module, example.task)
     searched = [name.partition(".init_args.")[::2] for name in specification.space.searched]

@@ -17,7 +17,7 @@ class Events(Protocol):
         """Members of a study begin to train, for at most `steps` optimizer steps."""
 
     def steps(self, made: int) -> None:
-        """The members that train have made so many steps."""
+        """Members have made `made` optimizer steps."""
 
     def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
         """The result of a study's trial is stored."""

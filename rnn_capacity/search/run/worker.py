@@ -17,7 +17,7 @@ POLL = 1.0
 def run_worker(
     studies: list[StudyRunner], device: torch.device, population: int, events: Events, stop: StopRequest
 ) -> None:
-    """Run trials until every study has as many as it is to have.
+    """Run trials until every study has its total of finished trials.
 
     The studies are run in their order. Where other workers run the rest of one, this worker goes on with the next;
     where they run the rest of all, it waits: a worker may die, and its trials are then claimed here. Each round reads a

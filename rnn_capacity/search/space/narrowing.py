@@ -113,7 +113,7 @@ def choices(parameter: Parameter | None) -> Iterable[Any]:
 
 
 def restrict(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
-    """Leave out the values that are not allowed; the hyperparameter itself if all are, None if none is."""
+    """Return a hyperparameter with its allowed values only; None if it has no allowed value."""
     values = choices(parameter)
     kept = [index for index, value in enumerate(values) if value in taken]
     if isinstance(parameter, Constant):

@@ -36,7 +36,7 @@ def read_parameter(key: str, settings: dict[str, Any]) -> Parameter:
 
 
 def default_distribution(key: str, settings: dict[str, Any]) -> str:
-    """Return the distribution that W&B infers where none is named."""
+    """Return the distribution that W&B infers for a hyperparameter without `distribution`."""
     if "value" in settings:
         return "constant"
     if "values" in settings:

@@ -25,8 +25,9 @@ TYPES = {
 }
 """JSON's types in words."""
 
-VALIDATOR = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,  # without it 3.0 were an integer
+VALIDATOR = extend(  # type: ignore[no-untyped-call]  # the stubs have it so
+    Draft202012Validator,
+    # JSON schema takes 3.0 for an integer
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int),
 )
 
