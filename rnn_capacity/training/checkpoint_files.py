@@ -75,4 +75,6 @@ class RunCheckpointIO(TorchCheckpointIO):
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
         """Read a checkpoint to the CPU; whatever `weights_only` is, no code of a pickle runs."""
+        if "://" in str(path):
+            return super().load_checkpoint(path, weights_only=True)
         return load_checkpoint(str(path))
