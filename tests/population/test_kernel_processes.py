@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 import torch
 
 from rnn_capacity.population import Member
@@ -16,6 +17,13 @@ from rnn_capacity.population.plan import plan_member
 from rnn_capacity.tasks import RandomMapping
 from rnn_capacity.training import RecurrentModule
 from tests.kernel_builds import kernel_build
+
+
+@pytest.fixture(autouse=True)
+def build() -> str:
+    """The fastest build of the compiled kernel; torch alone is not tested here."""
+    return "auto"
+
 
 LONG = """
 import torch
