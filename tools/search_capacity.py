@@ -2,10 +2,11 @@
 
     python tools/search_capacity.py --out tools/results
 
-Runs `rnn-capacity search` with configs/sweeps/capacity_narrow.yaml for six cells of about 700 parameters (depth 1; the
-+RNN depth 2), from an empty storage each, one after another: two batches of trials that train together. A cell that is
-already in the results, with as many trials, steps and members at once and the same options, is not searched again.
-Options that the script does not know go to the command.
+Runs `rnn-capacity search` for six cells of about 700 parameters (depth 1; the +RNN depth 2), one after another and from
+an empty storage each, with configs/sweeps/capacity_narrow.yaml or, for the cross-entropy,
+configs/sweeps/capacity_narrow_cross_entropy.yaml. A cell that is already in the results, with the same loss, as many
+trials, steps and members at once and the same options, is not searched again. Options that the script does not know go
+to the command.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from pathlib import Path
 
 from measuring import CELLS, script_parser
 from recording import ROOT, Run, figure, markdown_table, measure_missing, search
+
+SWEEPS = {"generalized": "capacity_narrow.yaml", "cross_entropy": "capacity_narrow_cross_entropy.yaml"}
+"""Sweep file of each loss."""
 
 KEPT = ("bits_per_parameter", "parameters", "units", "samples", "accuracy", "likelihood_bits_per_parameter")
 """Metrics of the best trial that are stored."""
@@ -26,7 +30,7 @@ def measure(wanted: Run) -> Run:
     depth = CELLS[wanted["cell"]].depth
     options = [f"--trials={wanted['trials']}", f"--population={wanted['population']}", f"--model.depth={depth}"]
     options += [f"--trainer.max_steps={wanted['steps']}", *wanted["options"]]
-    found = search(wanted["cell"], ROOT / "configs/sweeps/capacity_narrow.yaml", options)
+    found = search(wanted["cell"], ROOT / "configs/sweeps" / SWEEPS[wanted["loss"]], options)
     best = found.snapshot.best(1)[0]
     return {
         "depth": depth,
@@ -40,14 +44,15 @@ def measure(wanted: Run) -> Run:
 
 def table(runs: list[Run]) -> str:
     """Write the results as a Markdown table."""
-    header = ("cell", "depth", "units", "parameters", "best bits per parameter", "median of all", "trials", "steps")
+    network = ("cell", "loss", "depth", "units", "parameters")
+    header = (*network, "best bits per parameter", "median of all", "trials", "steps", "minutes")
     rows = []
     for run in runs:
         middle = sorted(run["values"])[len(run["values"]) // 2]
         bits = f"**{run['bits_per_parameter']:.2f}**", f"{middle:.2f}"
         effort = run["trials"], f"{run['steps']:,}", f"{run['seconds'] / 60:.1f}"
-        rows.append((run["cell"], run["depth"], run["units"], run["parameters"], *bits, *effort))
-    return markdown_table((*header, "minutes"), rows)
+        rows.append((*(run[name] for name in network), *bits, *effort))
+    return markdown_table(header, rows)
 
 
 def draw(runs: list[Run], path: Path) -> None:
@@ -60,7 +65,8 @@ def draw(runs: list[Run], path: Path) -> None:
             axes.plot(spread, values, "o", color="0.6", markersize=3)
             axes.plot(spread[values.index(best)], best, "o", color="tab:blue")
             axes.annotate(f"{best:.2f}", (place, best), xytext=(0, 5), textcoords="offset points", ha="center")
-        axes.set_xticks(range(len(runs)), [CELLS[run["cell"]].label for run in runs])
+        losses = {"generalized": "", "cross_entropy": "\ncross-entropy"}
+        axes.set_xticks(range(len(runs)), [CELLS[run["cell"]].label + losses[run["loss"]] for run in runs])
         axes.set_ylabel("stored bits per parameter")
         axes.set_ylim(0, None)
         axes.margins(y=0.1)
@@ -70,17 +76,20 @@ def main() -> None:
     """Search where nothing is known yet, then print the table and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to search for")
-    parser.add_argument("--trials", type=int, default=64, help="trials of a cell")
+    parser.add_argument(
+        "--loss", default="generalized", choices=list(SWEEPS), help="loss that the networks are trained with"
+    )
+    parser.add_argument("--trials", type=int, default=96, help="trials of a cell")
     parser.add_argument("--population", type=int, default=32, help="trials that train together")
-    parser.add_argument("--steps", type=int, default=24000, help="optimizer steps of a trial")
+    parser.add_argument("--steps", type=int, default=32000, help="optimizer steps of a trial")
     arguments, options = parser.parse_known_args()
     sizes = {name: getattr(arguments, name) for name in ("trials", "population", "steps")}
     runs = measure_missing(
         arguments.out / "search_capacity.json",
-        [{"cell": cell, **sizes, "options": options} for cell in arguments.cells],
+        [{"cell": cell, "loss": arguments.loss, **sizes, "options": options} for cell in arguments.cells],
         measure,
-        identity=("cell",),
-        order=lambda run: list(CELLS).index(run["cell"]),
+        identity=("cell", "loss"),
+        order=lambda run: (list(CELLS).index(run["cell"]), list(SWEEPS).index(run["loss"])),
     )
     print(table(runs))
     draw(runs, arguments.out / "search_capacity.png")
