@@ -1,0 +1,107 @@
+"""How long a training step of many networks takes on a GPU, and where its time goes.
+
+    python tools/bench_gpu.py --json tools/results/bench_gpu.json
+
+For tanh RNNs, gated cells and the +RNN (two layers), milliseconds of an optimizer step of all networks by the
+population's torch path, with Adam, five unrolled steps and 24 inputs, as the median of several calls of 50 steps. By
+torch's profiler, the share of that time in which the GPU works, and the shares of products, of elementwise operations
+and of sums in what it works; the rest of a step is the way from Python to the GPU. `microseconds_per_network` is the
+step's time over the number of networks. Before that, the metrics of three small networks in float64 are compared with
+those that the CPU gives them.
+"""
+
+from __future__ import annotations
+
+import statistics
+
+import torch
+from bench_population import CALL, members_of
+from measuring import machine, script_parser, timed
+from profile_population import KINDS
+from recording import Run, markdown_table, save_results
+from torch.profiler import ProfilerActivity, profile
+
+from rnn_capacity.population import Member, train
+from rnn_capacity.population.chunk import Chunk
+from rnn_capacity.population.plan import plan_member
+from rnn_capacity.population.train import quiet_trainer
+
+CASES = [
+    *(("rnn", units, samples, members) for units, samples in ((6, 300), (16, 2500)) for members in (64, 1024)),
+    *((cell, 16, 2500, members) for cell in ("ugrnn", "gru", "lstm", "intersection") for members in (64, 512)),
+    ("rnn", 6, 300, 8192),
+    ("rnn", 64, 30000, 64),
+    ("gru", 64, 30000, 32),
+]
+"""Cell, units, samples and networks of each line."""
+
+CALLS = 5
+
+
+def measure(cell: str, units: int, samples: int, members: int, device: torch.device) -> Run:
+    """Measure a line of the table."""
+    mappable: dict[str, bool] = {}
+    population = members_of(cell, units, samples, members, (CALLS + 2) * CALL)
+    plans = [plan_member(index, member, mappable, device) for index, member in enumerate(population)]
+    torch.cuda.reset_peak_memory_stats()
+    chunk = Chunk(plans, device)
+    chunk.advance()  # to warm up; each call ends with a wait for the device
+    seconds = statistics.median(timed(chunk.advance)() for _ in range(CALLS)) / CALL
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+        chunk.advance()
+    taken = {event.key: event.self_device_time_total / 1e6 / CALL for event in profiler.key_averages()}
+    operations = {name: value for name, value in taken.items() if name.startswith("aten::")}
+    busy = sum(operations.values())
+    kinds = {
+        kind: sum(operations.get(f"aten::{name}{end}", 0.0) for name in names for end in ("", "_")) / busy
+        for kind, names in KINDS.items()
+    }
+    return {
+        "cell": cell,
+        "units": units,
+        "samples": samples,
+        "members": members,
+        "milliseconds": 1e3 * seconds,
+        "microseconds_per_network": 1e6 * seconds / members,
+        "busy": busy / seconds,
+        "shares": kinds,
+        "peak_mebibytes": torch.cuda.max_memory_allocated() / 2**20,
+    }
+
+
+def largest_difference() -> float:
+    """Return the largest difference between a GPU's and the CPU's likelihood bits of three GRUs after 100 steps."""
+    found = []
+    for accelerator in ("cpu", "gpu"):
+        population = [
+            Member(member.module.to(torch.float64), member.task, 100) for member in members_of("gru", 6, 200, 3, 100)
+        ]
+        results = train(population, quiet_trainer(accelerator, precision="64-true"))
+        found.append([result["likelihood_bits_per_parameter"] for result in results])
+    return max(abs(one - other) for one, other in zip(*found, strict=True))
+
+
+def main() -> None:
+    """Measure, print the table and write the file."""
+    parser = script_parser(__doc__, json=True)
+    arguments = parser.parse_args()
+    if not torch.cuda.is_available():
+        parser.error("a GPU must be visible to torch, got none")
+    name = torch.cuda.get_device_name()
+    print(f"{name}; {machine()}; torch {torch.__version__}", flush=True)
+    difference = largest_difference()
+    print(f"largest difference to the CPU's bits per parameter in float64: {difference:.1e}\n", flush=True)
+    lines = [measure(*case, torch.device("cuda")) for case in CASES]
+    header = ("cell", "units, samples", "networks", "ms a step", "µs a network", "GPU busy", *KINDS, "MiB")
+    rows = []
+    for line in lines:
+        network = line["cell"], f"{line['units']}, {line['samples']:,}", f"{line['members']:,}"
+        times = f"{line['milliseconds']:.2f}", f"{line['microseconds_per_network']:.1f}", f"{100 * line['busy']:.0f} %"
+        shares = (f"{100 * share:.0f} %" for share in line["shares"].values())
+        rows.append((*network, *times, *shares, f"{line['peak_mebibytes']:.0f}"))
+    print(markdown_table(header, rows))
+    save_results(arguments.json, {"gpu": name, "torch": torch.__version__, "difference": difference, "runs": lines})
+
+
+if __name__ == "__main__":
+    main()
