@@ -14,8 +14,7 @@ from rnn_capacity.search.space.narrowing import narrow
 from rnn_capacity.search.space.parameters import Choice
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_file import Sweep, parse_sweep
-from rnn_capacity.search.trial_config import Config
-from rnn_capacity.search.trials import TrialBuilder
+from rnn_capacity.search.trials import Config, TrialBuilder
 
 CELL = "model.init_args.cell"
 

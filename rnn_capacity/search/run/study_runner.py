@@ -1,7 +1,8 @@
-"""Runs the trials of one study: claims them, trains their networks at once, and stores the results."""
+"""A worker: claims trials of studies, trains their networks at once, stores the results, and claims the next ones."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +18,47 @@ from rnn_capacity.search.space.parameter_names import format_values
 from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Snapshot, StorageError, Study, failures, retries_exhausted
 
+POLL = 1.0
+"""Seconds between two looks for trials of dead workers, while other workers run all that is left."""
+
 MAX_REASON = 300
 """Characters of an error that are stored."""
+
+
+def run_worker(
+    studies: list[StudyRunner], device: torch.device, population: int, events: Events, stop: StopRequest
+) -> None:
+    """Run trials until every study has its total of finished trials.
+
+    The studies are run in their order. Where other workers run the rest of one, this worker goes on with the next;
+    where they run the rest of all, it waits: a worker may die, and its trials are then claimed here. Each round reads a
+    study once.
+
+    Args:
+        studies: The studies.
+        device: Where the networks are trained.
+        population: Trials that train at once.
+        events: Receives what happens.
+        stop: Ends the loop after a signal.
+
+    Raises:
+        Stopped: If a signal came.
+        StorageError: If the storage fails.
+    """
+    left = list(studies)
+    while left:
+        stop.check()
+        for study in left:
+            study.refresh()
+            if trials := study.claim(population):
+                study.run(trials, device, events, stop)
+                break
+        else:
+            left = [study for study in left if study.missing]
+            until = time.monotonic() + POLL
+            while left and time.monotonic() < until:
+                stop.check()
+                time.sleep(0.1)
 
 
 class StudyRunner:
