@@ -196,7 +196,8 @@ class StudyRunner:
             self._report(events.steps, steps)
 
         precision = "64-true" if next(members[0].module.parameters()).dtype == torch.float64 else "32-true"
-        trainer = quiet_trainer(device.type, 1 if device.index is None else [device.index], precision)
+        devices = 1 if device.index is None else [device.index]
+        trainer = quiet_trainer(accelerator=device.type, devices=devices, precision=precision)
         try:
             train(members, trainer, on_result=on_result, on_call=on_call)
         except SIGTERMException:  # Lightning's own end, where the signal came after the last check
