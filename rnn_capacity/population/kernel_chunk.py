@@ -75,13 +75,7 @@ class KernelChunk:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of a chunk of the same members.
-
-        Raises:
-            ValueError: If the state is that of a chunk without the compiled kernel.
-        """
-        if "kernel" not in state:
-            raise ValueError("ckpt_path must be a checkpoint made with the compiled kernel, got one made without it")
+        """Restore the state of a chunk of the same members."""
         self.steps_made = state["steps_made"]
         for training, stored in zip(self.trainings, state["kernel"], strict=True):
             training.steps_made = self.steps_made

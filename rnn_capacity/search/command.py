@@ -24,6 +24,7 @@ from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.search.study_grid import grid_specifications, study_name
 from rnn_capacity.signals import exit_code
 from rnn_capacity.studies import StorageError, Study, Timing, hide_password, study_names
+from rnn_capacity.wandb_runs import wandb_loggers
 
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
 """Variable of the environment: seconds between two heartbeats of a worker, and the grace, with a comma."""
@@ -62,7 +63,7 @@ def search(argv: list[str]) -> None:
         except Stopped as stopped:
             print(interruption(arguments, studies), file=sys.stderr)
             logger.stop(str(stopped))
-            raise SystemExit(exit_code(str(stopped), "search", logger.has_wandb)) from None
+            raise SystemExit(exit_code(str(stopped), "search", bool(wandb_loggers(loggers)))) from None
         print_summary(studies, arguments.root)
         complete = not any(study.missing for study in studies)
         logger.finish(complete)

@@ -11,20 +11,17 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from rnn_capacity.checks import check_choice
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_file import GOALS, METHODS, Method
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, TrialState
-
-    from rnn_capacity.studies.trial import Goal, Params, Proposal
+from rnn_capacity.studies import Goal, Params, Proposal
 
 FITTED = 256
 """Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others.
@@ -106,8 +103,6 @@ class Sampler:
         Returns:
             The points; fewer than `count` if a grid has no more.
         """
-        from rnn_capacity.studies.trial import Proposal
-
         seed = self.call_seed(len(finished) + len(running), attempt)
         if self.method == "grid":
             points = self.untried_points(count, [*finished, *running], seed)
@@ -129,8 +124,6 @@ class Sampler:
 
     def random_points(self, count: int, distributions: dict[str, BaseDistribution], seed: int) -> list[Params]:
         """Draw independent points."""
-        from optuna.samplers import RandomSampler
-
         return ask(count, distributions, self.goal, RandomSampler(seed=seed), [])
 
     def untried_points(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
@@ -145,9 +138,6 @@ class Sampler:
         self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
     ) -> list[Params]:
         """Maximize the expected improvement, point by point; unmodelled hyperparameters are drawn at random."""
-        from optuna.samplers import GPSampler
-        from optuna.trial import TrialState
-
         kept = select_trials(with_values(finished, self.goal), self.goal)
         known = [copy_trial(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
         known += [copy_trial(trial, self.modelled, TrialState.RUNNING) for trial in running[-RUNNING:]]
@@ -162,8 +152,6 @@ def copy_trial(
     trial: FrozenTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
 ) -> FrozenTrial | None:
     """Copy a trial with the modelled hyperparameters alone; None if it was drawn from other distributions."""
-    from optuna.trial import create_trial
-
     try:
         params = {name: trial.params[name] for name in distributions}
         return create_trial(params=params, distributions=distributions, state=state, value=value)
@@ -174,8 +162,6 @@ def copy_trial(
 @contextmanager
 def only_errors() -> Iterator[None]:
     """Open a context in which Optuna logs errors alone; it would warn of every point once it has converged."""
-    import optuna
-
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -192,8 +178,6 @@ def ask(
     known: Sequence[FrozenTrial],
 ) -> list[Params]:
     """Ask a study in memory for points, each as if the ones before it were running."""
-    import optuna
-
     with only_errors():
         study = optuna.create_study(direction=goal, sampler=sampler)
         study.add_trials(known)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -33,12 +33,6 @@ class FixedTask(Task):
     """
 
     final_splits: ClassVar[tuple[Split, ...]] = ("test",)
-
-    if TYPE_CHECKING:  # fields of the tasks
-
-        @property
-        def batch_size(self) -> int | None:
-            """Samples of an optimizer step over all devices; None is all of them."""
 
     @property
     @abstractmethod

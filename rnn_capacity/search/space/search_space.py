@@ -6,14 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.distributions import BaseDistribution
 
 from rnn_capacity.search.space.parameters import Constant, Parameter
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
-    from rnn_capacity.studies.trial import Params
+from rnn_capacity.studies import Params
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -12,14 +12,12 @@ from rnn_capacity.search.space.parameters import Parameter
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_parameters import read_parameter
 from rnn_capacity.search.space.sweep_schema import schemas, validate
-
-if TYPE_CHECKING:
-    from rnn_capacity.studies.trial import Goal
+from rnn_capacity.studies import Goal
 
 Method = Literal["random", "grid", "bayes"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-GOALS = ("minimize", "maximize")
+GOALS: tuple[Goal, ...] = get_args(Goal)
 
 IGNORED = ("early_terminate", "controller", "scheduler", "job", "image_uri")
 """Keys that W&B acts upon and a search does not: members of a population train to their end."""
