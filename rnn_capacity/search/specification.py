@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any
 
 from rnn_capacity.cells import cell_class
@@ -109,16 +108,6 @@ class StudySpecification:
             "objective": asdict(self.objective),
             "seed": self.seed,
         }
-
-    @cached_property
-    def sampler(self) -> Sampler:
-        """The sampler that proposes the points of the trials."""
-        return Sampler(self.space, self.sweep.method, self.objective.goal, self.seed)
-
-    def limit_trials(self, wanted: int) -> int:
-        """Return how many of the wanted trials the study can have: a grid ends, and a sweep file may have a run_cap."""
-        limits = (wanted, self.sweep.run_cap, self.sampler.grid_size)
-        return min(limit for limit in limits if limit is not None)
 
     def example(self) -> Member:
         """Build a network and its task at a random point of the space.

@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rnn_capacity.population import Member, Result, quiet_trainer, train
 from rnn_capacity.search.run.events import Events
 from rnn_capacity.search.run.stopping import Stopped, StopRequest
+from rnn_capacity.search.sampler import Sampler
 from rnn_capacity.search.space.parameter_names import format_values
 from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Snapshot, StorageError, Study, failures, retries_exhausted
@@ -75,7 +76,10 @@ class StudyRunner:
         self.name = study.name
         self.specification = specification
         self.objective = specification.objective
-        self.total = specification.limit_trials(trials)
+        sweep = specification.sweep
+        self.sampler = Sampler(specification.space, sweep.method, self.objective.goal, specification.seed)
+        limits = (trials, sweep.run_cap, self.sampler.grid_size)
+        self.total = min(limit for limit in limits if limit is not None)
         self._in_events = False
 
     @property
@@ -115,7 +119,7 @@ class StudyRunner:
         Returns:
             The trials; none if all are finished, or other workers run the rest.
         """
-        return self.study.claim(count, self.total, self.specification.sampler, self.snapshot) if self.missing else []
+        return self.study.claim(count, self.total, self.sampler, self.snapshot) if self.missing else []
 
     def values(self, trial: FrozenTrial) -> dict[str, Any]:
         """Return the values of a trial's searched hyperparameters by their dotted names."""

@@ -17,7 +17,7 @@ from rnn_capacity.studies import Goal
 Method = Literal["random", "grid", "bayes"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
-GOALS: tuple[Goal, ...] = get_args(Goal)
+GOALS = ("minimize", "maximize")
 
 IGNORED = ("early_terminate", "controller", "scheduler", "job", "image_uri")
 """Keys that W&B acts upon and a search does not: members of a population train to their end."""
