@@ -54,6 +54,9 @@ class Sampler:
         seed: Makes the proposals a function of the seed and the trials; None also draws on the process and the time, so
             that workers that know the same trials propose different points.
 
+    Attributes:
+        grid_size: The number of points of the grid; None for other methods.
+
     Raises:
         ValueError: If the method or the goal is not known, or a hyperparameter has no list of values for a grid.
 
@@ -74,12 +77,11 @@ class Sampler:
     ) -> None:
         check_choice(METHODS, method=method)
         check_choice(GOALS, goal=goal)
-        if method == "grid":
-            space.check_grid()
         self.space = space
         self.method = method
         self.goal = goal
         self.seed = seed
+        self.grid_size = space.grid_size if method == "grid" else None
         self.distributions = space.distributions()
         self.modelled = {
             name: distribution
@@ -111,11 +113,6 @@ class Sampler:
         else:
             points = self.random_points(count, self.distributions, seed)
         return [Proposal(point, self.distributions) for point in points]
-
-    @property
-    def grid_size(self) -> int | None:
-        """The number of points of the grid; None for other methods."""
-        return self.space.grid_size if self.method == "grid" else None
 
     def call_seed(self, known: int, attempt: int) -> int:
         """Return the seed of a call, which depends on the number of known trials."""

@@ -39,7 +39,7 @@ class Parameter(ABC):
         """Convert what Optuna drew to the hyperparameter's value, as JSON has it."""
 
     def grid(self) -> Sequence[Any] | None:
-        """List the values on a grid, as Optuna draws them; None if continuous or drawn by probabilities."""
+        """List the values on a grid, as Optuna draws them; None if constant, continuous or drawn by probabilities."""
         return None
 
 
@@ -56,10 +56,6 @@ class Constant(Parameter):
     def value(self, drawn: Any = None) -> Any:
         """Return the value."""
         return self.given
-
-    def grid(self) -> list[Any]:
-        """Return the one point."""
-        return [None]
 
 
 @dataclass(frozen=True)

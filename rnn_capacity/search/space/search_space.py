@@ -55,7 +55,7 @@ class SearchSpace:
         Raises:
             ValueError: If one is continuous, or its values have probabilities.
         """
-        for name, parameter in self.parameters.items():
+        for name, parameter in self.searched.items():
             if parameter.grid() is None:
                 raise ValueError(
                     f"parameters.{name} must have value, values, int_uniform or q_uniform for method grid, got a "
