@@ -121,18 +121,6 @@ class Cell(nn.Module):
         """Advance the state by one time step from the raw input, (batch, input_size)."""
         return self.step(self.project(inputs), state)
 
-    def input_matrices(self) -> dict[str, Tensor]:
-        """Views of the input matrices, (hidden_size, input_size) each, by gate; empty if the cell has none."""
-        return {}
-
-    def recurrent_matrices(self) -> dict[str, Tensor]:
-        """Views of the recurrent matrices, (hidden_size, hidden_size) each, by gate; empty if the cell has none."""
-        return {}
-
-    def biases(self) -> dict[str, Tensor]:
-        """Views of the biases, (hidden_size,) each, by gate; empty if the cell has none."""
-        return {}
-
     @classmethod
     def parameter_count(cls, input_size: int, hidden_size: int) -> int:
         """Count the trainable parameters of one cell, without its initial state, on the meta device."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -51,27 +54,24 @@ class RecurrenceInputs(NamedTuple):
 
     def select(self, networks: slice) -> RecurrenceInputs:
         """Return views of the tensors of some networks."""
-        return RecurrenceInputs(
-            self.weight_input[networks],
-            self.bias[networks],
-            tuple(weight[networks] for weight in self.recurrent_weights),
-            tuple(part[networks] for part in self.state),
-            self.sequence[:, networks] if self.sequence.shape[1] == len(self.bias) else self.sequence,
-            None if self.pad_input is None else self.pad_input[networks],
-            None if self.readout is None else (self.readout[0][networks], self.readout[1][networks]),
-        )
+        own = self.sequence.shape[1] == len(self.bias)
+        return self._map(itemgetter(networks), self.sequence[:, networks] if own else self.sequence)
 
     def zeros_like(self, with_sequence: bool) -> RecurrenceInputs:
         """Allocate zero gradients of the inputs' shapes; the sequence's is empty unless `with_sequence`."""
-        sequence = zeros_like(self.sequence) if with_sequence else self.sequence[:0]
+        zeros = partial(torch.zeros_like, memory_format=torch.contiguous_format)
+        return self._map(zeros, zeros(self.sequence) if with_sequence else self.sequence[:0])
+
+    def _map(self, change: Callable[[Tensor], Tensor], sequence: Tensor) -> RecurrenceInputs:
+        """Apply a function to all tensors but the sequence, which is replaced."""
         return RecurrenceInputs(
-            zeros_like(self.weight_input),
-            zeros_like(self.bias),
-            tuple(map(zeros_like, self.recurrent_weights)),
-            tuple(map(zeros_like, self.state)),
+            change(self.weight_input),
+            change(self.bias),
+            tuple(map(change, self.recurrent_weights)),
+            tuple(map(change, self.state)),
             sequence,
-            None if self.pad_input is None else zeros_like(self.pad_input),
-            None if self.readout is None else (zeros_like(self.readout[0]), zeros_like(self.readout[1])),
+            None if self.pad_input is None else change(self.pad_input),
+            None if self.readout is None else (change(self.readout[0]), change(self.readout[1])),
         )
 
     def flatten(self) -> tuple[Tensor | None, ...]:
@@ -99,8 +99,3 @@ class RecurrenceInputs(NamedTuple):
         readout = None if readout_weight is None else (readout_weight, readout_bias)
         weights, state = tuple(others[:-states]), tuple(others[-states:])
         return RecurrenceInputs(weight_input, bias, weights, state, sequence, pad_input, readout)
-
-
-def zeros_like(tensor: Tensor) -> Tensor:
-    """Make a contiguous tensor of zeros."""
-    return torch.zeros_like(tensor, memory_format=torch.contiguous_format)

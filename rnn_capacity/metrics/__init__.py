@@ -10,9 +10,9 @@ from rnn_capacity.metrics.bits import (
 from rnn_capacity.metrics.bits_per_character import BitsPerCharacter
 from rnn_capacity.metrics.characters import UNSCORED, CharacterAccuracy, character_accuracy, nats_per_character
 from rnn_capacity.metrics.counting import CountAccuracy, counting_loss
-from rnn_capacity.metrics.direction import Direction
 from rnn_capacity.metrics.reconstruction import ReconstructionError, dimensions_recovered, theoretical_mse
 from rnn_capacity.metrics.stored_information import StoredInformation
+from rnn_capacity.metrics.summed import Direction
 from rnn_capacity.metrics.water_filling import ImpliedBits, implied_bits, implied_loss, sample_weights
 
 __all__ = [

@@ -8,12 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric
 
-from rnn_capacity.metrics.direction import Direction
+from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 
-class BitsPerCharacter(Metric):
+class BitsPerCharacter(SummedMetric):
     """Mean negative log2-likelihood of characters, for any split into batches and processes.
 
     Args:
@@ -27,11 +26,7 @@ class BitsPerCharacter(Metric):
         {'bits_per_character': 2.0, 'entropy_rate': 1.5, 'excess_bits_per_character': 0.5}
     """
 
-    full_state_update = False
-    higher_is_better = False
-
     directions: ClassVar[dict[str, Direction]] = {"bits_per_character": "min", "excess_bits_per_character": "min"}
-    """Whether the largest or the smallest value of each metric is the best."""
 
     nats: Tensor
     characters: Tensor
@@ -40,8 +35,7 @@ class BitsPerCharacter(Metric):
         super().__init__()
         self.entropy_rate = entropy_rate
         # a sum in float32 loses the last digits after some million characters, and some devices have no float64
-        self.add_state("nats", torch.zeros(2), dist_reduce_fx="sum")
-        self.add_state("characters", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_sums(nats=torch.zeros(2), characters=torch.tensor(0))
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Add the logits and targets of a batch.

@@ -7,9 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric
 
-from rnn_capacity.metrics.direction import Direction
+from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 UNSCORED = -100
 """The target of a time step whose character is not scored; cross-entropy in torch ignores this value."""
@@ -54,7 +53,7 @@ def character_accuracy(logits: Tensor, targets: Tensor) -> Tensor:
     return correct.sum(1) / (targets != UNSCORED).sum(1)
 
 
-class CharacterAccuracy(Metric):
+class CharacterAccuracy(SummedMetric):
     """Cross-entropy and accuracy per scored character, and the share of strings without any error.
 
     Each string has the same weight, whatever its number of scored characters. The metric keeps sums over strings, so
@@ -68,14 +67,11 @@ class CharacterAccuracy(Metric):
         (0.833, 0.5)
     """
 
-    full_state_update = False
-
     directions: ClassVar[dict[str, Direction]] = {
         "cross_entropy": "min",
         "character_accuracy": "max",
         "exact_match": "max",
     }
-    """Whether the largest or the smallest value of each metric is the best."""
 
     samples: Tensor
     nats: Tensor
@@ -84,10 +80,8 @@ class CharacterAccuracy(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
-        self.add_state("nats", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("accuracies", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("exact", torch.tensor(0), dist_reduce_fx="sum")
+        zero = torch.tensor(0)
+        self.add_sums(samples=zero, nats=zero.float(), accuracies=zero.float(), exact=zero)
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Add the logits and targets of a batch.

@@ -7,9 +7,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric
 
-from rnn_capacity.metrics.direction import Direction
+from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 
 def counting_loss(logits: Tensor, targets: Tensor) -> Tensor:
@@ -30,7 +29,7 @@ def counting_loss(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").sum(1)
 
 
-class CountAccuracy(Metric):
+class CountAccuracy(SummedMetric):
     """Cross-entropy per sequence, the accuracy of single counts, and the share of sequences without any error.
 
     Example:
@@ -41,15 +40,11 @@ class CountAccuracy(Metric):
         (0.667, 0.0)
     """
 
-    full_state_update = False
-    higher_is_better = True
-
     directions: ClassVar[dict[str, Direction]] = {
         "cross_entropy": "min",
         "count_accuracy": "max",
         "sequence_accuracy": "max",
     }
-    """Whether the largest or the smallest value of each metric is the best."""
 
     nats: Tensor
     correct_counts: Tensor
@@ -59,9 +54,8 @@ class CountAccuracy(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("nats", torch.tensor(0.0), dist_reduce_fx="sum")
-        for name in ("correct_counts", "counts", "correct_sequences", "sequences"):
-            self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
+        zero = torch.tensor(0)
+        self.add_sums(nats=zero.float(), correct_counts=zero, counts=zero, correct_sequences=zero, sequences=zero)
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Add the logits and targets of a batch.

@@ -6,10 +6,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from rnn_capacity.checks import check_minimum, check_positive
-from rnn_capacity.metrics.direction import Direction
+from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 
 def dimensions_recovered(mse: float, dimensions: int, variance: float = 1.0) -> float:
@@ -58,7 +57,7 @@ def theoretical_mse(units: int, dimensions: int) -> float:
     return max(0.0, 1 - units / dimensions)
 
 
-class ReconstructionError(Metric):
+class ReconstructionError(SummedMetric):
     """Mean squared error, dimensions recovered, and dimensions recovered per unit and per real number of the state.
 
     The metric sums squared errors and counts, so that any split into batches and processes gives the same result.
@@ -80,16 +79,12 @@ class ReconstructionError(Metric):
         (0.25, 1.5)
     """
 
-    full_state_update = False
-    higher_is_better = True
-
     directions: ClassVar[dict[str, Direction]] = {
         "mse": "min",
         "dimensions_recovered": "max",
         "reals_per_unit": "max",
         "reals_per_state_real": "max",
     }
-    """Whether the largest or the smallest value of each metric is the best."""
 
     squares: Tensor
     count: Tensor
@@ -102,8 +97,7 @@ class ReconstructionError(Metric):
         self.units = units
         self.state_reals = state_reals
         self.variance = variance
-        self.add_state("squares", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_sums(squares=torch.tensor(0.0), count=torch.tensor(0))
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
         """Add the predictions and targets of a batch.

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from rnn_capacity.metrics.bits import (
     bits_per_parameter,
@@ -15,10 +14,10 @@ from rnn_capacity.metrics.bits import (
     negative_log_likelihood,
     stored_bits,
 )
-from rnn_capacity.metrics.direction import Direction
+from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 
-class StoredInformation(Metric):
+class StoredInformation(SummedMetric):
     """Accuracy, and bits stored according to the accuracy and to the likelihood, in total and per parameter.
 
     The metric sums counts and log-likelihoods, so that any split into batches and processes gives the same result. The
@@ -36,9 +35,6 @@ class StoredInformation(Metric):
         2.0
     """
 
-    full_state_update = False
-    higher_is_better = True
-
     directions: ClassVar[dict[str, Direction]] = {
         "accuracy": "max",
         "stored_bits": "max",
@@ -46,7 +42,6 @@ class StoredInformation(Metric):
         "likelihood_bits": "max",
         "likelihood_bits_per_parameter": "max",
     }
-    """Whether the largest or the smallest value of each metric is the best."""
 
     correct: Tensor
     samples: Tensor
@@ -57,9 +52,8 @@ class StoredInformation(Metric):
         self.parameters_counted = parameters
         self.classes = classes
         self.inverse_temperatures = torch.logspace(-5, 5, 235, base=2.0)
-        self.add_state("correct", torch.tensor(0), dist_reduce_fx="sum")
-        self.add_state("samples", torch.tensor(0), dist_reduce_fx="sum")
-        self.add_state("nll", torch.zeros_like(self.inverse_temperatures), dist_reduce_fx="sum")
+        zero = torch.tensor(0)
+        self.add_sums(correct=zero, samples=zero, nll=torch.zeros_like(self.inverse_temperatures))
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
         """Add the logits and labels of a batch.

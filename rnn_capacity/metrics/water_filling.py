@@ -13,11 +13,10 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.metrics.bits import bits_per_parameter
-from rnn_capacity.metrics.direction import Direction
+from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 
 def sample_weights(samples: int, tau: float = 5000.0) -> Tensor:
@@ -112,10 +111,8 @@ def _by_encoded_samples(samples: int, tau: float) -> tuple[Tensor, Tensor, Tenso
     return weights, torch.cat((weights[1:], weights.new_zeros(1))), rest
 
 
-class ImpliedBits(Metric):
+class ImpliedBits(SummedMetric):
     """Weighted squared error, the bits that it implies, and implied bits per parameter.
-
-    The metric sums weighted errors, so that any split into batches and processes gives the same result.
 
     Args:
         parameters: Trainable parameters of the network.
@@ -130,15 +127,11 @@ class ImpliedBits(Metric):
         (0.25, 4.0)
     """
 
-    full_state_update = False
-    higher_is_better = True
-
     directions: ClassVar[dict[str, Direction]] = {
         "weighted_mse": "min",
         "implied_bits": "max",
         "implied_bits_per_parameter": "max",
     }
-    """Whether the largest or the smallest value of each metric is the best."""
 
     error: Tensor
     measured: Tensor
@@ -148,8 +141,7 @@ class ImpliedBits(Metric):
         self.parameters_counted = parameters
         self.samples = samples
         self.tau = tau
-        self.add_state("error", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("measured", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_sums(error=torch.tensor(0.0), measured=torch.tensor(0))
 
     def update(self, predictions: Tensor, targets: Tensor, weights: Tensor) -> None:
         """Add the predictions, targets and sample weights of a batch.

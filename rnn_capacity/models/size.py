@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from rnn_capacity.cells import Cell, cell_class
 from rnn_capacity.checks import check_minimum
 
@@ -87,10 +89,7 @@ def units_for_budget(
             f"max_parameters must be at least {count(1)}, those of one unit a layer with depth {depth}, "
             f"{input_size} inputs and {output_size} outputs, got {max_parameters}"
         )
-    low, high = 1, 2
+    high = 2
     while count(high) <= max_parameters:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) <= max_parameters else (low, middle)
-    return low
+        high *= 2
+    return bisect_right(range(high), max_parameters, lo=1, key=count) - 1

@@ -188,13 +188,7 @@ class Chunk:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of a chunk of the same members.
-
-        Raises:
-            ValueError: If the state is that of a chunk of the compiled kernel.
-        """
-        if "kernel" in state:
-            raise ValueError("ckpt_path must be a checkpoint made without the compiled kernel, got one made with it")
+        """Restore the state of a chunk of the same members."""
         self.steps_made = state["steps_made"]
         self.values.copy_(state["values"])
         self.optimizer.load_state_dict(state["optimizer"])

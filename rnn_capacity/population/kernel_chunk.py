@@ -12,7 +12,6 @@ from rnn_capacity.population.chunk import Leaving
 from rnn_capacity.population.plan import MemberPlan
 from rnn_capacity.training import BatchSource, FixedTask, first_divergence
 from rnn_capacity.training.fixed import FixedBatchSource
-from rnn_capacity.training.kernel_shape import network_shape
 from rnn_capacity.training.kernel_support import kernel_for
 from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
 
@@ -40,17 +39,9 @@ class KernelChunk:
                 source = member.task.batch_source(torch.device("cpu"), dtype)
                 self.sources[plan.data_key] = source
                 data[plan.data_key] = KernelData(cast(FixedBatchSource, source), library)
-            self.trainings.append(
-                KernelTraining(
-                    member.module.network,
-                    member.optimizer,
-                    member.module.rule,
-                    cast(FixedTask, member.task),
-                    data[plan.data_key],
-                    plan.rates,
-                )
-            )
-        self.trainer = KernelTrainer(library, network_shape(network, task), dtype)
+            own = cast(FixedTask, member.task)
+            self.trainings.append(KernelTraining(member.module, member.optimizer, own, data[plan.data_key], plan.rates))
+        self.trainer = KernelTrainer(library, network, task)
 
     def advance(self) -> tuple[Leaving, Tensor]:
         """Make the optimizer steps of one `training_step` call: the smallest `steps_per_call` of the members.
@@ -84,13 +75,7 @@ class KernelChunk:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of a chunk of the same members.
-
-        Raises:
-            ValueError: If the state is that of a chunk without the compiled kernel.
-        """
-        if "kernel" not in state:
-            raise ValueError("ckpt_path must be a checkpoint made with the compiled kernel, got one made without it")
+        """Restore the state of a chunk of the same members."""
         self.steps_made = state["steps_made"]
         for training, stored in zip(self.trainings, state["kernel"], strict=True):
             training.steps_made = self.steps_made

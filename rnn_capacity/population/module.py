@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule, Trainer
@@ -104,13 +104,21 @@ class Population(LightningModule):
         self.plans = [plan_member(index, member, mappable, device) for index, member in enumerate(self.members)]
 
     def on_train_start(self) -> None:
-        """Divide the members into chunks, or continue from the loaded checkpoint."""
+        """Divide the members into chunks, or continue from the loaded checkpoint.
+
+        Raises:
+            ValueError: If the checkpoint was made with the compiled kernel and this population does not use it, or the
+                reverse.
+        """
         together = [plan for plan in self.plans if plan.optimizer is not None and plan.index not in self.results]
         if self.loaded is not None and self.loaded["members"]:
             current = [self.plans[index] for index in self.loaded["members"]]
-            self._start(current)
-            if self.chunk is not None:
-                self.chunk.load_state_dict(self.loaded)
+            if ("kernel" in self.loaded) != current[0].kernel:
+                words = ("with", "without") if current[0].kernel else ("without", "with")
+                raise ValueError(
+                    f"ckpt_path must be a checkpoint made {words[0]} the compiled kernel, got one made {words[1]} it"
+                )
+            self._start(current).load_state_dict(self.loaded)
             together = [plan for plan in together if plan not in current]
         self.loaded = None
         self.waiting = make_chunks(together, self.device)[::-1]
@@ -120,9 +128,10 @@ class Population(LightningModule):
         """Indices of the members that only `fit` can train; they are not trained here."""
         return [plan.index for plan in self.plans if plan.optimizer is None]
 
-    def _start(self, plans: list[MemberPlan]) -> None:
+    def _start(self, plans: list[MemberPlan]) -> Chunk | KernelChunk:
         self.chunk = KernelChunk(plans) if plans[0].kernel else Chunk(plans, self.device)
         self.sources = dict(self.chunk.sources)
+        return self.chunk
 
     def on_train_batch_start(self, call: int, batch_index: int) -> int | None:
         """End the training when no members remain."""
@@ -133,9 +142,7 @@ class Population(LightningModule):
 
     def training_step(self, call: int) -> None:
         """Make some optimizer steps of the current chunk, and evaluate the members that finish or diverge."""
-        if self.chunk is None:
-            self._start(self.waiting.pop())
-        chunk = cast("Chunk | KernelChunk", self.chunk)
+        chunk = self.chunk or self._start(self.waiting.pop())
         leaving, losses = chunk.advance()
         self._log(chunk, losses)
         for plan, diverged_at in leaving:

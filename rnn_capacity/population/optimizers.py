@@ -69,7 +69,13 @@ class MemberOptimizer(ABC):
             rates: Learning rates, (K, 1).
         """
         self.step_count += 1
+        if self.decays:
+            self.decay(gradients, rates)
         self.update(gradients, rates)
+
+    def decay(self, gradients: Tensor, rates: Tensor) -> None:
+        """Add the gradient of the weight decay."""
+        gradients.addcmul_(self.parameters, self.constants["weight_decay"])
 
     @abstractmethod
     def update(self, gradients: Tensor, rates: Tensor) -> None:
@@ -85,17 +91,11 @@ class MemberAdam(MemberOptimizer):
     def update(self, gradients: Tensor, rates: Tensor) -> None:
         """Update the parameters."""
         mean, square = self.state["mean"], self.state["square"]
-        if self.decays:
-            self.decay(gradients, rates)
         mean.lerp_(gradients, self.constants["one_minus_beta1"])
         square.mul_(self.constants["beta2"]).addcmul_(gradients, gradients * self.constants["one_minus_beta2"])
         size = rates / -torch.expm1(self.step_count * self.constants["log_beta1"])  # 1 - beta1^t
         root = (-torch.expm1(self.step_count * self.constants["log_beta2"])).sqrt()
         self.parameters.addcdiv_(mean * -size, (square.sqrt() / root).add_(self.constants["eps"]))
-
-    def decay(self, gradients: Tensor, rates: Tensor) -> None:
-        """Add the gradient of the weight decay."""
-        gradients.addcmul_(self.parameters, self.constants["weight_decay"])
 
 
 class MemberAdamW(MemberAdam):
@@ -115,8 +115,6 @@ class MemberRMSprop(MemberOptimizer):
     def update(self, gradients: Tensor, rates: Tensor) -> None:
         """Update the parameters."""
         square, momentum = self.state["square"], self.state["momentum"]
-        if self.decays:
-            gradients.addcmul_(self.parameters, self.constants["weight_decay"])
         square.mul_(self.constants["alpha"]).addcmul_(gradients, gradients * self.constants["one_minus_alpha"])
         momentum.mul_(self.constants["momentum"]).addcdiv_(gradients, square.sqrt().add_(self.constants["eps"]))
         self.parameters.addcmul_(momentum, -rates)
@@ -131,8 +129,6 @@ class MemberSGD(MemberOptimizer):
     def update(self, gradients: Tensor, rates: Tensor) -> None:
         """Update the parameters."""
         momentum = self.state["momentum"]
-        if self.decays:
-            gradients.addcmul_(self.parameters, self.constants["weight_decay"])
         if self.step_count == 1:
             momentum.copy_(gradients)
         else:

@@ -16,8 +16,7 @@ from rnn_capacity.population.member import Member
 from rnn_capacity.population.memory_limits import chunk_bytes
 from rnn_capacity.population.optimizers import MemberOptimizer, optimizer_settings, population_optimizer
 from rnn_capacity.training import FixedTask, learning_rates
-from rnn_capacity.training.kernel_shape import shape_key
-from rnn_capacity.training.kernel_support import kernel_for
+from rnn_capacity.training.kernel_support import kernel_for, shape_key
 
 CPU = torch.device("cpu")
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import LambdaCallback
 
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.module import EndlessCallLoader, Population, Result, check_trainer
@@ -88,48 +89,23 @@ def quiet_lightning() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def quiet_trainer(accelerator: str = "cpu", devices: int | list[int] = 1, precision: str = "32-true") -> Trainer:
+def quiet_trainer(**options: Any) -> Trainer:
     """Create a trainer that writes and shows nothing.
 
     It belongs to this process alone: each process that a cluster starts has its own population.
 
     Args:
-        accelerator: As Lightning's.
-        devices: One device: the number 1, or a list with its index.
-        precision: 32-true or 64-true.
+        **options: Further arguments of Lightning's trainer. By default it runs on one CPU and makes one epoch.
 
     Example:
         >>> quiet_trainer().loggers
         []
     """
+    defaults: dict[str, Any] = {"accelerator": "cpu", "devices": 1, "max_epochs": 1, "num_sanity_val_steps": 0}
+    for name in ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"):
+        defaults[name] = False
     with quiet_lightning():
-        return Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            precision=precision,  # type: ignore[arg-type]  # one of Lightning's literals
-            max_epochs=1,
-            num_sanity_val_steps=0,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            plugins=[LightningEnvironment()],
-        )
-
-
-class ReportSteps(Callback):
-    """Reports the number of steps that a training has made.
-
-    Args:
-        on_call: Called with the number after each call of `training_step`.
-    """
-
-    def __init__(self, on_call: Callable[[int], None]) -> None:
-        self.on_call = on_call
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Report the number of steps."""
-        self.on_call(trainer.global_step)
+        return Trainer(plugins=[LightningEnvironment()], **{**defaults, **options})
 
 
 def fit_member(member: Member, like: Trainer, on_call: Callable[[int], None] | None = None) -> Result:
@@ -140,18 +116,17 @@ def fit_member(member: Member, like: Trainer, on_call: Callable[[int], None] | N
         like: The trainer whose device and precision are used.
         on_call: Called with the number of steps made.
     """
-    own = Trainer(
+    report: dict[str, Any] = {}
+    if on_call is not None:
+        report["on_train_batch_end"] = lambda trainer, *_: on_call(trainer.global_step)
+    index = like.strategy.root_device.index
+    own = quiet_trainer(
         accelerator=like.accelerator,
-        devices=1 if like.strategy.root_device.index is None else [like.strategy.root_device.index],
+        devices=1 if index is None else [index],
         precision=like.precision,
+        max_epochs=None,
         max_steps=member.max_steps,
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[] if on_call is None else [ReportSteps(on_call)],
-        plugins=[LightningEnvironment()],
+        callbacks=LambdaCallback(**report),
     )
     module, data = member.module, TaskDataModule(member.task)
     own.fit(module, datamodule=data)

@@ -13,7 +13,7 @@ from pytorch_lightning import Trainer
 
 from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser
 from rnn_capacity.search.space.sweep_file import Sweep, read_sweep
-from rnn_capacity.search.trial_config import Config
+from rnn_capacity.search.trials import Config
 
 DEFAULT_TRIALS = 256
 """Trials of a study for which no number was ever given."""

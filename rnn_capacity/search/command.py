@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
+from contextlib import suppress
 
 import torch
 import yaml
 
 from rnn_capacity.messages import fail
-from rnn_capacity.search.arguments import Arguments, read_command_line
-from rnn_capacity.search.open_studies import open_studies, worker_timing
-from rnn_capacity.search.results.monitor import Monitor
+from rnn_capacity.search.arguments import DEFAULT_TRIALS, Arguments, read_command_line
 from rnn_capacity.search.results.progress import Progress
 from rnn_capacity.search.results.search_logger import SearchLogger, make_loggers
 from rnn_capacity.search.results.summary import print_summary
 from rnn_capacity.search.run.devices import select_devices
 from rnn_capacity.search.run.stopping import Stopped, StopRequest
-from rnn_capacity.search.run.study_runner import StudyRunner
-from rnn_capacity.search.run.worker import run_worker
+from rnn_capacity.search.run.study_runner import StudyRunner, run_worker
 from rnn_capacity.search.run.worker_processes import WorkerJob, WorkerProcesses
 from rnn_capacity.search.space.sweep_file import Sweep
+from rnn_capacity.search.specification import StudySpecification
+from rnn_capacity.search.study_grid import grid_specifications, study_name
 from rnn_capacity.signals import exit_code
-from rnn_capacity.studies import StorageError, hide_password
+from rnn_capacity.studies import StorageError, Study, Timing, hide_password, study_names
+from rnn_capacity.wandb_runs import wandb_loggers
+
+HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
+"""Variable of the environment: seconds between two heartbeats of a worker, and the grace, with a comma."""
 
 REPEATED = ("accelerator", "devices", "default_root_dir")
 """The trainer's options that the command that resumes a search repeats."""
@@ -46,7 +51,7 @@ def search(argv: list[str]) -> None:
                 return
             devices = select_devices(arguments.trainer["accelerator"], arguments.trainer["devices"])
             loggers = make_loggers(arguments.trainer["logger"])
-            studies, notes = open_studies(arguments)
+            studies, notes = (resume_studies if arguments.options.resume else create_studies)(arguments)
         except ValueError as error:
             fail(str(error))
         for line in notes:
@@ -58,7 +63,7 @@ def search(argv: list[str]) -> None:
         except Stopped as stopped:
             print(interruption(arguments, studies), file=sys.stderr)
             logger.stop(str(stopped))
-            raise SystemExit(exit_code(str(stopped), "search", logger.has_wandb)) from None
+            raise SystemExit(exit_code(str(stopped), "search", bool(wandb_loggers(loggers)))) from None
         print_summary(studies, arguments.root)
         complete = not any(study.missing for study in studies)
         logger.finish(complete)
@@ -79,6 +84,92 @@ def print_sweep(sweep: Sweep | None) -> None:
     print(yaml.safe_dump(sweep.file, sort_keys=False), end="")
 
 
+def resume_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
+    """Open a stored study, or all of a grid.
+
+    Returns:
+        The studies, and no lines.
+
+    Raises:
+        ValueError: If no name is given, or there is no study of the name.
+    """
+    name, names = study_name(arguments.options.study), study_names(arguments.storage)
+    if name is None:
+        known = f"{', '.join(names) or 'none'} in {hide_password(arguments.storage)}"
+        raise ValueError(f"study must be given with --resume, one of {known}")
+    found = [one for one in names if one == name] or [one for one in names if one.startswith(f"{name}/")]
+    studies = [Study.open(arguments.storage, one, timing=worker_timing()) for one in found or [name]]
+    # all are read before anything is written to one that another program may have made
+    specifications = [StudySpecification.from_json(study.specification) for study in studies]
+    return [
+        StudyRunner(study, specification, wanted_trials(arguments, study))
+        for study, specification in zip(studies, specifications, strict=True)
+    ], []
+
+
+def create_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
+    """Create or open the studies of a config and a sweep file, after all of them have been checked.
+
+    Returns:
+        The studies, and a line for each thing that the command line asks for and that is left out.
+
+    Raises:
+        ValueError: If config, sweep and grid do not fit together, an existing study has another specification, or the
+            results' folder cannot be made.
+    """
+    specifications, notes = grid_specifications(arguments)
+    if arguments.options.storage is None:
+        try:
+            arguments.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            root = str(arguments.root)
+            raise ValueError(f"trainer.default_root_dir must be a writable folder, got {root!r} ({error})") from error
+    timing = worker_timing()
+    existing: list[str] = []
+    with suppress(ValueError):  # the storage is yet to be made, or cannot be opened, which `Study.open` reports
+        existing = study_names(arguments.storage)
+    studies: dict[str, Study] = {}
+    # existing ones first, so that a difference is found before any is made
+    for name in sorted(specifications, key=lambda name: name not in existing):
+        content, goal = specifications[name].to_json(), specifications[name].objective.goal
+        studies[name] = Study.open(arguments.storage, name, specification=content, goal=goal, timing=timing)
+    return [
+        StudyRunner(studies[name], specification, wanted_trials(arguments, studies[name]))
+        for name, specification in specifications.items()
+    ], notes
+
+
+def wanted_trials(arguments: Arguments, study: Study) -> int:
+    """Return the trials that a study is to have, and store a number that is larger than any before.
+
+    Without a number on the command line it is the largest that was ever asked for.
+    """
+    known, given = study.total() or 0, arguments.options.trials
+    if given is None and (known or arguments.options.resume):
+        return max(known or DEFAULT_TRIALS, len(study.latest.trials))
+    wanted = int(given or DEFAULT_TRIALS)
+    study.set_total(max(wanted, known))
+    return wanted
+
+
+def worker_timing() -> Timing | None:
+    """Read the workers' heartbeat and grace from the environment; None selects the default timing.
+
+    Raises:
+        ValueError: If the environment's variable is malformed.
+    """
+    given = os.environ.get(HEARTBEAT)
+    if given is None:
+        return None
+    try:
+        heartbeat, grace = map(float, given.split(","))
+        return Timing(heartbeat=heartbeat, grace=grace)
+    except ValueError as error:
+        raise ValueError(
+            f"{HEARTBEAT} must be seconds between heartbeats and a longer grace, such as 60,180; got {given!r}"
+        ) from error
+
+
 def run(arguments: Arguments, studies: list[StudyRunner], devices: list[torch.device], logger: SearchLogger) -> None:
     """Run the trials, on one device in this process, on several in a process for each.
 
@@ -86,15 +177,14 @@ def run(arguments: Arguments, studies: list[StudyRunner], devices: list[torch.de
         Stopped: If a signal came; unfinished trials are given back.
         StorageError: If the storage fails.
     """
-    progress = Progress(studies, shown=arguments.trainer["enable_progress_bar"] is not False)
-    monitor = Monitor(progress, logger)
+    progress = Progress(studies, logger, shown=arguments.trainer["enable_progress_bar"] is not False)
     try:
         try:
             if len(devices) == 1:
                 with StopRequest(prints=True) as stop:
-                    run_worker(studies, devices[0], arguments.options.population, monitor, stop)
+                    run_worker(studies, devices[0], arguments.options.population, progress, stop)
             else:
-                workers = WorkerProcesses(worker_jobs(arguments, studies, devices), studies, monitor)
+                workers = WorkerProcesses(worker_jobs(arguments, studies, devices), studies, progress)
                 with StopRequest(before_exit=workers.kill, prints=True) as stop:
                     workers.run(stop)
         except Stopped:

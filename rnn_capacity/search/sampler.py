@@ -11,20 +11,17 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from rnn_capacity.checks import check_choice
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_file import GOALS, METHODS, Method
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial, TrialState
-
-    from rnn_capacity.studies.trial import Goal, Params, Proposal
+from rnn_capacity.studies import Goal, Params, Proposal
 
 FITTED = 256
 """Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others.
@@ -57,6 +54,9 @@ class Sampler:
         seed: Makes the proposals a function of the seed and the trials; None also draws on the process and the time, so
             that workers that know the same trials propose different points.
 
+    Attributes:
+        grid_size: The number of points of the grid; None for other methods.
+
     Raises:
         ValueError: If the method or the goal is not known, or a hyperparameter has no list of values for a grid.
 
@@ -77,12 +77,11 @@ class Sampler:
     ) -> None:
         check_choice(METHODS, method=method)
         check_choice(GOALS, goal=goal)
-        if method == "grid":
-            space.check_grid()
         self.space = space
         self.method = method
         self.goal = goal
         self.seed = seed
+        self.grid_size = space.grid_size if method == "grid" else None
         self.distributions = space.distributions()
         self.modelled = {
             name: distribution
@@ -106,8 +105,6 @@ class Sampler:
         Returns:
             The points; fewer than `count` if a grid has no more.
         """
-        from rnn_capacity.studies.trial import Proposal
-
         seed = self.call_seed(len(finished) + len(running), attempt)
         if self.method == "grid":
             points = self.untried_points(count, [*finished, *running], seed)
@@ -117,11 +114,6 @@ class Sampler:
             points = self.random_points(count, self.distributions, seed)
         return [Proposal(point, self.distributions) for point in points]
 
-    @property
-    def grid_size(self) -> int | None:
-        """The number of points of the grid; None for other methods."""
-        return self.space.grid_size if self.method == "grid" else None
-
     def call_seed(self, known: int, attempt: int) -> int:
         """Return the seed of a call, which depends on the number of known trials."""
         own = (os.getpid(), time.time_ns()) if self.seed is None or attempt else (self.seed,)
@@ -129,8 +121,6 @@ class Sampler:
 
     def random_points(self, count: int, distributions: dict[str, BaseDistribution], seed: int) -> list[Params]:
         """Draw independent points."""
-        from optuna.samplers import RandomSampler
-
         return ask(count, distributions, self.goal, RandomSampler(seed=seed), [])
 
     def untried_points(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
@@ -145,9 +135,6 @@ class Sampler:
         self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
     ) -> list[Params]:
         """Maximize the expected improvement, point by point; unmodelled hyperparameters are drawn at random."""
-        from optuna.samplers import GPSampler
-        from optuna.trial import TrialState
-
         kept = select_trials(with_values(finished, self.goal), self.goal)
         known = [copy_trial(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
         known += [copy_trial(trial, self.modelled, TrialState.RUNNING) for trial in running[-RUNNING:]]
@@ -162,8 +149,6 @@ def copy_trial(
     trial: FrozenTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
 ) -> FrozenTrial | None:
     """Copy a trial with the modelled hyperparameters alone; None if it was drawn from other distributions."""
-    from optuna.trial import create_trial
-
     try:
         params = {name: trial.params[name] for name in distributions}
         return create_trial(params=params, distributions=distributions, state=state, value=value)
@@ -174,8 +159,6 @@ def copy_trial(
 @contextmanager
 def only_errors() -> Iterator[None]:
     """Open a context in which Optuna logs errors alone; it would warn of every point once it has converged."""
-    import optuna
-
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -192,8 +175,6 @@ def ask(
     known: Sequence[FrozenTrial],
 ) -> list[Params]:
     """Ask a study in memory for points, each as if the ones before it were running."""
-    import optuna
-
     with only_errors():
         study = optuna.create_study(direction=goal, sampler=sampler)
         study.add_trials(known)

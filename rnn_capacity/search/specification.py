@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
 from typing import Any
 
 from rnn_capacity.cells import cell_class
@@ -14,8 +13,7 @@ from rnn_capacity.search.space.narrowing import narrow
 from rnn_capacity.search.space.parameters import Choice
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_file import Sweep, parse_sweep
-from rnn_capacity.search.trial_config import Config
-from rnn_capacity.search.trials import TrialBuilder
+from rnn_capacity.search.trials import Config, TrialBuilder
 
 CELL = "model.init_args.cell"
 
@@ -110,16 +108,6 @@ class StudySpecification:
             "objective": asdict(self.objective),
             "seed": self.seed,
         }
-
-    @cached_property
-    def sampler(self) -> Sampler:
-        """The sampler that proposes the points of the trials."""
-        return Sampler(self.space, self.sweep.method, self.objective.goal, self.seed)
-
-    def limit_trials(self, wanted: int) -> int:
-        """Return how many of the wanted trials the study can have: a grid ends, and a sweep file may have a run_cap."""
-        limits = (wanted, self.sweep.run_cap, self.sampler.grid_size)
-        return min(limit for limit in limits if limit is not None)
 
     def example(self) -> Member:
         """Build a network and its task at a random point of the space.

@@ -1,61 +1,93 @@
-"""The studies of a grid over cells, depths and sizes."""
+"""The specifications of a command line's studies: of one, or of a grid over cells, depths and sizes."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+import os
 from itertools import product
+from pathlib import Path
+from pydoc import locate
 from typing import Any
 
 from rnn_capacity.cells import cell_class
-from rnn_capacity.search.arguments import SearchOptions
-from rnn_capacity.search.trial_config import Config
+from rnn_capacity.parsing import BASES
+from rnn_capacity.search.arguments import Arguments, SearchOptions
+from rnn_capacity.search.specification import StudySpecification
+from rnn_capacity.search.trials import Config
 
 MODEL_ARGUMENTS = {"cells": ("cell",), "depths": ("depth",), "sizes": ("max_parameters", "hidden_size")}
 """The arguments of the model that each option of a grid decides."""
 
 
-@dataclass(frozen=True)
-class GridStudy:
-    """One study of a grid, or the only study of a command line."""
-
-    name: str
-    """The study's name."""
-
-    config: Config
-    """What all its trials have in common."""
-
-    fixed: tuple[str, ...] = ()
-    """Hyperparameters that the grid decides, whether the sweep file has them or not."""
-
-
-def grid_studies(
-    options: SearchOptions, config: Config, name: str | None, task: str
-) -> tuple[list[GridStudy], list[str]]:
-    """List the studies that the options ask for.
+def grid_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecification], list[str]]:
+    """Make the specification of each study that a command line asks for, by the study's name.
 
     Args:
-        options: The options, with or without a grid.
-        config: Model, data and trainer.
-        name: The study's name, or the beginning of the names of a grid; None makes one of task and config.
-        task: The task's name.
+        arguments: The command line, with or without a grid.
 
     Returns:
-        The studies, and a line for each point of the grid whose depth the cell does not allow.
+        The specifications, and a line for each thing that the command line asks for and that is left out.
 
     Raises:
-        ValueError: If a list of the grid is malformed, has an unknown cell, or makes two studies of one name.
+        ValueError: If config, sweep and grid do not fit together, or a list of the grid is malformed, has an unknown
+            cell, or makes two studies of one name.
+    """
+    options, config, sweep = arguments.options, arguments.config, arguments.sweep
+    for part in BASES:
+        if config[part] is None:
+            raise ValueError(f"{part} must be given, for example with --config configs/random_mapping.yaml")
+    if sweep is None:
+        raise ValueError("sweep must be given, for example configs/sweeps/capacity.yaml")
+    axes = grid_axes(options)
+    fixed = tuple(f"model.init_args.{argument}" for axis in axes for argument in MODEL_ARGUMENTS[axis])
+    configs, left_out = grid_configs(options, config, axes)
+    specifications: dict[str, StudySpecification] = {}
+    for name, own in configs.items():
+        try:
+            specifications[name], notes = StudySpecification.create(own, sweep, fixed, options.seed)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}" if len(configs) > 1 else str(error)) from error
+        left_out += notes
+    ignored = [f"sweep: {key} left out, members of a population train to their end" for key in sweep.ignored]
+    return specifications, [*ignored, *dict.fromkeys(left_out)]
+
+
+def grid_axes(options: SearchOptions) -> dict[str, list[Any]]:
+    """List the values of each option of the grid that is given.
+
+    Raises:
+        ValueError: If a list is malformed.
     """
     axes: dict[str, list[Any]] = {}
-    if options.cells is not None:
-        axes["cells"] = list_items("cells", options.cells)
-    for axis, text in (("depths", options.depths), ("sizes", options.sizes)):
-        if text is not None:
-            axes[axis] = integer_items(axis, text)
+    for axis in MODEL_ARGUMENTS:
+        text: str | None = getattr(options, axis)
+        if text is None:
+            continue
+        axes[axis] = items = [part.strip() for part in text.strip("[]").split(",")]
+        if "" in items or len(set(items)) < len(items):
+            raise ValueError(f"{axis} must be different items with commas between them, got {text!r}")
+        if axis != "cells":
+            if not all(item.isdecimal() and int(item) > 0 for item in items):
+                raise ValueError(
+                    f"{axis} must be positive integers with commas between them, such as 1,2,4; got {text!r}"
+                )
+            axes[axis] = [int(item) for item in items]
+    return axes
+
+
+def grid_configs(
+    options: SearchOptions, config: Config, axes: dict[str, list[Any]]
+) -> tuple[dict[str, Config], list[str]]:
+    """Make the config of each study by the study's name, and a line for each depth that the cell does not allow.
+
+    Raises:
+        ValueError: If a cell is unknown, two studies have one name, or no study is left.
+    """
+    name = study_name(options.study)
+    task = getattr(locate(config["data"]["class_path"]), "name", None)
     if not axes:
-        return [GridStudy(name or f"{task}-{short_name(config)}", config)], []
-    fixed = tuple(f"model.init_args.{argument}" for axis in axes for argument in MODEL_ARGUMENTS[axis])
-    studies: dict[str, GridStudy] = {}
+        return {name or f"{task}-{short_name(config)}": config}, []
+    configs: dict[str, Config] = {}
     left_out: list[str] = []
     for point in product(*axes.values()):
         own = copy.deepcopy(config)
@@ -67,12 +99,12 @@ def grid_studies(
             left_out.append(f"{short_name(own)}: left out, {arguments['cell']} needs a depth of at least {least}")
             continue
         full = f"{name or task}/{short_name(own)}"
-        if full in studies:
+        if full in configs:
             raise ValueError(f"cells must be of different names, got {options.cells!r} with two studies {full}")
-        studies[full] = GridStudy(full, own, fixed)
-    if not studies:
+        configs[full] = own
+    if not configs:
         raise ValueError(f"depths must be possible for one cell at least, got {options.depths} ({'; '.join(left_out)})")
-    return list(studies.values()), left_out
+    return configs, left_out
 
 
 def short_name(config: Config) -> str:
@@ -83,25 +115,17 @@ def short_name(config: Config) -> str:
     return f"{str(arguments['cell']).rpartition('.')[2]}-d{arguments['depth']}-{size}"
 
 
-def list_items(option: str, text: str) -> list[str]:
-    """Split a list with commas.
+def study_name(given: str | None) -> str | None:
+    """Fill in the environment's `$VARIABLES` in a study's name, which is also the path of its results' folder.
 
     Raises:
-        ValueError: If an item is empty or given twice.
+        ValueError: If the name is not a relative path of folders, or a variable is not set.
     """
-    found = [part.strip() for part in text.strip("[]").split(",")]
-    if "" in found or len(set(found)) < len(found):
-        raise ValueError(f"{option} must be different items with commas between them, got {text!r}")
-    return found
-
-
-def integer_items(option: str, text: str) -> list[int]:
-    """Split a list of positive integers with commas.
-
-    Raises:
-        ValueError: If an item is no positive integer.
-    """
-    found = list_items(option, text)
-    if not all(part.isdecimal() and int(part) > 0 for part in found):
-        raise ValueError(f"{option} must be positive integers with commas between them, such as 1,2,4; got {text!r}")
-    return [int(part) for part in found]
+    if given is None:
+        return None
+    name = os.path.expandvars(given)
+    if "$" in name:
+        raise ValueError(f"study must have variables that the environment sets, got {given!r}")
+    if any(part in ("", ".", "..") or part != Path(part).name for part in name.split("/")):
+        raise ValueError(f"study must be a name that folders can have, got {given!r}")
+    return name

@@ -24,8 +24,8 @@ class Snapshot:
     Example:
         >>> from optuna.trial import create_trial
         >>> snapshot = Snapshot([create_trial(value=0.5, user_attrs={"feasible": True})], "maximize")
-        >>> snapshot.best(1)[0].value, snapshot.remaining(10), snapshot.is_complete(10)
-        (0.5, 9, False)
+        >>> snapshot.best(1)[0].value, snapshot.remaining(10)
+        (0.5, 9)
     """
 
     stored: Sequence[FrozenTrial]
@@ -99,10 +99,6 @@ class Snapshot:
         sign = -1.0 if self.goal == "maximize" else 1.0
         ranked = sorted((sign * (t.value or 0.0), t.number, t) for t in self.finished if feasible(t))
         return [trial for *_, trial in ranked[:count]]
-
-    def is_complete(self, total: int) -> bool:
-        """Return whether the study has the results of `total` trials."""
-        return len(self.finished) >= total
 
     def remaining(self, total: int) -> int:
         """Return the number of trials that may still be proposed in a study of `total` trials."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rnn_capacity.cells import State
 from rnn_capacity.checks import check_choice, check_minimum
 from rnn_capacity.metrics import UNSCORED, CharacterAccuracy, nats_per_character
 from rnn_capacity.models import RecurrentNetwork
@@ -126,6 +125,8 @@ class Arithmetic(FreshTask):
     evaluation_batch = 1024
     input_size = len(CHARACTERS)
     output_size = len(ANSWER_CHARACTERS)
+    scored_from = 0
+    show = "first"
 
     operand_limit: int = 10**7
     """The operands are uniform among the integers from minus this to this."""
@@ -176,13 +177,6 @@ class Arithmetic(FreshTask):
     def baseline_loss(self) -> float:
         """Nats per character of predicting the distribution of the characters at each step."""
         return self.constant_predictor[0]
-
-    def predict(
-        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
-    ) -> tuple[Tensor, list[State]]:
-        """Return the logits of every step's character, (batch, T, 12), and the last state."""
-        logits, state = network(batch.inputs, state)
-        return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Compute the cross-entropy in nats, averaged over a sample's scored characters: (batch,)."""

@@ -15,9 +15,8 @@ from torchmetrics import Metric
 from rnn_capacity.checks import check_choice, check_minimum
 from rnn_capacity.metrics import ImpliedBits, sample_weights
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, FixedTask, LossKind, generator
+from rnn_capacity.training import Batch, FixedTask, Show, generator
 
-Show = Literal["first", "every"]
 Sampling = Literal["weighted", "uniform"]
 
 DRAW, CHOICE = range(2)
@@ -48,6 +47,9 @@ class ContinuousFunction(FixedTask):
     primary_metric = "implied_bits_per_parameter"
     metric_directions = ImpliedBits.directions
     output_size = 1
+    loss_kind = "squared"
+    training_loss = "squared error"
+    baseline_loss = 1.0  # the variance of the targets
 
     samples: int = 1_000_000
     """Samples N; a smaller set is the beginning of a larger one."""
@@ -80,11 +82,6 @@ class ContinuousFunction(FixedTask):
         check_choice(get_args(Show), show=self.show)
         check_choice(get_args(Sampling), sampling=self.sampling)
 
-    @property
-    def baseline_loss(self) -> float:
-        """The variance of the targets, 1."""
-        return 1.0
-
     def block(self, index: int) -> tuple[Tensor, Tensor]:
         """Draw the block of samples that begins at BLOCK · index, a pure function of the seed and the index.
 
@@ -94,16 +91,6 @@ class ContinuousFunction(FixedTask):
         random = generator(self.seed, DRAW, index)
         inputs = F.normalize(torch.randn(BLOCK, self.input_size, generator=random, dtype=torch.float32))
         return inputs, torch.randn(BLOCK, generator=random, dtype=torch.float32)
-
-    @property
-    def loss_kind(self) -> LossKind:
-        """Kind of the loss: the squared error."""
-        return "squared"
-
-    @property
-    def training_loss(self) -> str:
-        """Name of the training loss: the squared error, weighted by sample."""
-        return "squared error"
 
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Draw inputs and targets, at most BLOCK at once, so that the peak of memory is little above their size."""

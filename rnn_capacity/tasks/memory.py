@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rnn_capacity.cells import State
 from rnn_capacity.checks import check_choice, check_minimum
 from rnn_capacity.metrics import ReconstructionError
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, FreshTask
-
-Show = Literal["first", "every"]
+from rnn_capacity.training import Batch, FreshTask, Show
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,8 @@ class Memory(FreshTask):
     primary_metric = "reals_per_unit"
     metric_directions = ReconstructionError.directions
     evaluation_batch = 8192
+    training_loss = "squared error"
+    baseline_loss = 1.0  # the variance of the values: the best constant prediction is zero
 
     input_size: int = 64
     """Values n_in of a sample, each from U(-sqrt 3, sqrt 3), whose variance is 1."""
@@ -62,29 +61,10 @@ class Memory(FreshTask):
         """One output per value."""
         return self.input_size
 
-    @property
-    def training_loss(self) -> str:
-        """The squared error."""
-        return "squared error"
-
-    @property
-    def baseline_loss(self) -> float:
-        """The variance of the values, 1: the best constant prediction is zero."""
-        return 1.0
-
     def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw values: inputs of one step, (samples, 1, input_size), and targets, (samples, input_size)."""
         values = (2 * torch.rand(samples, self.input_size, generator=random, dtype=torch.float32) - 1) * math.sqrt(3)
         return values.unsqueeze(1), values
-
-    def predict(
-        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
-    ) -> tuple[Tensor, list[State]]:
-        """Return the values read after the last step, (batch, 1, input_size), and the last state."""
-        values, state = network(
-            batch.inputs, state, steps=self.steps, warmup=self.steps - 1, repeat_last=self.show == "every"
-        )
-        return values, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Compute the squared error, averaged over the dimensions: (batch,)."""

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rnn_capacity.cells import State
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.metrics import CountAccuracy, counting_loss
 from rnn_capacity.models import RecurrentNetwork
@@ -97,6 +96,7 @@ class Parentheses(FreshTask):
     input_size = TYPES * SYMBOLS
     output_size = TYPES * (HIGHEST + 1)
     evaluation_batch = 500
+    show = "first"
     draws_by_batch = True  # a sequence takes 14 kB
 
     steps: int = 175
@@ -118,13 +118,6 @@ class Parentheses(FreshTask):
         """Draw sequences: indices of the input's ones, (samples, T, TYPES), and counts, (samples, TYPES); int64."""
         symbols = draw_symbols(samples, self.steps, random)
         return symbols + SYMBOLS * torch.arange(TYPES), open_brackets(symbols)
-
-    def predict(
-        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
-    ) -> tuple[Tensor, list[State]]:
-        """Return the logits of the last step, (batch, 1, output_size), and the last state."""
-        logits, state = network(batch.inputs, state, warmup=self.steps - 1)
-        return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
         """Compute the sum of ten cross-entropies, in nats: (batch,)."""

@@ -16,11 +16,10 @@ from torchmetrics import Metric
 from rnn_capacity.checks import check_choice, check_fraction, check_minimum, check_positive
 from rnn_capacity.metrics import StoredInformation
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training import Batch, FixedTask, LossKind, generator
+from rnn_capacity.training import Batch, FixedTask, LossKind, Show, generator
 from rnn_capacity.training.losses import generalized_cross_entropy, rising_exponents
 
 Encoding = Literal["signed", "binary"]
-Show = Literal["first", "every"]
 
 INPUTS, LABELS, ORDER = range(3)
 """First numbers of the `purpose` that seeds the generators of inputs, labels and orders of the minibatches."""

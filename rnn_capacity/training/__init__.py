@@ -14,7 +14,7 @@ from rnn_capacity.training.optimizers import OptimizerChoice
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.rule import TrainingRule
 from rnn_capacity.training.schedules import TotalDecay
-from rnn_capacity.training.task import Batch, BatchSource, Split, Task
+from rnn_capacity.training.task import Batch, BatchSource, Show, Split, Task
 
 __all__ = [
     "Batch",
@@ -27,6 +27,7 @@ __all__ = [
     "OptimizerChoice",
     "RecurrentModule",
     "RunCheckpointIO",
+    "Show",
     "Split",
     "Task",
     "TaskDataModule",

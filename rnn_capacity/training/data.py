@@ -93,16 +93,7 @@ class TaskDataModule(LightningDataModule):
         return CallLoader(made + math.ceil((trainer.max_steps - trainer.global_step) / self._module.steps_per_call))
 
     def val_dataloader(self) -> CallLoader:
-        """Return a loader of one call, in which the module evaluates the whole split."""
+        """Return a loader of one call, in which the module evaluates the whole split, or generates text."""
         return CallLoader(1)
 
-    test_dataloader = val_dataloader
-
-    def predict_dataloader(self) -> CallLoader:
-        """Return a loader of one call, in which the module generates text.
-
-        Raises:
-            ValueError: If the task does not generate text, or its options do not allow it.
-        """
-        self.options.check_generation()
-        return CallLoader(1)
+    test_dataloader = predict_dataloader = val_dataloader

@@ -5,13 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from rnn_capacity.cells import State
-from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
 LossKind = Literal["binary", "classes", "squared"]
@@ -36,29 +34,10 @@ class FixedTask(Task):
 
     final_splits: ClassVar[tuple[Split, ...]] = ("test",)
 
-    if TYPE_CHECKING:  # fields of the tasks
-
-        @property
-        def steps(self) -> int:
-            """Time steps T that the network runs."""
-
-        @property
-        def show(self) -> Literal["first", "every"]:
-            """Whether the input is shown at the first step only, or at every step."""
-
-        @property
-        def batch_size(self) -> int | None:
-            """Samples of an optimizer step over all devices; None is all of them."""
-
     @property
     @abstractmethod
     def loss_kind(self) -> LossKind:
         """Kind of the loss of a sample at one scored step."""
-
-    @property
-    def scored_from(self) -> int:
-        """First time step, from 0, whose output is scored."""
-        return self.steps - 1
 
     @abstractmethod
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -84,15 +63,6 @@ class FixedTask(Task):
     def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
         """Return a source of batches with all samples on a device."""
         return FixedBatchSource(self, device, dtype, rank, world_size)
-
-    def predict(
-        self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
-    ) -> tuple[Tensor, list[State]]:
-        """Return the outputs of the scored steps, (batch, scored steps, output_size), and the last state."""
-        outputs, state = network(
-            batch.inputs, state, steps=self.steps, warmup=self.scored_from, repeat_last=self.show == "every"
-        )
-        return outputs, state
 
 
 class FixedBatchSource(BatchSource):

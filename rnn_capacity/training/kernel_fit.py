@@ -11,7 +11,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.training.fixed import FixedBatchSource, FixedTask
-from rnn_capacity.training.kernel_shape import network_shape
 from rnn_capacity.training.kernel_support import kernel_for
 from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
 from rnn_capacity.training.learning_rates import learning_rates
@@ -40,28 +39,20 @@ class KernelFit:
 
     def __init__(self, module: RecurrentModule, optimizer: Optimizer, base: type[LightningModule]) -> None:
         self.usable = False
-        trainer, task = module.trainer, module.task
+        task = module.task
+        trainer: Any = module.trainer
         library = kernel_for(module.network, task, optimizer)
         plain = trainer.world_size == 1 and trainer.precision in ("32-true", "64-true")
-        if (
-            library is None
-            or not plain
-            or any(
-                [
-                    hooks_into_steps(module, base),
-                    *(hooks_into_steps(one, Callback) for one in cast(Any, trainer).callbacks),
-                ]
-            )
-        ):
+        hooks = hooks_into_steps(module, base) or any(hooks_into_steps(one, Callback) for one in trainer.callbacks)
+        if library is None or not plain or hooks:
             return
         rates = learning_rates(*module.build_optimizer(trainer.max_steps), trainer.max_steps)
         if rates is None:
             return
         fixed = cast(FixedTask, task)
         data = KernelData(cast(FixedBatchSource, module.batch_source()), library)
-        made = module.global_step
-        self.training = KernelTraining(module.network, optimizer, module.rule, fixed, data, rates, made)
-        self.trainer = KernelTrainer(library, network_shape(module.network, fixed), self.training.values.dtype)
+        self.training = KernelTraining(module, optimizer, fixed, data, rates, module.global_step)
+        self.trainer = KernelTrainer(library, module.network, fixed)
         self.usable = True
 
     def make_steps(self, steps: int, optimizer: LightningOptimizer, schedule: LRScheduler | None) -> Tensor:

@@ -1,8 +1,8 @@
-"""Whether the compiled kernel can run the training of a network."""
+"""Whether the compiled kernel can run the training of a network, and the network's description for the kernel."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -11,7 +11,8 @@ from rnn_capacity.cells import Cell
 from rnn_capacity.kernels import step_kernel
 from rnn_capacity.kernels.native import native_library
 from rnn_capacity.kernels.native.library import Library
-from rnn_capacity.kernels.native.recurrence import NATIVE_CELLS
+from rnn_capacity.kernels.native.recurrence import NATIVE_ACTIVATIONS, NATIVE_CELLS
+from rnn_capacity.kernels.native.structures import LayerPlaces, Shape
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training.fixed import FixedTask
 from rnn_capacity.training.optimizers import has_plain_options, update_rule
@@ -19,6 +20,9 @@ from rnn_capacity.training.task import Task
 
 KERNEL_OPTIMIZERS: dict[type[Optimizer], int] = {Adam: 0, AdamW: 1, RMSprop: 2, SGD: 3}
 """Code in the C interface of each optimizer that the kernel implements."""
+
+LOSSES = {"binary": 0, "classes": 1, "squared": 2}
+"""Code of each loss in the C interface."""
 
 
 def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> Library | None:
@@ -44,3 +48,56 @@ def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> L
     if type(step_kernel(cast(Cell, stack.cells[0]))) not in NATIVE_CELLS:
         return None
     return native_library() if all(part.requires_grad for part in parameters) else None
+
+
+def network_shape(network: RecurrentNetwork, task: FixedTask) -> Shape:
+    """Describe a network and its task in the C interface of the compiled kernel.
+
+    Args:
+        network: A network that `kernel_for` accepts; its parameters in their order are the row of numbers.
+        task: The task.
+    """
+    places: dict[str, int] = {}
+    parameters = 0
+    for name, part in network.named_parameters():
+        places[name] = parameters
+        parameters += part.numel()
+    cells: list[Any] = list(network.stack.cells)
+    layers = (LayerPlaces * len(cells))()
+    for layer, cell in enumerate(cells):
+        own = f"stack.cells.{layer}"
+        layers[layer] = LayerPlaces(
+            inputs=cell.input_size,
+            input=places[f"{own}.weight_input"],
+            bias=places[f"{own}.bias"],
+            weight=places[f"{own}.weight_recurrent"],
+            candidate=places.get(f"{own}.weight_candidate", -1),
+            state=places[f"stack.initial_states.{layer}"],
+        )
+    kernel = step_kernel(cells[0])
+    return Shape(
+        cell=NATIVE_CELLS[type(kernel)],  # type: ignore[index]  # `kernel_for` has looked it up
+        activation=NATIVE_ACTIVATIONS[cells[0].nonlinearity],
+        depth=len(cells),
+        units=network.stack.hidden_size,
+        inputs=network.stack.input_size,
+        outputs=network.readout.out_features,
+        steps=task.steps,
+        scored_from=task.scored_from,
+        every_step=int(task.show == "every"),
+        loss=LOSSES[task.loss_kind],
+        parameters=parameters,
+        projection_weight=places.get("stack.projection.weight", -1),
+        projection_bias=places.get("stack.projection.bias", -1),
+        readout_weight=places["readout.weight"],
+        readout_bias=places["readout.bias"],
+        layers=layers,
+    )
+
+
+def shape_key(network: RecurrentNetwork, task: FixedTask) -> tuple[Any, ...]:
+    """Return a key that is equal for networks that can be trained in one call of the compiled kernel."""
+    shape = network_shape(network, task)
+    structures: list[Any] = [shape, *shape.layers[: shape.depth]]
+    numbers = [getattr(one, name) for one in structures for name, *_ in one._fields_ if name != "layers"]
+    return (*numbers, next(network.parameters()).dtype)

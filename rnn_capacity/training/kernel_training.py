@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from rnn_capacity.kernels.native.library import Library
-from rnn_capacity.kernels.native.structures import Settings, Shape, TrainingJob, address
+from rnn_capacity.kernels.native.structures import Settings, TrainingJob, address
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training.fixed import FixedBatchSource, FixedTask
-from rnn_capacity.training.kernel_support import KERNEL_OPTIMIZERS
+from rnn_capacity.training.kernel_support import KERNEL_OPTIMIZERS, network_shape
 from rnn_capacity.training.optimizers import update_rule
-from rnn_capacity.training.rule import TrainingRule
+
+if TYPE_CHECKING:
+    from rnn_capacity.training.module import RecurrentModule
 
 STATE_NAMES: dict[type[Optimizer], tuple[str, str | None]] = {
     Adam: ("exp_avg", "exp_avg_sq"),
@@ -75,9 +77,8 @@ class KernelTraining:
     changes, so that checkpoints, resumption and evaluation work as without it.
 
     Args:
-        network: A network that `kernel_for` accepts.
+        module: A module whose network `kernel_for` accepts.
         optimizer: The optimizer of its parameters, with the state of the steps made so far.
-        rule: The training rule.
         task: The task.
         data: The task's data.
         rates: Learning rate of each step of the run, (total steps,), float64.
@@ -86,16 +87,15 @@ class KernelTraining:
 
     def __init__(
         self,
-        network: RecurrentNetwork,
+        module: RecurrentModule,
         optimizer: Optimizer,
-        rule: TrainingRule,
         task: FixedTask,
         data: KernelData,
         rates: Tensor,
         steps_made: int = 0,
     ) -> None:
+        rule, network = module.rule, module.network
         self.optimizer = optimizer
-        self.task = task
         self.data = data
         self.rates = rates.contiguous()
         self.exponents = task.loss_exponents(len(rates))
@@ -182,14 +182,14 @@ class KernelTrainer:
 
     Args:
         library: The compiled kernel.
-        shape: The networks' shape.
-        dtype: Type of their numbers.
+        network: One of the networks.
+        task: Its task.
     """
 
-    def __init__(self, library: Library, shape: Shape, dtype: torch.dtype) -> None:
+    def __init__(self, library: Library, network: RecurrentNetwork, task: FixedTask) -> None:
         self.library = library
-        self.shape = shape
-        self.dtype = dtype
+        self.shape = network_shape(network, task)
+        self.dtype = next(network.parameters()).dtype
         self.seconds_per_step = math.inf  # of one network; unknown
 
     def make_steps(self, trainings: Sequence[KernelTraining], steps: int) -> Tensor:

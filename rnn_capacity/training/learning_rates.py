@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
+from typing import cast
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
+from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
-
-COSINE_FACTORS: dict[tuple[int, int], Tensor] = {}
-"""Cache of cosine schedules: the ratio of each step's rate to the first, by T_max and number of steps."""
-
-MAX_COSINE_FACTORS = 64
-"""Largest number of cached cosine schedules."""
 
 
 def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: int) -> Tensor | None:
@@ -40,17 +36,16 @@ def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: in
     if isinstance(schedule, LambdaLR) and type(schedule).get_lr is LambdaLR.get_lr:
         first, factor = float(schedule.base_lrs[0]), schedule.lr_lambdas[0]
         return torch.tensor([first * factor(step) for step in range(steps)], dtype=torch.float64)
-    if type(schedule) is CosineAnnealingLR and schedule.eta_min == 0 and rate > 0:
-        key = (schedule.T_max, steps)
-        if key not in COSINE_FACTORS:
-            rates = step_through(optimizer, schedule, steps)
-            if rates is None:
-                return None
-            if len(COSINE_FACTORS) == MAX_COSINE_FACTORS:
-                del COSINE_FACTORS[next(iter(COSINE_FACTORS))]
-            COSINE_FACTORS[key] = rates / rate
-        return rate * COSINE_FACTORS[key]
+    if type(schedule) is CosineAnnealingLR and schedule.eta_min == 0 and schedule.last_epoch == 0:
+        return rate * cosine_factors(schedule.T_max, steps)
     return step_through(optimizer, schedule, steps)
+
+
+@lru_cache(maxsize=64)
+def cosine_factors(period: int, steps: int) -> Tensor:
+    """Return the ratio of each step's rate to the first in a cosine schedule, (steps,), float64."""
+    optimizer = SGD([torch.zeros(1)], lr=1.0)
+    return cast(Tensor, step_through(optimizer, CosineAnnealingLR(optimizer, period), steps))
 
 
 def step_through(optimizer: Optimizer, schedule: LRScheduler, steps: int) -> Tensor | None:

@@ -17,6 +17,9 @@ from rnn_capacity.models import RecurrentNetwork
 
 Split = Literal["val", "test"]
 
+Show = Literal["first", "every"]
+"""Whether the input is shown at the first step only, zeros after it, or at every step."""
+
 
 class Batch(NamedTuple):
     """Samples of one optimizer step; with several processes, the share of this process.
@@ -118,8 +121,21 @@ class Task(ABC):
             """Samples of the training set; None where they are drawn afresh at every step."""
 
         @property
+        def steps(self) -> int:
+            """Time steps T that the network runs."""
+
+        @property
+        def show(self) -> Show:
+            """Whether the last input is repeated after the inputs (every), or the input is zero there (first)."""
+
+        @property
         def seed(self) -> int:
             """Seed of the data; the network has its own."""
+
+    @property
+    def scored_from(self) -> int:
+        """First time step, from 0, whose output is scored."""
+        return self.steps - 1
 
     def direction(self, metric: str) -> Direction | None:
         """Return whether the largest or the smallest value of a metric is the best; None where neither is.
@@ -173,11 +189,10 @@ class Task(ABC):
             world_size: Number of processes.
         """
 
-    @abstractmethod
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """Run the network on a batch.
+        """Run the network on a batch; in a task on texts, whose batches differ in length, this differs.
 
         Args:
             network: The network.
@@ -187,6 +202,10 @@ class Task(ABC):
         Returns:
             The scored outputs, (batch, scored steps, output_size), and each layer's state after the last step.
         """
+        outputs, state = network(
+            batch.inputs, state, steps=self.steps, warmup=self.scored_from, repeat_last=self.show == "every"
+        )
+        return outputs, state
 
     @abstractmethod
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -250,14 +248,6 @@ def test_optuna_prints_nothing(known: list[FrozenTrial], capfd: pytest.CaptureFi
         importances(known, space_of(SPACE), "maximize")
     assert capfd.readouterr() == ("", "")
     assert optuna.logging.get_verbosity() == verbosity
-
-
-def test_optuna_is_not_imported_before_it_is_needed() -> None:
-    program = (
-        "import sys, rnn_capacity.search.space.sweep_file, rnn_capacity.search.sampler; print('optuna' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("goal", ["maximize", "minimize"])

@@ -7,8 +7,7 @@ import torch
 import yaml
 
 from rnn_capacity.population import Member
-from rnn_capacity.search.trial_config import nest
-from rnn_capacity.search.trials import TrialBuilder
+from rnn_capacity.search.trials import TrialBuilder, nest
 from tests.program import CONFIGS
 
 LR = "model.init_args.optimizer.init_args.lr"

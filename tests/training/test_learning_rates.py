@@ -23,7 +23,7 @@ from torch.optim.lr_scheduler import (
 
 from rnn_capacity.population import Member
 from rnn_capacity.training import TotalDecay
-from rnn_capacity.training.learning_rates import COSINE_FACTORS, MAX_COSINE_FACTORS, learning_rates
+from rnn_capacity.training.learning_rates import cosine_factors, learning_rates
 from tests.population.members import compare, member, plans_of
 
 STEPS = 120
@@ -55,7 +55,7 @@ SCHEDULES: dict[str, Callable[..., Any] | None] = {
 
 @pytest.fixture(autouse=True)
 def no_remembered_schedules() -> None:
-    COSINE_FACTORS.clear()
+    cosine_factors.cache_clear()
 
 
 def build(schedule: Callable[..., Any] | None, rate: float, steps: int) -> tuple[Any, Any]:
@@ -105,7 +105,7 @@ def test_a_cached_cosine_schedule_has_its_own_length_and_rate() -> None:
                     torch.testing.assert_close(
                         computed_rates(schedule, rate, steps), wanted, rtol=1e-14, atol=1e-15 * rate
                     )
-    assert len(COSINE_FACTORS) == len(lengths) * 2
+    assert cosine_factors.cache_info().currsize == len(lengths) * 2
 
 
 def test_a_cosine_schedule_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,9 +133,3 @@ def test_a_schedule_that_also_changes_the_momentum_is_left_to_fit(kind: Callable
 
     assert plans_of([make(0)])[0].optimizer is None
     compare(make, 2, 1e-12)
-
-
-def test_the_number_of_cached_schedules_is_bounded() -> None:
-    for steps in range(1, MAX_COSINE_FACTORS + 10):
-        computed_rates(CosineAnnealingLR, 0.1, steps)
-    assert len(COSINE_FACTORS) == MAX_COSINE_FACTORS

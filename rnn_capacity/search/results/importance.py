@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial, TrialState
 
 from rnn_capacity.search.sampler import copy_trial, only_errors, with_values
 from rnn_capacity.search.space.search_space import SearchSpace
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
-    from rnn_capacity.studies.trial import Goal
+from rnn_capacity.studies import Goal
 
 MIN_TRIALS = 20
 """Finished trials that an estimate needs, so that their best tenth is more than one trial."""
@@ -43,10 +42,6 @@ def importances(finished: Sequence[FrozenTrial], space: SearchSpace, goal: Goal)
         >>> importances(trials, space, "maximize")
         {'a': 1.0}
     """
-    import optuna
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-    from optuna.trial import TrialState
-
     searched = {name: found for name, found in space.distributions().items() if not found.single()}
     trials = [copy_trial(trial, searched, TrialState.COMPLETE, value) for trial, value in with_values(finished, goal)]
     known = [trial for trial in trials if trial is not None]

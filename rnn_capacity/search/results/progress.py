@@ -1,4 +1,4 @@
-"""The progress of a search: bars on a terminal, lines in a log file."""
+"""The events of a running search: progress as bars on a terminal or lines in a log file, and logged results."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import sys
 import time
 from functools import partial
 
+from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
 from rnn_capacity.formatting import format_value
+from rnn_capacity.search.results.search_logger import SearchLogger
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.space.parameter_names import format_values
 
@@ -27,11 +29,13 @@ class Progress:
 
     Args:
         studies: The studies of the search.
+        logger: Logs the results.
         shown: Whether progress is shown; lines given to `say` are shown in any case.
     """
 
-    def __init__(self, studies: list[StudyRunner], shown: bool) -> None:
+    def __init__(self, studies: list[StudyRunner], logger: SearchLogger, shown: bool) -> None:
         self.studies = studies
+        self.logger = logger
         self.terminal = shown and sys.stderr.isatty()
         self.shown = shown
         self.started = self.read = self.printed = time.monotonic()
@@ -66,8 +70,9 @@ class Progress:
             self.trained.refresh()
             self.show(self.trained)
 
-    def update(self, study: StudyRunner) -> None:
-        """Read a study and show it, if the last reading was some time ago."""
+    def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
+        """Log a finished trial; read its study and show it, if the last reading was some time ago."""
+        self.logger.result(study, trial)
         begin = time.monotonic()
         if begin - self.read < self.pause:
             return

@@ -40,11 +40,6 @@ class SearchLogger:
         self.loggers: list[Any] = list(loggers)
         self.best: dict[str, float | None] = {}
 
-    @property
-    def has_wandb(self) -> bool:
-        """Whether one of the loggers is W&B's."""
-        return bool(wandb_loggers(self.loggers))
-
     def begin(self) -> None:
         """Open the loggers' runs, with all that the results depend on."""
         if not self.loggers:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning import Trainer
+
+from rnn_capacity.population import quiet_trainer
 
 
 def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
@@ -24,15 +24,7 @@ def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
         ValueError: If Lightning rejects the options.
     """
     try:
-        trainer = Trainer(
-            accelerator=accelerator,
-            devices=devices,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            plugins=[LightningEnvironment()],
-        )
+        trainer = quiet_trainer(accelerator=accelerator, devices=devices)
     except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f"trainer: {error}") from error
     kind = trainer.strategy.root_device.type

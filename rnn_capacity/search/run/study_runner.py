@@ -1,7 +1,8 @@
-"""Runs the trials of one study: claims them, trains their networks at once, and stores the results."""
+"""A worker: claims trials of studies, trains their networks at once, stores the results, and claims the next ones."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,12 +14,52 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 from rnn_capacity.population import Member, Result, quiet_trainer, train
 from rnn_capacity.search.run.events import Events
 from rnn_capacity.search.run.stopping import Stopped, StopRequest
+from rnn_capacity.search.sampler import Sampler
 from rnn_capacity.search.space.parameter_names import format_values
 from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Snapshot, StorageError, Study, failures, retries_exhausted
 
+POLL = 1.0
+"""Seconds between two looks for trials of dead workers, while other workers run all that is left."""
+
 MAX_REASON = 300
 """Characters of an error that are stored."""
+
+
+def run_worker(
+    studies: list[StudyRunner], device: torch.device, population: int, events: Events, stop: StopRequest
+) -> None:
+    """Run trials until every study has its total of finished trials.
+
+    The studies are run in their order. Where other workers run the rest of one, this worker goes on with the next;
+    where they run the rest of all, it waits: a worker may die, and its trials are then claimed here. Each round reads a
+    study once.
+
+    Args:
+        studies: The studies.
+        device: Where the networks are trained.
+        population: Trials that train at once.
+        events: Receives what happens.
+        stop: Ends the loop after a signal.
+
+    Raises:
+        Stopped: If a signal came.
+        StorageError: If the storage fails.
+    """
+    left = list(studies)
+    while left:
+        stop.check()
+        for study in left:
+            study.refresh()
+            if trials := study.claim(population):
+                study.run(trials, device, events, stop)
+                break
+        else:
+            left = [study for study in left if study.missing]
+            until = time.monotonic() + POLL
+            while left and time.monotonic() < until:
+                stop.check()
+                time.sleep(0.1)
 
 
 class StudyRunner:
@@ -35,7 +76,10 @@ class StudyRunner:
         self.name = study.name
         self.specification = specification
         self.objective = specification.objective
-        self.total = specification.limit_trials(trials)
+        sweep = specification.sweep
+        self.sampler = Sampler(specification.space, sweep.method, self.objective.goal, specification.seed)
+        limits = (trials, sweep.run_cap, self.sampler.grid_size)
+        self.total = min(limit for limit in limits if limit is not None)
         self._in_events = False
 
     @property
@@ -75,7 +119,7 @@ class StudyRunner:
         Returns:
             The trials; none if all are finished, or other workers run the rest.
         """
-        return self.study.claim(count, self.total, self.specification.sampler, self.snapshot) if self.missing else []
+        return self.study.claim(count, self.total, self.sampler, self.snapshot) if self.missing else []
 
     def values(self, trial: FrozenTrial) -> dict[str, Any]:
         """Return the values of a trial's searched hyperparameters by their dotted names."""
@@ -156,7 +200,8 @@ class StudyRunner:
             self._report(events.steps, steps)
 
         precision = "64-true" if next(members[0].module.parameters()).dtype == torch.float64 else "32-true"
-        trainer = quiet_trainer(device.type, 1 if device.index is None else [device.index], precision)
+        devices = 1 if device.index is None else [device.index]
+        trainer = quiet_trainer(accelerator=device.type, devices=devices, precision=precision)
         try:
             train(members, trainer, on_result=on_result, on_call=on_call)
         except SIGTERMException:  # Lightning's own end, where the signal came after the last check

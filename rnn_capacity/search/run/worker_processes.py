@@ -20,8 +20,7 @@ from optuna.trial import FrozenTrial
 from rnn_capacity.messages import settle_warnings
 from rnn_capacity.search.run.events import Events
 from rnn_capacity.search.run.stopping import Stopped, StopRequest
-from rnn_capacity.search.run.study_runner import StudyRunner
-from rnn_capacity.search.run.worker import run_worker
+from rnn_capacity.search.run.study_runner import StudyRunner, run_worker
 from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import StorageError, Study, Timing
 

@@ -14,10 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 Law = Literal["normal", "log_normal", "beta"]
 
@@ -40,7 +39,7 @@ class Parameter(ABC):
         """Convert what Optuna drew to the hyperparameter's value, as JSON has it."""
 
     def grid(self) -> Sequence[Any] | None:
-        """List the values on a grid, as Optuna draws them; None if continuous or drawn by probabilities."""
+        """List the values on a grid, as Optuna draws them; None if constant, continuous or drawn by probabilities."""
         return None
 
 
@@ -57,10 +56,6 @@ class Constant(Parameter):
     def value(self, drawn: Any = None) -> Any:
         """Return the value."""
         return self.given
-
-    def grid(self) -> list[Any]:
-        """Return the one point."""
-        return [None]
 
 
 @dataclass(frozen=True)
@@ -88,8 +83,6 @@ class Choice(Parameter):
 
     def distribution(self) -> BaseDistribution:
         """The choices, or a quantile."""
-        from optuna.distributions import CategoricalDistribution, FloatDistribution
-
         return CategoricalDistribution(self.drawable) if self.probabilities is None else FloatDistribution(0, 1)
 
     def value(self, drawn: Any) -> Any:
@@ -120,8 +113,6 @@ class Integer(Parameter):
 
     def distribution(self) -> BaseDistribution:
         """Return the integers, or the interval that is rounded to them."""
-        from optuna.distributions import FloatDistribution, IntDistribution
-
         if self.high - self.low < MAX_INTEGERS:
             return IntDistribution(self.low, self.high)
         return FloatDistribution(self.low - 0.5, self.high + 0.5)
@@ -157,8 +148,6 @@ class Interval(Parameter):
 
     def distribution(self) -> BaseDistribution:
         """Return the interval."""
-        from optuna.distributions import FloatDistribution
-
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def value(self, drawn: Any) -> float:
@@ -193,8 +182,6 @@ class Quantile(Parameter):
 
     def distribution(self) -> BaseDistribution:
         """Return the interval of the quantile, without the ends, at which a normal number is infinite."""
-        from optuna.distributions import FloatDistribution
-
         return FloatDistribution(1e-6, 1 - 1e-6)
 
     def value(self, drawn: Any) -> float:

@@ -6,14 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna.distributions import BaseDistribution
 
 from rnn_capacity.search.space.parameters import Constant, Parameter
-
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
-    from rnn_capacity.studies.trial import Params
+from rnn_capacity.studies import Params
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class SearchSpace:
         Raises:
             ValueError: If one is continuous, or its values have probabilities.
         """
-        for name, parameter in self.parameters.items():
+        for name, parameter in self.searched.items():
             if parameter.grid() is None:
                 raise ValueError(
                     f"parameters.{name} must have value, values, int_uniform or q_uniform for method grid, got a "

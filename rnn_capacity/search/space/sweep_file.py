@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -12,9 +12,7 @@ from rnn_capacity.search.space.parameters import Parameter
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_parameters import read_parameter
 from rnn_capacity.search.space.sweep_schema import schemas, validate
-
-if TYPE_CHECKING:
-    from rnn_capacity.studies.trial import Goal
+from rnn_capacity.studies import Goal
 
 Method = Literal["random", "grid", "bayes"]
 METHODS: tuple[Method, ...] = get_args(Method)

@@ -37,7 +37,7 @@ class LanguageBatchSource(BatchSource):
         self.task = task
         self.share = slice(rank, None, world_size)
         self.text = task.text.indices.to(device)
-        self.window = torch.arange(task.steps + 1, device=device)
+        self.window = torch.arange(max(task.steps, EVALUATION_STEPS) + 1, device=device)
         length = task.samples - 1  # the last character is only a target
         self.stream_steps = length // (task.batch_size * task.steps)
         self.stream_starts = torch.arange(task.batch_size) * (length // task.batch_size)
@@ -49,15 +49,10 @@ class LanguageBatchSource(BatchSource):
             last = task.samples - task.steps
             random = generator(task.seed, POINTERS, step)
             starts = torch.randint(last, (task.batch_size,), generator=random)
-            return self._read(starts, task.warmup, starts_fresh=True)
+            return self._read(starts[self.share], task.steps, task.batch_size, True, task.warmup)
         piece = step % self.stream_steps
-        return self._read(self.stream_starts + piece * task.steps, 0, starts_fresh=piece == 0)
-
-    def _read(self, starts: Tensor, warmup: int, starts_fresh: bool) -> Batch:
-        """Read the windows of T + 1 characters that belong to this process."""
-        share = starts[self.share].to(self.text.device, non_blocking=True)
-        window = self.text[share.unsqueeze(1) + self.window].long()
-        return Batch(window[:, :-1].unsqueeze(-1), window[:, warmup + 1 :], self.task.batch_size, starts_fresh)
+        starts = self.stream_starts + piece * task.steps
+        return self._read(starts[self.share], task.steps, task.batch_size, starts_fresh=piece == 0)
 
     def evaluation_batches(self, split: Split) -> Iterator[Batch]:
         """Iterate over the whole split: streams side by side, then the last character of those that are one longer."""
@@ -65,14 +60,16 @@ class LanguageBatchSource(BatchSource):
         streams = min(EVALUATION_STREAMS, end - begin)
         length, longer = divmod(end - begin, streams)
         index = torch.arange(streams)
-        starts = (begin - 1 + index * length + index.clamp(max=longer))[self.share].to(self.text.device)
+        starts = (begin - 1 + index * length + index.clamp(max=longer))[self.share]
         for first in range(0, length, EVALUATION_STEPS):
             steps = min(EVALUATION_STEPS, length - first)
-            yield self._piece(starts, first, steps, first == 0)
+            yield self._read(starts + first, steps, len(starts), starts_fresh=first == 0)
         few = len(range(longer)[self.share])
         if few and len(starts):
-            yield self._piece(starts[:few], length, 1, starts_fresh=False)
+            yield self._read(starts[:few] + length, 1, few, starts_fresh=False)
 
-    def _piece(self, starts: Tensor, first: int, steps: int, starts_fresh: bool) -> Batch:
-        window = self.text[starts.unsqueeze(1) + first + self.window.new_tensor(range(steps + 1))].long()
-        return Batch(window[:, :-1].unsqueeze(-1), window[:, 1:], len(starts), starts_fresh)
+    def _read(self, starts: Tensor, steps: int, size: int, starts_fresh: bool, warmup: int = 0) -> Batch:
+        """Read the windows of `steps` characters and their targets, the next characters, after `warmup` steps."""
+        places = starts.to(self.text.device, non_blocking=True).unsqueeze(1) + self.window[: steps + 1]
+        window = self.text[places].long()
+        return Batch(window[:, :-1].unsqueeze(-1), window[:, warmup + 1 :], size, starts_fresh)

@@ -186,11 +186,6 @@ def encode(text: str, alphabet: str, argument: str, reason: str, unknown: str | 
     return torch.from_numpy(indices)
 
 
-def text8_path(cache: Path) -> Path:
-    """Return the path of the text8 file in a cache folder."""
-    return cache / "text8"
-
-
 def download_text8(path: Path) -> None:
     """Download text8 and check it against its known hash; the file is written whole or not at all.
 

@@ -26,7 +26,6 @@ from rnn_capacity.tasks.language.corpus import (
     encode_corpus,
     read_text,
     split_bounds,
-    text8_path,
 )
 from rnn_capacity.tasks.language.markov import MarkovLanguage
 from rnn_capacity.tasks.language.sampling import check_sampling, encode_prompt, sample_text
@@ -147,7 +146,7 @@ class Language(Task):
         """The text8 file in the cache; None if the task reads another text."""
         if self.path is not None or self.corpus != "text8":
             return None
-        return text8_path(Path(self.cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "rnn_capacity")))
+        return Path(self.cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "rnn_capacity")) / "text8"
 
     def prepare_data(self) -> None:
         """Download text8 if `corpus` is text8 and the cache lacks the file.

@@ -15,7 +15,6 @@ from optuna.trial import FrozenTrial
 
 from rnn_capacity.cli import main
 from rnn_capacity.population import Member, Result, train
-from rnn_capacity.search import open_studies
 from rnn_capacity.search.arguments import read_command_line
 from rnn_capacity.search.command import interruption, resume_command
 from rnn_capacity.search.results.search_logger import SearchLogger
@@ -118,7 +117,7 @@ def test_a_finished_study_has_no_trials_to_claim(searching: ToySearch, monkeypat
 def test_workers_that_start_a_study_together_may_ask_for_different_numbers_of_trials(
     searching: ToySearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(open_studies, "known_names", lambda storage: [])  # as each of them sees it
+    monkeypatch.setattr("rnn_capacity.search.command.study_names", lambda storage: [])  # as each of them sees it
     for trials in (1, 2):
         main(["search", *searching.options(f"--trials={trials}")])
     study = searching.study()
