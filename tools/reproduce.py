@@ -10,60 +10,29 @@ from tools/results/study_costs.json), and runs nothing. Options that this script
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from measuring import script_parser
-from recording import ROOT, Run, markdown_table
+from recording import ROOT
 from studies import StudyPlan, plan_studies
 from study_budgets import BUDGETS
-from study_costs import known_costs, predicted_seconds, search_options, worker_seconds
-
-CLUSTER = 64
-"""GPUs of the cluster whose hours are printed."""
-
-
-@dataclass
-class Status:
-    """What the storage has of a study, and what remains."""
-
-    plan: StudyPlan
-    """The plan."""
-
-    finished: int = 0
-    """Finished trials."""
-
-    begun: int = 0
-    """Trials that are finished or run."""
-
-    spent: float = 0.0
-    """Seconds of workers for the finished trials."""
-
-    @property
-    def missing(self) -> int:
-        """Trials that are yet to be finished."""
-        return max(0, self.plan.effort.trials - self.finished)
-
-    @property
-    def share(self) -> float:
-        """The share of the trials that are finished or run."""
-        return min(1.0, self.begun / self.plan.effort.trials)
+from study_costs import known_costs, search_options, worker_seconds
+from study_status import Status, remaining_hours, remaining_line, remaining_table
 
 
 class Reproduction:
     """The studies of a budget in a storage.
 
     Args:
-        budget: Name of the budget.
+        budget: Name of the budget, with which the studies' names begin.
         storage: URL of the storage.
-        root: Folder of all results.
+        root: Folder of the best settings.
         plans: The studies.
         options: More options of each search.
     """
@@ -76,7 +45,7 @@ class Reproduction:
         self.root = root
         self.statuses = {plan.name: Status(plan) for plan in plans}
         self.options = list(options)
-        self.costs: list[Run] = known_costs()
+        self.costs = known_costs()
         self.opened: dict[str, Any] = {}
         self.failed: set[str] = set()
 
@@ -90,61 +59,39 @@ class Reproduction:
             return
         for name, status in self.statuses.items():
             full = f"{self.budget}/{name}"
-            if full not in names or not status.missing:
-                continue
-            if full not in self.opened:
-                self.opened[full] = Study.open(self.storage, full)
-            snapshot = self.opened[full].snapshot()
-            status.finished, status.begun = len(snapshot.finished), len(snapshot.finished) + len(snapshot.running)
-            status.spent = worker_seconds(snapshot)
+            if full in names and status.missing:
+                if name not in self.opened:
+                    self.opened[name] = Study.open(self.storage, full)
+                snapshot = self.opened[name].snapshot()
+                status.finished, status.begun = len(snapshot.finished), len(snapshot.finished) + len(snapshot.running)
+                status.spent = worker_seconds(snapshot)
 
-    def hours(self, accelerator: str = "cpu") -> dict[str, float]:
-        """Estimate the hours that remain of each study, of one core or one GPU; NaN where nothing is known.
+    def next_study(self) -> StudyPlan | None:
+        """Choose the study to run: the least done first, of these the cheapest; None if all are complete or failed.
 
-        A study's own finished trials are the measure; for others the predictions are scaled by what the finished
-        trials of their panel took.
+        A study with a source waits until the source is complete.
         """
-        predicted = {
-            name: predicted_seconds(one.plan, self.costs, accelerator) for name, one in self.statuses.items()
-        }
-        if accelerator != "cpu":
-            return {name: one.missing * predicted[name] / 3600 for name, one in self.statuses.items()}
-        spent: dict[str, float] = {}
-        expected: dict[str, float] = {}
-        for name, one in self.statuses.items():
-            if one.spent > 0 and not math.isnan(predicted[name]):
-                spent[one.plan.panel] = spent.get(one.plan.panel, 0.0) + one.spent
-                expected[one.plan.panel] = expected.get(one.plan.panel, 0.0) + one.finished * predicted[name]
-        found = {}
-        for name, one in self.statuses.items():
-            seconds = predicted[name] * spent.get(one.plan.panel, 1.0) / expected.get(one.plan.panel, 1.0)
-            found[name] = one.missing * (one.spent / one.finished if one.spent > 0 else seconds) / 3600
-        return found
-
-    def ready(self, status: Status) -> bool:
-        """Return whether a study can be run: its source, if it has one, is complete."""
-        source = status.plan.source
-        return source is None or not self.statuses[source].missing
-
-    def next_study(self) -> Status | None:
-        """Choose the study to run: the least done first, of these the cheapest; None if all are complete or failed."""
-        hours = self.hours()
+        hours = remaining_hours(self.statuses.values(), self.costs)
         left = [
             one
             for name, one in self.statuses.items()
-            if one.missing and name not in self.failed and self.ready(one)
+            if one.missing
+            and name not in self.failed
+            and (one.plan.source is None or not self.statuses[one.plan.source].missing)
         ]
-        return min(left, key=lambda one: (one.share, hours[one.plan.name]), default=None)
+        first = min(left, key=lambda one: (one.share, hours[one.plan.name]), default=None)
+        return None if first is None else first.plan
+
+    def folder(self, name: str) -> Path:
+        """Return the folder in which a search writes the best setting of a study."""
+        return self.root / "studies" / self.budget / name
 
     def command(self, plan: StudyPlan) -> list[str]:
         """Write the search command of a study, without the program."""
-        config, sweep = ROOT / f"configs/{plan.task}.yaml", ROOT / f"tools/sweeps/{plan.sweep}.yaml"
-        if plan.source is not None:
-            config = self.root / "studies" / self.budget / plan.source / "best.yaml"
-        if plan.around:
-            sweep = self.root / "studies" / self.budget / plan.name / "sweep.yaml"
+        config = ROOT / f"configs/{plan.task}.yaml" if plan.source is None else self.folder(plan.source) / "best.yaml"
+        sweep = self.folder(plan.name) / "sweep.yaml" if plan.around else ROOT / f"tools/sweeps/{plan.sweep}.yaml"
         options = search_options(plan, os.path.relpath(config), os.path.relpath(sweep))
-        if plan.source is not None and f"{self.budget}/{plan.name}" in self.opened:
+        if plan.source is not None and plan.name in self.opened:
             options = ["--resume"]  # the source's best setting may be another one by now
         return [
             "search",
@@ -169,22 +116,19 @@ class Reproduction:
         from rnn_capacity.search.run.study_runner import StudyRunner
         from rnn_capacity.search.specification import StudySpecification
 
-        study = self.opened[f"{self.budget}/{plan.source}"]
-        specification = StudySpecification.from_json(study.specification)
-        runner = StudyRunner(study, specification, self.statuses[plan.source].plan.effort.trials)
+        source = self.opened[plan.source]
+        specification = StudySpecification.from_json(source.specification)
+        runner = StudyRunner(source, specification, self.statuses[plan.source].plan.effort.trials)
         if write_best_config(runner, self.root) is None:
             raise ValueError(f"{plan.source} must have a feasible trial, got none")
         if plan.around:
             best = runner.values(runner.snapshot.best(1)[0])
-            path = self.root / "studies" / self.budget / plan.name / "sweep.yaml"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(yaml.safe_dump(sweep_around(best, plan, specification.sweep.file["metric"])))
+            self.folder(plan.name).mkdir(parents=True, exist_ok=True)
+            content = yaml.safe_dump(sweep_around(best, plan, specification.sweep.file["metric"]))
+            (self.folder(plan.name) / "sweep.yaml").write_text(content, encoding="utf-8")
 
-    def run(self) -> int:
-        """Run studies until all are complete.
-
-        Returns:
-            The number of studies that failed.
+    def run(self) -> None:
+        """Run studies until all are complete, or failed.
 
         Raises:
             SystemExit: If a signal ends a search, with its code.
@@ -192,12 +136,11 @@ class Reproduction:
         from rnn_capacity.cli import main as rnn_capacity
 
         self.refresh()
-        while (status := self.next_study()) is not None:
-            plan = status.plan
+        while (plan := self.next_study()) is not None:
             try:
                 self.prepare(plan)
                 command = self.command(plan)
-                print(f"{self.remains()}\n{shlex.join(['rnn-capacity', *command])}", flush=True)
+                print(f"{self.remaining()}\n{shlex.join(['rnn-capacity', *command])}", flush=True)
                 rnn_capacity(command)
             except ValueError as error:
                 print(f"{plan.name}: {error}", file=sys.stderr)
@@ -207,35 +150,11 @@ class Reproduction:
                     raise
                 self.failed.add(plan.name)
             self.refresh()
-        print(self.remains())
-        return len(self.failed)
+        print(self.remaining())
 
-    def remains(self) -> str:
+    def remaining(self) -> str:
         """Write in one line what remains."""
-        ended = sum(not one.missing for one in self.statuses.values())
-        missing = sum(one.missing for one in self.statuses.values())
-        hours = sum(self.hours().values())
-        return f"{ended} of {len(self.statuses)} studies are complete; {missing:,} trials, {hours:.2f} core hours remain"
-
-    def table(self) -> str:
-        """Write a table of what remains of each panel."""
-        kinds = sorted({run["accelerator"] for run in self.costs})
-        names = {"cpu": "core hours", "gpu": "GPU hours"}
-        hours = {kind: self.hours(kind) for kind in kinds}
-        rows: list[tuple[object, ...]] = []
-        panels: dict[str, list[Status]] = {"all": list(self.statuses.values())}
-        for one in self.statuses.values():
-            panels.setdefault(one.plan.panel, []).append(one)
-        for panel, own in [*list(panels.items())[1:], ("all", panels["all"])]:
-            trials = sum(one.plan.effort.trials for one in own)
-            left = [sum(hours[kind][one.plan.name] for one in own) for kind in kinds]
-            counts = (sum(not one.missing for one in own), len(own), trials - sum(one.missing for one in own), trials)
-            rows.append((panel, *(f"{count:,}" for count in counts), *(f"{value:,.2f}" for value in left)))
-        header = ("panel", "complete", "studies", "finished", "trials", *(f"{names[kind]} left" for kind in kinds))
-        text = markdown_table(header, rows)
-        if "gpu" in kinds:
-            text += f"\nOn a cluster of {CLUSTER} GPUs: {sum(hours['gpu'].values()) / CLUSTER:,.1f} hours."
-        return text
+        return remaining_line(list(self.statuses.values()), self.costs)
 
 
 def sweep_around(best: dict[str, Any], plan: StudyPlan, metric: dict[str, Any]) -> dict[str, Any]:
@@ -263,18 +182,21 @@ def main() -> None:
     arguments, options = parser.parse_known_args()
     plans = plan_studies(BUDGETS[arguments.budget], arguments.text)
     panels = list(dict.fromkeys(plan.panel for plan in plans))
-    if unknown := set(arguments.panel or ()) - set(panels):
+    chosen = arguments.panel or panels
+    if unknown := set(chosen) - set(panels):
         parser.error(f"panel must be one of {', '.join(panels)}; got {', '.join(sorted(unknown))}")
-    kept = {plan.source for plan in plans if plan.panel in (arguments.panel or panels)}
-    plans = [plan for plan in plans if plan.panel in (arguments.panel or panels) or plan.name in kept]
+    sources = {plan.source for plan in plans if plan.panel in chosen}
+    plans = [plan for plan in plans if plan.panel in chosen or plan.name in sources]
     reproduction = Reproduction(arguments.budget, arguments.storage, arguments.root, plans, options)
     reproduction.refresh()
     if arguments.dry_run:
         for plan in plans:
             print(shlex.join(["rnn-capacity", *reproduction.command(plan)]))
-    print(reproduction.table(), flush=True)
-    if not arguments.dry_run and reproduction.run():
-        sys.exit(f"failed: {', '.join(sorted(reproduction.failed))}")
+    print(remaining_table(list(reproduction.statuses.values()), reproduction.costs), flush=True)
+    if not arguments.dry_run:
+        reproduction.run()
+        if reproduction.failed:
+            sys.exit(f"failed: {', '.join(sorted(reproduction.failed))}")
 
 
 if __name__ == "__main__":

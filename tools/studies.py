@@ -64,10 +64,14 @@ class StudyPlan:
         return f"{self.panel}/{self.label}"
 
     @property
+    def is_random(self) -> bool:
+        """Whether the points are drawn at random, so that no trial depends on earlier ones."""
+        return bool(self.around) or self.sweep == "seeds" or self.sweep.endswith("_random")
+
+    @property
     def population(self) -> int:
         """Trials that train at once: all up to 64, but a quarter where a tuner is to learn from the earlier ones."""
-        random = self.sweep == "seeds" or self.sweep.endswith("_random") or self.around
-        return min(64, self.effort.trials if random else max(4, self.effort.trials // 4))
+        return min(64, self.effort.trials if self.is_random else max(4, self.effort.trials // 4))
 
 
 def network(cell: str, depth: int, effort: Effort, size: int | None = None, units: int | None = None) -> dict[str, Any]:

@@ -90,16 +90,16 @@ def for_sizes(sizes: tuple[int, ...], trials: int, steps: int) -> dict[int, Effo
 
 BUDGETS = {
     "quick": Budget(
-        paper={150: Effort(12, 2500), 300: Effort(12, 3000), 700: Effort(6, 3000)},
-        best={150: Effort(12, 2500), 300: Effort(12, 3000), 700: Effort(6, 3000)},
+        paper={300: Effort(12, 3000), 700: Effort(6, 3000), 1200: Effort(4, 3000)},
+        best={300: Effort(12, 3000), 700: Effort(6, 3000), 1200: Effort(4, 3000)},
         refined={},
-        deep=(300, (2, 4)),
+        deep=(700, (2, 4)),
         relu=(300,),
         unrolled=(300, Effort(8, 3000)),
         unrolled_cells=("rnn",),
         memory=for_sizes((32, 64, 96), 2, 1000),
         text=for_sizes((500, 1000, 2000, 4000), 2, 200),
-        function=for_sizes((100, 200, 500, 1000), 4, 1000),
+        function=for_sizes((500, 1000, 2000, 4000), 3, 800),
         samples=10_000,
         parentheses=TrainabilityTask(
             size=10_000,
@@ -125,8 +125,8 @@ BUDGETS = {
         unrolled_cells=("rnn", "gru"),
         memory=for_sizes((16, 32, 48, 56, 64, 72, 80, 96), 8, 3000),
         text={3000: Effort(16, 2000), 10_000: Effort(12, 2000), 30_000: Effort(8, 2000), 100_000: Effort(4, 2000)},
-        function={300: Effort(40, 6000), 1000: Effort(40, 6000), 3000: Effort(24, 6000), 10_000: Effort(8, 6000)},
-        samples=30_000,
+        function={600: Effort(40, 6000), 2000: Effort(40, 6000), 6000: Effort(16, 6000), 20_000: Effort(8, 6000)},
+        samples=100_000,
         parentheses=TrainabilityTask(
             size=20_000,
             length=50,

@@ -32,6 +32,9 @@ NETWORKS = {"cpu": 8, "gpu": 64}
 SECONDS = 1.0
 """Seconds that a measurement should take at least."""
 
+FALLBACK = "random_mapping"
+"""The task whose measurements stand in for those of a task that has none."""
+
 IDENTITY = ("accelerator", "task", "cell", "depth", "work")
 
 
@@ -97,20 +100,23 @@ def seconds_per_step(run: Callable[[int], None], networks: int, clock: Callable[
 def predicted_seconds(plan: StudyPlan, runs: Sequence[Run], accelerator: str) -> float:
     """Predict the seconds of a trial from the measurement that is most alike, in proportion to the work of a step.
 
+    Without a measurement of the task it is the random mapping's, whose networks run in the same way on a GPU.
+
     Args:
         plan: The study.
         runs: The measurements.
         accelerator: Where it is to be run.
 
     Returns:
-        Seconds of one network on one core or one GPU; NaN without a measurement of its task.
+        Seconds of one network on one core or one GPU; NaN without a measurement.
     """
 
     def unlike(run: Run) -> tuple[bool, float, float]:
         by_depth, by_work = math.log(run["depth"] / plan.depth), math.log(run["work"] / plan.work)
         return run["cell"] != plan.cell, abs(by_depth), abs(by_work)
 
-    known = [run for run in runs if run["accelerator"] == accelerator and run["task"] == plan.task]
+    there = [run for run in runs if run["accelerator"] == accelerator]
+    known = [run for run in there if run["task"] == plan.task] or [run for run in there if run["task"] == FALLBACK]
     if not known:
         return math.nan
     nearest = min(known, key=unlike)
@@ -138,7 +144,9 @@ def worker_seconds(snapshot: Snapshot) -> float:
 def main() -> None:
     """Measure where nothing is known yet, then print the table."""
     parser = script_parser(__doc__, out=True)
-    parser.add_argument("--budget", choices=list(BUDGETS), default="quick", help="the budget whose studies are measured")
+    parser.add_argument(
+        "--budget", choices=list(BUDGETS), default="quick", help="the budget whose studies are measured"
+    )
     parser.add_argument("--largest", action="store_true", help="measure the largest study of each kind")
     parser.add_argument("--accelerator", choices=list(NETWORKS), default="cpu", help="where the networks are trained")
     parser.add_argument("--tasks", nargs="*", help="tasks that are measured, all by default")
@@ -160,7 +168,9 @@ def main() -> None:
     wanted = [dict(zip(IDENTITY, key, strict=True)) for key in by_identity]
     runs = measure_missing(arguments.out / FILE, wanted, measure, identity=IDENTITY)
     header = ("accelerator", "task", "cell", "depth", "work of a step", "ms a step of a network")
-    rows = [(*(run[name] for name in IDENTITY[:-1]), f"{run['work']:.2e}", f"{1e3 * run['seconds']:.3f}") for run in runs]
+    rows = [
+        (*(run[name] for name in IDENTITY[:-1]), f"{run['work']:.2e}", f"{1e3 * run['seconds']:.3f}") for run in runs
+    ]
     print(markdown_table(header, rows))
 
 
