@@ -19,6 +19,7 @@ from rnn_capacity.search.arguments import read_command_line
 from rnn_capacity.search.open_studies import new_specifications
 from rnn_capacity.studies import Snapshot, Study, study_names
 
+SAMPLES = "data.init_args.samples_per_parameter"
 TOOLS = Path(__file__).parent.parent / "tools"
 
 
@@ -91,12 +92,8 @@ def test_every_size_allows_two_units_a_layer(budget: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "panel",
-    [
-        "capacity-paper", "capacity-best", "relu", "unrolled", "memory", "text", "function", "parentheses-tuner",
-        "arithmetic-random",
-    ],
-)  # fmt: skip
+    "panel", ["capacity-best", "relu", "unrolled", "memory", "text", "function", "arithmetic-random"]
+)
 def test_a_planned_command_is_a_search_that_can_begin(panel: str, tmp_path: Path) -> None:
     text = tmp_path / "text.txt"
     text.write_text("the quick brown fox " * 100)
@@ -113,26 +110,9 @@ def test_a_planned_command_is_a_search_that_can_begin(panel: str, tmp_path: Path
         assert (member.task.loss_exponent, member.task.steps) == (0, {"unrolled": 10}.get(panel, 5))
 
 
-def test_a_study_that_has_its_trials_is_skipped_and_a_begun_one_goes_on(
+def test_studies_are_skipped_continued_and_begun_from_the_best_setting_of_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second = (tiny(plan) for plan in plans("quick")[:2])
-    begun = reproduction([replace(first, effort=first.effort._replace(trials=1))], tmp_path)
-    begun.run()
-    assert study_names(begun.storage) == [f"quick/{first.name}"]
-    again = reproduction([first, second], tmp_path)
-    again.run()
-    for plan in (first, second):
-        assert len(Study.open(again.storage, f"quick/{plan.name}").snapshot().finished) == 2
-    assert "2 of 2 studies are complete; 0 trials, 0.00 core hours remain" in capsys.readouterr().out
-    done = reproduction([first, second], tmp_path)
-    done.refresh()
-    assert done.next_study() is None
-    done.run()
-    assert "rnn-capacity search" not in capsys.readouterr().out
-
-
-def test_a_study_with_a_source_begins_from_its_best_setting_once_it_is_complete(tmp_path: Path) -> None:
     from studies import REFINED, StudyPlan
 
     source = tiny(plans("quick")[0])
@@ -142,19 +122,34 @@ def test_a_study_with_a_source_begins_from_its_best_setting_once_it_is_complete(
         options=("--model.max_parameters=200",), **common,
     )  # fmt: skip
     repeated = StudyPlan("repeated", "rnn", sweep="seeds", source=source.name, **common)
+    begun = reproduction([replace(source, effort=source.effort._replace(trials=1))], tmp_path)
+    begun.run()
+    assert study_names(begun.storage) == [f"quick/{source.name}"]
+
     run = reproduction([repeated, refined, source], tmp_path)
     assert run.next_study() is source
     run.run()
     assert not run.failed
+    studies = {plan: Study.open(run.storage, f"quick/{plan}") for plan in ("refined/rnn", "repeated/rnn", source.name)}
+    assert [len(study.snapshot().finished) for study in studies.values()] == [2, 2, 2]
+    assert "3 of 3 studies are complete; 0 trials, 0.00 core hours remain" in capsys.readouterr().out
+
     best = yaml.safe_load((tmp_path / "studies/quick" / source.name / "best.yaml").read_text())
-    stored = {name: Study.open(run.storage, f"quick/{name}/rnn").specification for name in ("repeated", "refined")}
-    own = stored["repeated"]["config"]["model"]["init_args"]
-    assert own["optimizer"]["init_args"]["lr"] == best["model"]["init_args"]["optimizer"]["init_args"]["lr"]
-    assert list(stored["repeated"]["sweep"]["parameters"]) == ["model.init_args.seed"]
-    assert stored["refined"]["config"]["model"]["init_args"]["max_parameters"] == 200
-    swept = stored["refined"]["sweep"]["parameters"]["data.init_args.samples_per_parameter"]
-    chosen = best["data"]["init_args"]["samples_per_parameter"]
+    own = studies["repeated/rnn"].specification
+    rates = [config["model"]["init_args"]["optimizer"]["init_args"]["lr"] for config in (own["config"], best)]
+    assert rates[0] == rates[1]
+    assert list(own["sweep"]["parameters"]) == ["model.init_args.seed"]
+    own = studies["refined/rnn"].specification
+    assert own["config"]["model"]["init_args"]["max_parameters"] == 200
+    swept, chosen = own["sweep"]["parameters"][SAMPLES], best["data"]["init_args"]["samples_per_parameter"]
     assert (swept["min"], swept["max"]) == pytest.approx((chosen, 1.15 * chosen))
+
+    done = reproduction([repeated, refined, source], tmp_path)
+    done.run()
+    assert "rnn-capacity search" not in capsys.readouterr().out
+    more = reproduction([replace(repeated, effort=source.effort._replace(trials=3)), source], tmp_path)
+    more.refresh()
+    assert "--resume" in more.command(repeated)
 
 
 def trial(number: int, start: float, seconds: float, worker: str) -> FrozenTrial:
