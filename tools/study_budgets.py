@@ -90,16 +90,16 @@ def for_sizes(sizes: tuple[int, ...], trials: int, steps: int) -> dict[int, Effo
 
 BUDGETS = {
     "quick": Budget(
-        paper={300: Effort(12, 3000), 700: Effort(6, 3000), 1200: Effort(4, 3000)},
-        best={300: Effort(12, 3000), 700: Effort(6, 3000), 1200: Effort(4, 3000)},
+        paper={300: Effort(12, 3000), 700: Effort(6, 3000), 1000: Effort(4, 3000)},
+        best={300: Effort(12, 3000), 700: Effort(6, 3000), 1000: Effort(4, 3000)},
         refined={},
         deep=(700, (2, 4)),
         relu=(300,),
         unrolled=(300, Effort(8, 3000)),
         unrolled_cells=("rnn",),
         memory=for_sizes((32, 64, 96), 2, 1000),
-        text=for_sizes((500, 1000, 2000, 4000), 2, 200),
-        function=for_sizes((500, 1000, 2000, 4000), 3, 800),
+        text=for_sizes((600, 1500, 4000), 2, 200),
+        function=for_sizes((500, 1000, 2000), 3, 800),
         samples=10_000,
         parentheses=TrainabilityTask(
             size=10_000,
