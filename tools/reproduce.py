@@ -11,6 +11,7 @@ from tools/results/study_costs.json), and runs nothing. Options that this script
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ from studies import StudyPlan, plan_studies
 from study_budgets import BUDGETS
 from study_costs import known_costs, search_options, worker_seconds
 from study_status import Status, remaining_hours, remaining_line, remaining_table
+
+
+CANDIDATES = 8
+"""Studies among which a process draws the next one."""
 
 
 class Reproduction:
@@ -67,9 +72,9 @@ class Reproduction:
                 status.spent = worker_seconds(snapshot)
 
     def next_study(self) -> StudyPlan | None:
-        """Choose the study to run: the least done first, of these the cheapest; None if all are complete or failed.
+        """Choose the study to run: of those of which least is done one of the cheapest; None if none can be run.
 
-        A study with a source waits until the source is complete.
+        It is drawn by chance, so that processes take different ones. A study with a source waits until that is complete.
         """
         hours = remaining_hours(self.statuses.values(), self.costs)
         left = [
@@ -79,8 +84,11 @@ class Reproduction:
             and name not in self.failed
             and (one.plan.source is None or not self.statuses[one.plan.source].missing)
         ]
-        first = min(left, key=lambda one: (one.share, hours[one.plan.name]), default=None)
-        return None if first is None else first.plan
+        if not left:
+            return None
+        least = min(one.share for one in left)
+        cheap = sorted((one for one in left if one.share == least), key=lambda one: hours[one.plan.name])
+        return random.choice(cheap[:CANDIDATES]).plan
 
     def folder(self, name: str) -> Path:
         """Return the folder in which a search writes the best setting of a study."""
