@@ -26,7 +26,6 @@ from study_budgets import BUDGETS
 from study_costs import known_costs, search_options, worker_seconds
 from study_status import Status, remaining_hours, remaining_line, remaining_table
 
-
 CANDIDATES = 8
 """Studies among which a process draws the next one."""
 
@@ -72,9 +71,9 @@ class Reproduction:
                 status.spent = worker_seconds(snapshot)
 
     def next_study(self) -> StudyPlan | None:
-        """Choose the study to run: of those of which least is done one of the cheapest; None if none can be run.
+        """Draw the study to run among the cheapest of those that are least done; None if none can be run.
 
-        It is drawn by chance, so that processes take different ones. A study with a source waits until that is complete.
+        By chance, so that processes take different ones. A study with a source waits until the source is complete.
         """
         hours = remaining_hours(self.statuses.values(), self.costs)
         left = [
