@@ -79,6 +79,12 @@ def test_the_studies_of_a_panel_differ_in_the_values_of_their_options_alone() ->
                 assert (units <= option_names(plan)) == (plan.panel == "memory")
 
 
+def test_the_steps_of_the_longest_addition_are_the_papers() -> None:
+    from studies import arithmetic_steps
+
+    assert arithmetic_steps(10**7) == 36
+
+
 @pytest.mark.parametrize("budget", ["quick", "night", "full"])
 def test_every_size_allows_two_units_a_layer(budget: str) -> None:
     ends = {

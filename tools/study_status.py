@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from recording import Run, markdown_table
 from studies import StudyPlan
-from study_costs import NETWORKS, predicted_seconds
+from study_costs import FALLBACK, NETWORKS, predicted_seconds
 
 SETUP_SECONDS = 2.0
 """Seconds of a search beside its trials: parsing, checks, its summary."""
@@ -101,6 +101,11 @@ def remaining_table(statuses: Sequence[Status], costs: Sequence[Run]) -> str:
         rows.append((panel, *(f"{count:,}" for count in counts), *(f"{value:,.2f}" for value in left)))
     header = ("panel", "complete", "studies", "finished", "trials", *(f"{kind} hours left" for kind in kinds))
     text = markdown_table(header, rows) + "\nAn hour is one core's or one GPU's."
+    for kind in kinds:
+        measured = {run["task"] for run in costs if run["accelerator"] == kind}
+        others = [panel for panel, own in panels.items() if panel != "all" and own[0].plan.task not in measured]
+        if others:
+            text += f"\nOn a {kind} these are estimated from measurements of the {FALLBACK}: {', '.join(others)}."
     if "gpu" in kinds:
-        text += f" A cluster of {CLUSTER} GPUs: {sum(hours['gpu'].values()) / CLUSTER:,.2f} hours."
+        text += f"\nOn a cluster of {CLUSTER} GPUs: {sum(hours['gpu'].values()) / CLUSTER:,.2f} hours."
     return text
