@@ -1,0 +1,218 @@
+"""The studies behind the paper's figures and tables as data, each with the options of its search command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from measuring import CELLS
+from study_budgets import Budget, Effort, TrainabilityTask
+
+DEEPEST = 8
+"""Layers of the deep networks of the trainability panels."""
+
+REFINED = {
+    "model.init_args.optimizer.init_args.lr": (0.6, 1.1),
+    "data.init_args.samples_per_parameter": (1.0, 1.15),
+}
+"""Hyperparameters that a larger network searches around the best setting of a smaller one, by factors of the lower and
+the upper end: it stores more per parameter, and takes a smaller learning rate."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """A study that is to be made."""
+
+    panel: str
+    """The report's panel that it is for."""
+
+    label: str
+    """What differs within the panel: cell, depth, size."""
+
+    task: str
+    """File of the folder configs, without its ending."""
+
+    sweep: str
+    """File of the folder tools/sweeps, without its ending."""
+
+    cell: str
+    """The cell."""
+
+    depth: int
+    """Layers of the network."""
+
+    effort: Effort
+    """Trials and optimizer steps."""
+
+    work: float
+    """Parameters times samples times time steps of an optimizer step, on which the cost depends."""
+
+    options: tuple[str, ...] = ()
+    """Options of the search command that differ from the config."""
+
+    source: str | None = None
+    """Name of the study from whose best setting this one starts, in place of the config's."""
+
+    around: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Hyperparameters that are searched around that setting by these factors; empty takes the sweep file."""
+
+    @property
+    def name(self) -> str:
+        """The study's name within the budget."""
+        return f"{self.panel}/{self.label}"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the points are drawn at random, so that no trial depends on earlier ones."""
+        return bool(self.around) or self.sweep == "seeds" or self.sweep.endswith("_random")
+
+    @property
+    def population(self) -> int:
+        """Trials that train at once: all up to 64, but a quarter where a tuner is to learn from the earlier ones."""
+        return min(64, self.effort.trials if self.is_random else max(4, self.effort.trials // 4))
+
+
+def network(cell: str, depth: int, effort: Effort, size: int | None = None, units: int | None = None) -> dict[str, Any]:
+    """Write what a plan of a network has: its label, cell, depth, effort and options."""
+    sized = (f"--model.max_parameters={size}",)
+    if size is None:
+        sized = (f"--model.hidden_size={units}", "--model.max_parameters=null")
+    options = (f"--model.cell={cell}", f"--model.depth={depth}", *sized, f"--trainer.max_steps={effort.steps}")
+    label = f"{cell}-{depth}-{f'{units}-units' if size is None else size}"
+    return {"label": label, "cell": cell, "depth": depth, "effort": effort, "options": options}
+
+
+def capacity_plans(budget: Budget, protocol: str) -> Iterator[StudyPlan]:
+    """Plan Fig. 1 by one protocol, `paper` or `best`: sizes at the least depth, then depths at one size.
+
+    The paper's protocol is the cross-entropy with five unrolled steps, the best training the generalized cross-entropy
+    with two to five.
+    """
+    efforts: Mapping[int, Effort] = getattr(budget, protocol)
+    panel, steps = f"capacity-{protocol}", {"paper": 5, "best": 3.5}[protocol]
+    fixed = ("--data.steps=5", "--data.loss_exponent=0") if protocol == "paper" else ()
+    size, depths = budget.deep
+    points = [(cell, facts.depth, one) for one in efforts for cell, facts in CELLS.items()]
+    points += [(cell, depth, size) for depth in depths for cell in CELLS]
+    for cell, depth, one in dict.fromkeys(points):
+        parts = network(cell, depth, efforts[one], one)
+        smaller = budget.refined.get(one)
+        if smaller is not None:
+            steps_option = parts["options"][-1]
+            parts |= {
+                "options": (f"--model.max_parameters={one}", steps_option),
+                "source": f"{panel}/{cell}-{depth}-{smaller}",
+                "around": REFINED,
+            }
+        else:
+            parts["options"] += fixed
+        yield StudyPlan(panel, task="random_mapping", sweep=panel.replace("-", "_"), work=4 * one**2 * steps, **parts)
+
+
+def relu_plans(budget: Budget) -> Iterator[StudyPlan]:
+    """Plan Fig. 2a: the RNN and the UGRNN with ReLU alone, by the paper's protocol."""
+    for size, cell in product(budget.relu, ("rnn", "ugrnn")):
+        parts = network(cell, 1, budget.paper[size], size)
+        parts["options"] += ("--data.steps=5", "--data.loss_exponent=0", "--model.nonlinearity=relu")
+        yield StudyPlan("relu", task="random_mapping", sweep="capacity_paper", work=4 * size**2 * 5, **parts)
+
+
+def unrolled_plans(budget: Budget) -> Iterator[StudyPlan]:
+    """Plan Fig. 2b: 1 to 10 unrolled steps, with the cross-entropy."""
+    size, effort = budget.unrolled
+    for cell, steps in product(budget.unrolled_cells, range(1, 11)):
+        parts = network(cell, CELLS[cell].depth, effort, size)
+        parts["options"] += (f"--data.steps={steps}", "--data.loss_exponent=0")
+        parts["label"] += f"-steps-{steps}"
+        yield StudyPlan("unrolled", task="random_mapping", sweep="capacity_paper", work=4 * size**2 * steps, **parts)
+
+
+def memory_plans(budget: Budget) -> Iterator[StudyPlan]:
+    """Plan Fig. 2c: networks of about as many units as an input has values."""
+    from rnn_capacity.models import parameter_count
+
+    for (units, effort), (cell, facts) in product(budget.memory.items(), CELLS.items()):
+        work = parameter_count(cell, facts.depth, units, 64, 64) * 128 * 12
+        parts = network(cell, facts.depth, effort, units=units)
+        yield StudyPlan("memory", task="memory", sweep="memory", work=work, **parts)
+
+
+def text_plans(budget: Budget, path: str | None) -> Iterator[StudyPlan]:
+    """Plan Fig. 3 for a text, or for the synthetic language."""
+    given = (f"--data.path={path}",) if path else ("--data.length=300000",)
+    for (size, effort), (cell, facts) in product(budget.text.items(), CELLS.items()):
+        parts = network(cell, facts.depth, effort, size)
+        parts["options"] += given
+        panel = "text" if path else "language"
+        yield StudyPlan(panel, task="language", sweep="language", work=size * 64 * 50, **parts)
+
+
+def function_plans(budget: Budget) -> Iterator[StudyPlan]:
+    """Plan Fig. 3 for the random continuous function."""
+    for (size, effort), (cell, facts) in product(budget.function.items(), CELLS.items()):
+        parts = network(cell, facts.depth, effort, size)
+        parts["options"] += (f"--data.samples={budget.samples}", f"--data.tau={budget.samples / 200:g}")
+        sweep = task = "continuous_function"
+        yield StudyPlan("function", task=task, sweep=sweep, work=size * 512 * 50, **parts)
+
+
+def arithmetic_steps(operand_limit: int) -> int:
+    """Return the time steps of the longest addition: `-a+-b=`, six compute steps, the answer and a space.
+
+    Example:
+        >>> arithmetic_steps(10**7)
+        36
+    """
+    return 2 * len(f"-{operand_limit}") + len("+=") + 6 + len(f"-{2 * operand_limit} ")
+
+
+def trainability_plans(panel: str, task: TrainabilityTask, method: str) -> Iterator[StudyPlan]:
+    """Plan Fig. 4 (method `tuner`) or Fig. 5 and Table 1 (`random`) for the parentheses or the arithmetic."""
+    steps, batch, options = task.length, 32, (f"--data.steps={task.length}",)
+    if panel == "arithmetic":
+        steps, batch = arithmetic_steps(task.length), 64
+        options = (f"--data.operand_limit={task.length}", f"--data.steps={steps}")
+    for depth, effort in (task.draws if method == "random" else task.tuner).items():
+        for cell in CELLS:
+            if CELLS[cell].depth > depth:
+                continue
+            parts = network(cell, depth, effort, task.size)
+            parts["options"] += (*options, "--data.evaluation_samples=1000")
+            work = task.size * batch * steps
+            yield StudyPlan(f"{panel}-{method}", task=panel, sweep=f"{panel}_{method}", work=work, **parts)
+
+
+def repeated_plans(budget: Budget) -> Iterator[StudyPlan]:
+    """Plan App. Tables 1 and 2: repeated runs of the tuner's best setting on the parentheses."""
+    for plan in trainability_plans("parentheses", budget.parentheses, "tuner"):
+        effort = Effort(budget.reruns, plan.effort.steps)
+        parts = {"label": plan.label, "cell": plan.cell, "depth": plan.depth, "effort": effort}
+        yield StudyPlan("repeated", task=plan.task, sweep="seeds", work=plan.work, source=plan.name, **parts)
+
+
+def plan_studies(budget: Budget, text: str | None = None) -> list[StudyPlan]:
+    """List the studies of a budget in the order of the paper's panels.
+
+    Args:
+        budget: The budget.
+        text: A text file for Fig. 3, beside the synthetic language.
+    """
+    return [
+        *capacity_plans(budget, "paper"),
+        *capacity_plans(budget, "best"),
+        *relu_plans(budget),
+        *unrolled_plans(budget),
+        *memory_plans(budget),
+        *(text_plans(budget, text) if text else ()),
+        *text_plans(budget, None),
+        *function_plans(budget),
+        *(
+            plan
+            for panel in ("parentheses", "arithmetic")
+            for method in ("tuner", "random")
+            for plan in trainability_plans(panel, getattr(budget, panel), method)
+        ),
+        *repeated_plans(budget),
+    ]

@@ -1,0 +1,174 @@
+"""Budgets of the reproduction: the sizes, trials and optimizer steps of each panel's studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from measuring import CELLS
+
+
+class Effort(NamedTuple):
+    """What is spent on a study."""
+
+    trials: int
+    """Finished trials that it is to have."""
+
+    steps: int
+    """Optimizer steps of a trial."""
+
+
+@dataclass(frozen=True)
+class TrainabilityTask:
+    """The size and the length of the parentheses or the arithmetic, and what is spent on them by depth."""
+
+    size: int
+    """Parameter budget; the paper's is 200,000."""
+
+    length: int
+    """Time steps of the parentheses (the paper's: 175), the largest operand of the arithmetic (10 million)."""
+
+    draws: Mapping[int, Effort]
+    """Random draws of a cell, by depth."""
+
+    tuner: Mapping[int, Effort]
+    """Tuner trials of a cell, by depth."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is spent on each panel."""
+
+    paper: Mapping[int, Effort]
+    """Capacity by the paper's protocol at depth 1 (+RNN: 2), by parameter budget."""
+
+    best: Mapping[int, Effort]
+    """Capacity by the best training, likewise."""
+
+    refined: Mapping[int, int]
+    """Sizes whose studies search around the best setting of a smaller size."""
+
+    deep: tuple[int, tuple[int, ...]]
+    """Parameter budget and depths of the deeper networks of both."""
+
+    relu: tuple[int, ...]
+    """Parameter budgets of the networks that have ReLU alone."""
+
+    unrolled: tuple[int, Effort]
+    """Parameter budget and effort of the studies of 1 to 10 unrolled steps."""
+
+    unrolled_cells: tuple[str, ...]
+    """Their cells."""
+
+    memory: Mapping[int, Effort]
+    """Memory, by units; the paper's are around the 64 values of an input."""
+
+    text: Mapping[int, Effort]
+    """The text and the synthetic language, by parameter budget."""
+
+    function: Mapping[int, Effort]
+    """The random continuous function, by parameter budget."""
+
+    samples: int
+    """Samples N of the random continuous function; the paper's are a million with tau 5,000, here always N/200."""
+
+    parentheses: TrainabilityTask
+    """Parentheses."""
+
+    arithmetic: TrainabilityTask
+    """Arithmetic."""
+
+    reruns: int
+    """Repeated runs of the best tuner trial on the parentheses, by cell and depth."""
+
+
+def for_sizes(sizes: tuple[int, ...], trials: int, steps: int) -> dict[int, Effort]:
+    """Spend the same on each size."""
+    return dict.fromkeys(sizes, Effort(trials, steps))
+
+
+BUDGETS = {
+    "quick": Budget(
+        paper={300: Effort(12, 3000), 700: Effort(6, 3000), 1000: Effort(4, 3000)},
+        best={300: Effort(12, 3000), 700: Effort(6, 3000), 1000: Effort(4, 3000)},
+        refined={},
+        deep=(700, (2, 4)),
+        relu=(300,),
+        unrolled=(300, Effort(8, 3000)),
+        unrolled_cells=("rnn",),
+        memory=for_sizes((32, 64, 96), 2, 1000),
+        text=for_sizes((600, 1500, 4000), 2, 200),
+        function=for_sizes((500, 1000, 2000), 3, 800),
+        samples=10_000,
+        parentheses=TrainabilityTask(
+            size=10_000,
+            length=25,
+            draws={1: Effort(16, 200), 8: Effort(12, 150)},
+            tuner={1: Effort(14, 200), 8: Effort(12, 150)},
+        ),
+        arithmetic=TrainabilityTask(
+            size=2500,
+            length=9,
+            draws={1: Effort(16, 200), 8: Effort(12, 150)},
+            tuner={1: Effort(14, 200), 8: Effort(12, 150)},
+        ),
+        reruns=4,
+    ),
+    "night": Budget(
+        paper={300: Effort(200, 10_000), 700: Effort(200, 12_000), 2000: Effort(40, 12_000), 7000: Effort(8, 12_000)},
+        best={300: Effort(200, 10_000), 700: Effort(200, 12_000), 2000: Effort(40, 16_000), 7000: Effort(8, 20_000)},
+        refined={7000: 2000},
+        deep=(700, (2, 4)),
+        relu=(300, 700),
+        unrolled=(700, Effort(40, 12_000)),
+        unrolled_cells=("rnn", "gru"),
+        memory=for_sizes((16, 32, 48, 56, 64, 72, 80, 96), 8, 3000),
+        text={3000: Effort(16, 2000), 10_000: Effort(12, 2000), 30_000: Effort(8, 2000), 100_000: Effort(4, 2000)},
+        function={600: Effort(40, 6000), 2000: Effort(40, 6000), 6000: Effort(16, 6000), 20_000: Effort(8, 6000)},
+        samples=100_000,
+        parentheses=TrainabilityTask(
+            size=20_000,
+            length=50,
+            draws={1: Effort(300, 600), 8: Effort(300, 300)},
+            tuner={1: Effort(60, 1000), 8: Effort(40, 600)},
+        ),
+        arithmetic=TrainabilityTask(
+            size=5000,
+            length=99,
+            draws={1: Effort(300, 600), 8: Effort(300, 300)},
+            tuner={1: Effort(60, 1000), 8: Effort(40, 600)},
+        ),
+        reruns=20,
+    ),
+    "full": Budget(
+        paper=for_sizes((300, 1000, 3000, 10_000, 30_000), 1000, 100_000),
+        best=for_sizes((300, 1000, 3000, 10_000, 30_000), 1000, 100_000),
+        refined={},
+        deep=(10_000, (2, 4)),
+        relu=(300, 1000, 3000, 10_000, 30_000),
+        unrolled=(10_000, Effort(1000, 100_000)),
+        unrolled_cells=tuple(CELLS),
+        memory=for_sizes((16, 32, 48, 56, 60, 64, 68, 72, 80, 96, 128), 200, 50_000),
+        text=for_sizes((80_000, 160_000, 320_000, 640_000, 1_280_000), 500, 1_000_000),
+        function=for_sizes((3000, 10_000, 30_000, 100_000, 300_000), 500, 1_000_000),
+        samples=1_000_000,
+        parentheses=TrainabilityTask(
+            size=200_000,
+            length=175,
+            draws=for_sizes((1, 8), 1000, 50_000),
+            tuner=for_sizes((1, 8), 1000, 50_000),
+        ),
+        arithmetic=TrainabilityTask(
+            size=200_000,
+            length=10**7,
+            draws=for_sizes((1, 8), 1000, 50_000),
+            tuner=for_sizes((1, 8), 1000, 50_000),
+        ),
+        reruns=100,
+    ),
+}
+"""Minutes, nights on two cores, and the paper's scale.
+
+The paper gives neither all sizes nor the number of optimizer steps by task (50,000 to 20 million) and of trials
+("hundreds to thousands"); those of `full` are a choice within what it says."""
