@@ -39,12 +39,9 @@ FIELDS = (
 """Fields of the structured arrays."""
 
 ALLOWED = {
-    **dict.fromkeys(
-        [(f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")]
-    ),
-    ("numpy", "ndarray"): None,
-    ("numpy", "dtype"): None,
-    ("_codecs", "encode"): None,  # bytes in pickles that Python 3 writes with protocol 2
+    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
 }
 """Functions and classes that a pickle of NumPy arrays, NumPy numbers and plain values names."""
 
@@ -105,9 +102,22 @@ class ArrayUnpickler(pickle.Unpickler):
         Raises:
             UnpicklingError: If the pickle names anything else, which it could use to run code.
         """
+        if (module, name) == ("_codecs", "encode"):  # bytes in pickles that Python 3 writes with protocol 2
+            return latin1_bytes
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it contains {module}.{name}")
         return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def latin1_bytes(text: str, encoding: str) -> bytes:
+    """Return the bytes that a pickle holds as text.
+
+    Raises:
+        UnpicklingError: If the encoding is not the one that pickles use.
+    """
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it contains the encoding {encoding}")
+    return text.encode(encoding)
 
 
 def read_published(folder: str | Path) -> list[PublishedRun]:
@@ -176,7 +186,9 @@ def load_array(file: Path) -> NDArray[np.void]:
             array = ArrayUnpickler(stream).load()
     except Exception as error:  # a damaged or malicious pickle may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"published must contain pickled NumPy arrays of plain values, got {file}: {reason}") from error
+        raise ValueError(
+            f"published must have pickles of NumPy arrays and plain values, got {file} ({reason})"
+        ) from error
     names = array.dtype.names if isinstance(array, np.ndarray) else None
     missing = [name for name in FIELDS if name not in (names or ())]
     if missing or not all(isinstance(hparams, dict) for hparams in array["hparams"].tolist()):

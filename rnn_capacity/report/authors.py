@@ -9,7 +9,6 @@ from rnn_capacity.models import units_for_budget
 from rnn_capacity.published_runs import PublishedRun
 from rnn_capacity.report.results import EVALUATION, Rows, TrialResult
 
-
 SIZES = {"memory": (64, 64), "continuous_function": (50, 1), "language": (27, 27)}
 """Inputs and outputs of the tasks whose figures are drawn against units, which the dataset does not give."""
 

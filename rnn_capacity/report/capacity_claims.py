@@ -6,11 +6,13 @@ The rows are our trials of random mapping, trained by one protocol.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from rnn_capacity.report.estimates import Estimate, combine, r_squared
+from rnn_capacity.report.estimates import Estimate, Floats, combine, r_squared
 from rnn_capacity.report.measures import (
     CAPACITY_LABELS,
     DEPTHS,
@@ -30,19 +32,19 @@ from rnn_capacity.report.verdicts import Condition, Finding
 TANH_LABELS = [label for label in CAPACITY_LABELS if label != "IRNN"]
 
 
-def smallest(*values: float) -> float:
-    """Return the smallest value; NaN if one is."""
-    return float(np.min(values))
+def smallest(values: Floats) -> Any:
+    """Return the smallest of the estimates; NaN if one is."""
+    return values.min(0)
 
 
-def largest(*values: float) -> float:
-    """Return the largest value; NaN if one is."""
-    return float(np.max(values))
+def largest(values: Floats) -> Any:
+    """Return the largest of the estimates; NaN if one is."""
+    return values.max(0)
 
 
-def average(*values: float) -> float:
-    """Return the mean."""
-    return float(np.mean(values))
+def average(values: Floats) -> Any:
+    """Return the mean of the estimates."""
+    return values.mean(0)
 
 
 def lacking(found: Iterable[str], wanted: Iterable[str]) -> str:
@@ -51,7 +53,7 @@ def lacking(found: Iterable[str], wanted: Iterable[str]) -> str:
     return ", ".join(name for name in wanted if name not in have)
 
 
-def cells_at_base_depth(rows: Rows) -> dict[str, Rows]:
+def cells_at_base_depth(rows: Iterable[TrialResult]) -> dict[str, Rows]:
     """Return the rows of each of the paper's cells at its least depth."""
     return by_cell(row for row in at_base_depth(rows) if row.cell in PAPER_CELLS)
 
@@ -64,13 +66,11 @@ def linear(rows: Rows) -> Finding:
         if len(sizes) >= 3:
             x = [float(group[0].parameters or size) for size, group in sizes.items()]
             bits = [Estimate.of_best(group, stored_bits) for group in sizes.values()]
-            fits[label] = combine(lambda *y, x=x: r_squared(x, y), *bits)
+            fits[label] = combine(partial(r_squared, x), *bits)
     if not fits:
         return Finding(rows=rows, missing="three sizes of a cell")
     lowest = combine(smallest, *fits.values())
-    return Finding(
-        [Condition(lowest, at_least=0.98)], rows, "smallest R² of the cells", lacking(fits, CAPACITY_LABELS)
-    )
+    return Finding([Condition(lowest, at_least=0.98)], rows, "smallest R² of the cells", lacking(fits, CAPACITY_LABELS))
 
 
 def level(rows: Rows) -> Finding:
@@ -90,11 +90,7 @@ def small_factor(rows: Rows) -> Finding:
     bits = bits_at(cells, largest_common_size(cells))
     if len(bits) < 2:
         return Finding(rows=rows, missing="two cells of one size")
-
-    def factor(*values: float) -> float:
-        return max(values) / min(values) if min(values) > 0 else float("inf")
-
-    found = combine(factor, *bits.values())
+    found = combine(lambda v: v.max(0) / v.min(0), *bits.values())
     return Finding(
         [Condition(found, at_most=1.6)], rows, "largest factor between two cells", lacking(bits, TANH_LABELS)
     )
@@ -111,9 +107,20 @@ def order_of_cells(rows: Rows) -> Finding:
         label: combine(average, *(Estimate.of_best(select(trials, size=size), bits_per_parameter) for size in common))
         for label, trials in cells.items()
     }
-    ranks = [-TANH_LABELS.index(label) for label in means]
-    tau = combine(lambda *values: float(stats.kendalltau(ranks, values).statistic), *means.values())
+    ordered = [means[label] for label in TANH_LABELS if label in means]
+    tau = combine(lambda v: np.apply_along_axis(tau_of_bits, 0, v), *ordered)
     return Finding([Condition(tau, at_least=0.6)], rows, "Kendall's tau", lacking(means, TANH_LABELS))
+
+
+def tau_of_bits(values: Floats) -> float:
+    """Return Kendall's tau between the order of the given cells and that of their bits."""
+    return tau_of_order(tuple(np.argsort(-values).tolist()))
+
+
+@lru_cache
+def tau_of_order(order: tuple[int, ...]) -> float:
+    """Return Kendall's tau between an order and the ascending one; bootstrap samples have few different orders."""
+    return float(stats.kendalltau(order, sorted(order)).statistic)
 
 
 def irnn_lowest(rows: Rows) -> Finding:
@@ -122,26 +129,22 @@ def irnn_lowest(rows: Rows) -> Finding:
     bits = bits_at(cells, largest_common_size(cells))
     if not {"RNN", "IRNN"} <= bits.keys():
         return Finding(rows=rows, missing="RNN and IRNN of one size")
-    ratio = combine(lambda irnn, rnn: irnn / rnn if rnn else float("nan"), bits["IRNN"], bits["RNN"])
+    ratio = combine(lambda v: v[0] / v[1], bits["IRNN"], bits["RNN"])
     others = [bits[label] for label in bits if label != "IRNN"]
-    lowest = combine(lambda irnn, *rest: irnn / min(rest) if min(rest) else float("nan"), bits["IRNN"], *others)
+    lowest = combine(lambda v: v[0] / v[1:].min(0), bits["IRNN"], *others)
     conditions = [Condition(ratio, at_most=0.8), Condition(lowest, at_most=1)]
     return Finding(conditions, rows, "IRNN over RNN", lacking(bits, CAPACITY_LABELS))
 
 
 def relu_level(rows: Rows) -> Finding:
     """C6: with ReLU, RNN and UGRNN store what the IRNN does."""
-    chosen = [row for row in at_base_depth(rows) if row.cell == "irnn" or (is_relu_only(row))]
+    chosen = [row for row in at_base_depth(rows) if row.cell == "irnn" or is_relu_only(row)]
     cells = {label: trials for label, trials in by_cell(chosen).items() if label in ("RNN", "UGRNN", "IRNN")}
     bits = bits_at(cells, largest_common_size(cells))
     if "IRNN" not in bits or len(bits) < 2:
         return Finding(rows=chosen, missing="ReLU only, RNN or UGRNN, and IRNN of one size")
     reference, others = bits["IRNN"], [bits[label] for label in bits if label != "IRNN"]
-
-    def distance(irnn: float, *relu: float) -> float:
-        return max(abs(value / irnn - 1) for value in relu) if irnn > 0 else float("nan")
-
-    found = combine(distance, reference, *others)
+    found = combine(lambda v: np.abs(v[1:] / v[0] - 1).max(0), reference, *others)
     return Finding(
         [Condition(found, at_most=0.15)], chosen, "largest distance from the IRNN", lacking(bits, ("RNN", "UGRNN"))
     )
@@ -156,7 +159,7 @@ def depth_independent(rows: Rows) -> Finding:
         size = largest_common_size(depths)
         if size is not None and not lacking(depths, wanted):
             bits = bits_at(depths, size)
-            spreads[label] = combine(lambda *v: (max(v) - min(v)) / average(*v) if max(v) else np.nan, *bits.values())
+            spreads[label] = combine(lambda v: np.ptp(v, axis=0) / v.mean(0), *bits.values())
             used += select(trials, size=size)
     if not spreads:
         return Finding(rows=rows, missing="a cell with depths 1, 2 and 4 at one size")
@@ -173,8 +176,8 @@ def saturates(rows: Rows) -> Finding:
         curve = {steps: Estimate.of_best(group, bits_per_parameter) for steps, group in steps_curve(trials).items()}
         late = [estimate for steps, estimate in curve.items() if 5 <= steps <= 10]
         if {1, 5} <= curve.keys() and len(late) > 1:
-            rises[label] = combine(lambda five, one: five - one, curve[5], curve[1])
-            levels[label] = combine(lambda *v: max(v) / min(v) - 1 if min(v) else np.nan, *late)
+            rises[label] = combine(lambda v: v[0] - v[1], curve[5], curve[1])
+            levels[label] = combine(lambda v: v.max(0) / v.min(0) - 1, *late)
             used += [row for group in steps_curve(trials).values() for row in group]
     if not rises:
         return Finding(rows=used, missing="a cell with 1, 5 and up to 10 unrolled steps")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rnn_capacity.report import capacity_claims, task_claims
-from rnn_capacity.report.measures import capacity_rows, loss_name
+from rnn_capacity.report.measures import capacity_rows, loss_name, trained
 from rnn_capacity.report.published import published
 from rnn_capacity.report.results import PROTOCOLS, Rows, commands, select
 from rnn_capacity.report.verdicts import Finding, Verdict
@@ -103,15 +103,21 @@ def judge(rows: Rows) -> list[Claim]:
         >>> len({claim.key for claim in claims}), {claim.verdict for claim in claims}
         (16, {'not enough data'})
     """
-    ours = select(rows, source="ours")
+    return [claim for key in (*CAPACITY, *OTHERS) for claim in judge_claim(key, rows)]
+
+
+def judge_claim(key: str, rows: Rows) -> list[Claim]:
+    """Judge one claim by our results: by each protocol if it is on capacity."""
+    ours = trained(select(rows, source="ours"))
+    if key in OTHERS:
+        return [judged(key, OTHERS[key](ours))]
     claims = []
-    for key, function in CAPACITY.items():
-        for protocol, loss in zip(PROTOCOLS, LOSSES, strict=True):
-            chosen = capacity_rows(ours, protocol)
-            if key == "C8":  # steps vary, so that the loss alone tells the protocols apart
-                chosen = [row for row in capacity_rows(ours) if loss_name(row) == loss]
-            claims.append(judged(key, function(chosen), protocol))
-    return claims + [judged(key, function(ours)) for key, function in OTHERS.items()]
+    for protocol, loss in zip(PROTOCOLS, LOSSES, strict=True):
+        chosen = capacity_rows(ours, protocol)
+        if key == "C8":  # steps vary, so that the loss alone tells the protocols apart
+            chosen = [row for row in capacity_rows(ours) if loss_name(row) == loss]
+        claims.append(judged(key, CAPACITY[key](chosen), protocol))
+    return claims
 
 
 def judged(key: str, finding: Finding, protocol: str = "") -> Claim:

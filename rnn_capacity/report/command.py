@@ -17,8 +17,8 @@ def report_parser() -> argparse.ArgumentParser:
     """Make the parser of the command."""
     parser = argparse.ArgumentParser(
         prog="rnn-capacity report",
-        description="Write a page with the paper's figures, tables and claims, measured by the studies of a storage, and "
-        "with the studies of your own cells and tasks.",
+        description="Write a page with the paper's figures, tables and claims as the studies of a storage measured "
+        "them, and with the studies of your own cells and tasks.",
         allow_abbrev=False,
     )
     parser.error = fail  # type: ignore[method-assign]  # one line, without the usage
@@ -28,7 +28,9 @@ def report_parser() -> argparse.ArgumentParser:
         help="Studies, or grids by the beginning of their names; all by default.",
     )  # fmt: skip
     parser.add_argument(
-        "--published", metavar="DIR", help="The folder of the authors' published runs (rnn_hp_dataset), shown beside ours."
+        "--published",
+        metavar="DIR",
+        help="The folder of the authors' published runs (rnn_hp_dataset), which are shown beside ours.",
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="The folder that the report is written to.")
     return parser

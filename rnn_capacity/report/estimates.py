@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,14 +48,15 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The interval; None if there are too few trials for one."""
+        """The interval, which contains the number; None if there are too few trials for one."""
         if self.bounds is not None:
             return self.bounds
         if not len(self.draws) or not np.isfinite(self.draws).all():
             return None
         tail = 50 * (1 - CONFIDENCE)
         low, high = np.percentile(self.draws, [tail, 100 - tail])
-        return float(low), float(high)
+        # the largest of several noisy numbers is larger in most bootstrap samples
+        return min(float(low), self.value), max(float(high), self.value)
 
     @property
     def low(self) -> float | None:
@@ -116,22 +117,26 @@ def resampled(values: Floats, statistic: Callable[..., Any]) -> Floats:
     return draws
 
 
-def combine(function: Callable[..., float], *estimates: Estimate) -> Estimate:
+def combine(function: Callable[[Floats], Any], *estimates: Estimate) -> Estimate:
     """Apply a function to independent estimates, value by value and bootstrap sample by bootstrap sample.
 
+    Args:
+        function: Takes the estimates along the first axis, (estimates, ...), and returns one number for each column.
+        *estimates: The estimates.
+
     Example:
-        >>> ratio = combine(lambda a, b: a / b, Estimate.of_mean([2.0, 4.0]), Estimate.of_mean([1.0, 2.0]))
+        >>> ratio = combine(lambda v: v[0] / v[1], Estimate.of_mean([2.0, 4.0]), Estimate.of_mean([1.0, 2.0]))
         >>> ratio.value, ratio.trials
         (2.0, 4)
     """
     trials = sum(estimate.trials for estimate in estimates)
-    value = float(function(*(estimate.value for estimate in estimates)))
-    if not all(len(estimate.draws) for estimate in estimates):
-        return Estimate(value, trials=trials)
-    generator = np.random.default_rng(1)  # estimates are independent, and their bootstrap samples have one seed
-    shuffled = [generator.permutation(estimate.draws) for estimate in estimates]
-    draws = np.array([function(*sample) for sample in zip(*shuffled, strict=True)], dtype=np.float64)
-    return Estimate(value, draws, trials=trials)
+    with np.errstate(all="ignore"):  # what is not finite has no interval
+        value = float(function(np.array([estimate.value for estimate in estimates])))
+        if not all(len(estimate.draws) for estimate in estimates):
+            return Estimate(value, trials=trials)
+        generator = np.random.default_rng(1)  # estimates are independent, and their bootstrap samples have one seed
+        draws = np.array([generator.permutation(estimate.draws) for estimate in estimates])
+        return Estimate(value, np.asarray(function(draws), dtype=np.float64), trials=trials)
 
 
 def share(count: int, total: int) -> Estimate:
@@ -167,13 +172,20 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
     interval = result.confidence_interval(CONFIDENCE)
     difference = float(np.mean(first) - np.mean(second))
     bounds = (float(interval.low), float(interval.high))
-    return Welch(
-        float(result.statistic), float(result.pvalue), Estimate(difference, bounds=bounds, trials=len(first) + len(second))
-    )
+    gap = Estimate(difference, bounds=bounds, trials=len(first) + len(second))
+    return Welch(float(result.statistic), float(result.pvalue), gap)
 
 
-def r_squared(x: Sequence[float], y: Sequence[float]) -> float:
-    """Return the share of the variance of y that a line over x explains; NaN if x or y is constant."""
-    if not np.ptp(x) or not np.ptp(y):
-        return math.nan
-    return float(stats.linregress(x, y).rvalue ** 2)
+def r_squared(x: Sequence[float], y: Floats) -> Any:
+    """Return the share of the variance of y that a line over x explains, 1 - residual/total sum of squares.
+
+    Args:
+        x: Positions, (points,).
+        y: Values, (points, ...).
+
+    Returns:
+        R² of the least-squares line of each column; NaN if x or y is constant.
+    """
+    with warnings.catch_warnings(action="ignore", category=stats.ConstantInputWarning):
+        positions = np.broadcast_to(np.array(x).reshape(-1, *[1] * (y.ndim - 1)), y.shape)
+        return stats.pearsonr(positions, y, axis=0).statistic ** 2

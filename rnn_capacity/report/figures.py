@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from rnn_capacity.report.panel import Panel, Point
 from rnn_capacity.report.results import CELL_LABELS, PAPER_CELLS, order
@@ -29,13 +30,10 @@ MARKERS = {"ours": "o", "authors": "x", "paper": "*"}
 LINES = {"ours": "-", "authors": ":", "paper": ""}
 """Line styles by the source of a point."""
 
-COLUMNS = 3
-"""Parts of a figure that stand side by side."""
-
 PART = (4.2, 3.2)
 """Width and height of a part of a figure, in inches."""
 
-STYLE = {"font.size": 9, "svg.hashsalt": "rnn-capacity", "axes.spines.top": False, "axes.spines.right": False}
+STYLE: Any = {"font.size": 9, "svg.hashsalt": "rnn-capacity", "axes.spines.top": False, "axes.spines.right": False}
 """Settings of matplotlib; the salt makes equal figures equal files."""
 
 
@@ -50,6 +48,8 @@ def render(panel: Panel) -> tuple[str, bytes]:
     """
     with matplotlib.rc_context(STYLE):
         figure = draw(panel)
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # it took its time once, and is not needed for the second file
         svg, png = io.StringIO(), io.BytesIO()
         figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
         figure.savefig(png, format="png", dpi=120)
@@ -59,10 +59,11 @@ def render(panel: Panel) -> tuple[str, bytes]:
 def draw(panel: Panel) -> Figure:
     """Draw a panel: a plot for each facet, and one legend."""
     facets = panel.all_facets or ["no study"]
-    columns = min(COLUMNS, len(facets))
+    columns = min(panel.parts_in_row, len(facets))
     rows = math.ceil(len(facets) / columns)
     figure = Figure(figsize=(max(columns, 2) * PART[0], rows * PART[1] + 0.4), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    share: Any = "all" if panel.shared else False
+    axes = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel()
     handles: dict[str, Any] = {}
     for facet, part in zip(facets, axes, strict=False):
         points = [point for point in panel.points if point.facet == facet]
@@ -70,10 +71,10 @@ def draw(panel: Panel) -> Figure:
         if points:
             DRAWERS[panel.kind](part, panel, points, handles)
             part.set_xlabel(panel.x)
-            part.set_ylabel(panel.y)
+            part.set_ylabel(panel.y if panel.kind != "matrix" else "")
         else:
             part.text(0.5, 0.5, "no study yet", ha="center", va="center", color="gray", transform=part.transAxes)
-            part.set(xticks=[], yticks=[])
+            part.set_axis_off()
     for part in axes[len(facets) :]:
         part.set_axis_off()
     if handles:
@@ -91,6 +92,11 @@ def draw_lines(part: Axes, panel: Panel, points: list[Point], handles: dict[str,
     """Draw a line with error bars for each cell and source, and the reference lines."""
     if "x" in panel.log:
         part.set_xscale("log")
+        part.xaxis.set_major_formatter(LogFormatter())
+        part.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
+        if len({point.x for point in points}) == 1 and not panel.shared:
+            only = float(points[0].x)
+            part.set_xlim(only / 2, only * 2)  # matplotlib has no limits of its own for a single position
     if "y" in panel.log:
         part.set_yscale("log", nonpositive="mask")
     for index, (series, source) in enumerate(sorted({(p.series, p.source) for p in points}, key=order)):
@@ -126,9 +132,11 @@ def draw_categories(part: Axes, panel: Panel, points: list[Point], handles: dict
     for source in sorted({point.source for point in points}, reverse=True):
         own = [point for point in points if point.source == source]
         x = [places[str(point.x)] + (0.15 if source != "ours" else 0) for point in own]
-        style = {"color": "#0072b2" if source == "ours" else "gray", "linestyle": "", "capsize": 3}
+        style: Any = {"color": "#0072b2" if source == "ours" else "gray", "linestyle": "", "capsize": 3}
         y = [point.y.value for point in own]
         handles[source] = part.errorbar(x, y, yerr=error_bars(own), marker=MARKERS[source], **style)
+    if "y" in panel.log and all(point.y.value > 0 for point in points):
+        part.set_yscale("log", nonpositive="mask")
     known = {places[str(point.x)]: point.published for point in points if point.published is not None}
     if known:
         handles["paper"] = part.scatter(

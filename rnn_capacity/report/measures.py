@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from rnn_capacity.report.estimates import Estimate
@@ -105,12 +105,12 @@ def trained(rows: Iterable[TrialResult]) -> Rows:
 
 def random_draws(rows: Iterable[TrialResult], task: str) -> Rows:
     """Return the rows of a task whose hyperparameters were drawn at random."""
-    return [row for row in trained(rows) if row.task == task and row.method == "random" and not is_seed_only(row)]
+    return [row for row in rows if row.task == task and row.method == "random" and not is_seed_only(row)]
 
 
 def tuner_trials(rows: Iterable[TrialResult], task: str) -> Rows:
     """Return the rows of a task whose hyperparameters a tuner proposed."""
-    return [row for row in trained(rows) if row.task == task and row.method == "bayes" and not is_seed_only(row)]
+    return [row for row in rows if row.task == task and row.method == "bayes" and not is_seed_only(row)]
 
 
 def at_main_size(rows: Iterable[TrialResult]) -> Rows:
@@ -126,7 +126,7 @@ def feasible_losses(rows: Iterable[TrialResult]) -> list[float]:
 
 
 def all_losses(rows: Iterable[TrialResult]) -> list[float]:
-    """Return the evaluation losses of all trials; a diverged one has the constant predictor's, the authors' have none."""
+    """Return the evaluation losses of all trials; a diverged one of ours has the constant predictor's."""
     return [row.evaluation for row in rows if row.evaluation == row.evaluation]
 
 
@@ -136,5 +136,9 @@ def repeated_runs(rows: Iterable[TrialResult]) -> list[Rows]:
     def point(row: TrialResult) -> tuple[Any, ...]:
         return (row.source, row.study, repr(sorted((k, v) for k, v in row.settings.items() if k != SEED)))
 
-    groups = grouped(trained(rows), point)
-    return [group for group in groups.values() if len(group) >= 3 and (SEED in group[0].settings or group[0].source == "authors")]
+    groups = grouped(rows, point)
+    return [
+        group
+        for group in groups.values()
+        if len(group) >= 3 and (SEED in group[0].settings or group[0].source == "authors")
+    ]

@@ -18,19 +18,21 @@ from rnn_capacity.files import write_atomically
 from rnn_capacity.formatting import format_value
 from rnn_capacity.report.claims import Claim, judge
 from rnn_capacity.report.figures import render
+from rnn_capacity.report.measures import trained
 from rnn_capacity.report.panel import Panel
 from rnn_capacity.report.panels.capacity import capacity_panels
 from rnn_capacity.report.panels.overview import overview_panels
-from rnn_capacity.report.panels.robustness import robustness_panel
 from rnn_capacity.report.panels.tasks import task_panels
 from rnn_capacity.report.panels.trainability import trainability_panels
+from rnn_capacity.report.published import read_yaml
 from rnn_capacity.report.results import EVALUATION, PAPER_CELLS, Rows, select
 from rnn_capacity.report.stored import StoredStudy, file_names, rerun_files
 
 
 def paper_panels(rows: Rows) -> list[Panel]:
     """Make all panels of the paper, in its order."""
-    return [*capacity_panels(rows), *task_panels(rows), *trainability_panels(rows), robustness_panel(rows)]
+    panels = [*capacity_panels(rows), *task_panels(rows), *trainability_panels(rows)]
+    return sorted(panels, key=lambda panel: list(read_yaml("panels")).index(panel.key))
 
 
 def is_of_the_paper(rows: Rows) -> bool:
@@ -38,9 +40,7 @@ def is_of_the_paper(rows: Rows) -> bool:
     return any(row.task in EVALUATION and row.cell in PAPER_CELLS for row in rows)
 
 
-def make_report(
-    studies: list[StoredStudy], authors: Rows, notes: list[str], storage: str
-) -> dict[str, str | bytes]:
+def make_report(studies: list[StoredStudy], authors: Rows, notes: list[str], storage: str) -> dict[str, str | bytes]:
     """Make the files of a report.
 
     Args:
@@ -55,7 +55,7 @@ def make_report(
     ours = [row for study in studies for row in study.rows]
     paper = is_of_the_paper([*ours, *authors])
     claims = judge(ours) if paper else []
-    panels = [*(paper_panels([*ours, *authors]) if paper else []), *overview_panels(ours)]
+    panels = [*(paper_panels(trained([*ours, *authors])) if paper else []), *overview_panels(ours)]
     figures = {panel.key: render(panel) for panel in panels}
     content: dict[str, str | bytes] = {}
     for panel in panels:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rnn_capacity.report.estimates import Estimate
+from rnn_capacity.report.published import read_yaml
 from rnn_capacity.report.results import Rows, commands
 
 Kind = Literal["lines", "categories", "boxes", "matrix"]
@@ -49,13 +50,7 @@ class Panel:
     """One figure of the report and its table."""
 
     key: str
-    """Name of the files."""
-
-    title: str
-    """Heading: the paper's figure and what it shows."""
-
-    caption: str
-    """What is plotted, in a sentence or two, and what the paper found."""
+    """Name of the files, and of the heading and the caption in `panels.yaml`."""
 
     x: str
     """Label of the x-axis."""
@@ -78,8 +73,24 @@ class Panel:
     log: str = ""
     """Axes with a logarithmic scale: x, y or xy."""
 
+    shared: bool = False
+    """Whether all parts of the figure have the same axes."""
+
+    parts_in_row: int = 3
+    """Parts of the figure that stand side by side."""
+
     references: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """Lines to compare with, such as a theory, by their labels; drawn in every facet."""
+
+    @property
+    def title(self) -> str:
+        """Heading: the paper's figure and what it shows."""
+        return str(read_yaml("panels")[self.key]["title"])
+
+    @property
+    def caption(self) -> str:
+        """What is plotted, and what the paper found."""
+        return str(read_yaml("panels")[self.key]["caption"])
 
     @property
     def all_facets(self) -> list[str]:

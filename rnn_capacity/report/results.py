@@ -164,9 +164,12 @@ def order(key: Any) -> tuple[Any, ...]:
     parts = key if isinstance(key, tuple) else (key,)
     labels = [CELL_LABELS[cell] for cell in PAPER_CELLS]
     return tuple(
-        (0, part, "") if isinstance(part, int | float)
-        else (1, labels.index(part), "") if part in labels
-        else (1, PAPER_CELLS.index(part), "") if part in PAPER_CELLS
+        (0, part, "")
+        if isinstance(part, int | float)
+        else (1, labels.index(part), "")
+        if part in labels
+        else (1, PAPER_CELLS.index(part), "")
+        if part in PAPER_CELLS
         else (2, 0, str(part))
         for part in parts
     )

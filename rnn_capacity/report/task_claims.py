@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from rnn_capacity.metrics import theoretical_mse
 from rnn_capacity.report.capacity_claims import lacking, largest, smallest
-from rnn_capacity.report.estimates import Estimate, combine, share, welch
+from rnn_capacity.report.estimates import Estimate, Floats, combine, share, welch
 from rnn_capacity.report.measures import (
     CAPACITY_LABELS,
     all_losses,
@@ -45,12 +46,18 @@ def memory_theory(rows: Rows) -> Finding:
         chosen, lambda row: (row.label, row.depth, row.units, inputs(row))
     ).items():
         theory = theoretical_mse(units, values)
-        distances.append(combine(lambda mse, t=theory: abs(mse - t), Estimate.of_best(group, evaluation)))
+        distances.append(combine(partial(distance, theory), Estimate.of_best(group, evaluation)))
     if not distances:
         return Finding(rows=chosen, missing="memory studies")
     found = combine(largest, *distances)
     cells = lacking((row.label for row in chosen), CAPACITY_LABELS)
     return Finding([Condition(found, at_most=0.05)], chosen, "largest distance from the theory", cells)
+
+
+def distance(theory: float, measured: Floats) -> Floats:
+    """Return how far a measured number is from a theory."""
+    found: Floats = np.abs(measured[0] - theory)
+    return found
 
 
 def text_by_parameters(rows: Rows) -> Finding:
@@ -76,16 +83,17 @@ def follows_parameters(rows: Rows) -> Finding:
     losses = [Estimate.of_best(group, evaluation) for sizes in curves.values() for group in sizes.values()]
     ends = np.cumsum([len(cell) for cell in bests])[:-1]
 
-    def ratio(*values: float) -> float:
-        y = [list(part) for part in np.split(np.array(values), ends)]
+    def ratio(values: Floats) -> float:
+        y = np.split(values, ends)
         against_parameters, against_units = (spread(axis, y) for axis in x)
         return against_parameters / against_units if against_units else float("nan")
 
     quantity = "spread against parameters over spread against units"
-    return Finding([Condition(combine(ratio, *losses), at_most=1)], chosen, quantity, lacking(curves, CAPACITY_LABELS))
+    found = combine(lambda v: np.apply_along_axis(ratio, 0, v), *losses)
+    return Finding([Condition(found, at_most=1)], chosen, quantity, lacking(curves, CAPACITY_LABELS))
 
 
-def spread(x: Sequence[Sequence[float]], y: Sequence[Sequence[float]]) -> float:
+def spread(x: Sequence[Sequence[float]], y: Sequence[Floats]) -> float:
     """Return the standard deviation between curves, averaged over the range of x that all have; NaN if there is none.
 
     Args:
@@ -97,7 +105,7 @@ def spread(x: Sequence[Sequence[float]], y: Sequence[Sequence[float]]) -> float:
     if low > high:
         return float("nan")
     grid = np.linspace(low, high, GRID)
-    curves = [np.interp(grid, log, np.asarray(values)[np.argsort(one)]) for log, one, values in zip(logs, x, y, strict=True)]
+    curves = [np.interp(grid, log, values[np.argsort(one)]) for log, one, values in zip(logs, x, y, strict=True)]
     return float(np.std(curves, axis=0).mean())
 
 
@@ -111,7 +119,7 @@ def plain_cells_hardest(rows: Rows) -> Finding:
             plain = [medians[label] for label in ("RNN", "IRNN") if label in medians]
             gated = [medians[label] for label in GATED if label in medians]
             if len(plain) == 2 and gated:
-                gaps.append(combine(lambda a, b, *rest: min(a, b) - max(rest), *plain, *gated))
+                gaps.append(combine(lambda v: v[:2].min(0) - v[2:].max(0), *plain, *gated))
                 used += at_main_size(trials)
                 have.add(task)
     if not gaps:
@@ -135,7 +143,7 @@ def easiest_cells(rows: Rows) -> Finding:
             continue
         missing += [f"{label} at depth {depth}" for label in wanted if not cells.get(label)]
         medians = [Estimate.of_median(losses) for losses in others]
-        gap = combine(lambda own, *rest: own - min(rest), Estimate.of_median(cells[easiest]), *medians)
+        gap = combine(lambda v: v[0] - v[1:].min(0), Estimate.of_median(cells[easiest]), *medians)
         conditions.append(Condition(gap, at_most=0))
         tests = [test for losses in others if (test := welch(cells[easiest], losses)) is not None]
         conditions += [Condition(test.difference, at_most=0) for test in tests]
@@ -158,7 +166,7 @@ def irnn_infeasible(rows: Rows) -> Finding:
         irnn, rnn, rest = (infeasible_share(group) for group in (cells["IRNN"], cells["RNN"], gated))
         conditions += [apart(irnn, rnn), apart(irnn, rest), apart(rnn, rest)]
         used += trials
-    return Finding(conditions, used, "gap of the shares' intervals, IRNN above RNN", "; ".join(missing))
+    return Finding(conditions, used, "IRNN's infeasible share minus the RNN's at depth 1", "; ".join(missing))
 
 
 def infeasible_share(rows: Rows) -> Estimate:
@@ -182,12 +190,12 @@ def reproducible(rows: Rows) -> Finding:
         losses, original = np.array(repetition.losses), repetition.original_loss
         if original is not None and len(losses) > 2 and losses.std() > 0:
             deviation = float(losses.std(ddof=1))
-            mean = Estimate.of_mean(list(losses))
-            excesses.append(combine(lambda m, o=original, s=deviation: (m - o) / s, mean))
+            excess = Estimate.of_mean(list((losses - original) / deviation))
+            excesses.append(excess)
             used += repetition.runs
             have.append(repetition.runs[0].label)
     if not excesses:
         return Finding(rows=used, missing=f"repeated runs of a best trial, {PAPER_FACET}")
-    quantity = "largest (mean − original) / s.d. of the cells"
+    quantity = "largest (mean - original) / s.d. of the cells"
     missing = lacking(have, published()["repeated_runs"])
     return Finding([Condition(combine(largest, *excesses), at_most=1)], used, quantity, missing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -141,10 +142,4 @@ class Experiment:
         rows = self.losses(
             "parentheses", cell, "cross_entropy", factor * original * (0.9 + 0.2 * self.random.random(20)), size=5000
         )
-        return [
-            TrialResult(**{**fields_of(row), "study": f"repeats/{cell}", "settings": {SEED: row.number}}) for row in rows
-        ]
-
-
-def fields_of(row: TrialResult) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in TrialResult.__dataclass_fields__}
+        return [dataclasses.replace(row, study=f"repeats/{cell}", settings={SEED: row.number}) for row in rows]

@@ -13,7 +13,6 @@ from rnn_capacity.report.measures import (
     bits_at,
     bits_per_parameter,
     by_cell,
-    by_size,
     capacity_rows,
     is_relu_only,
     largest_common_size,
@@ -34,10 +33,8 @@ def capacity_panels(rows: Rows) -> list[Panel]:
     """Make the panels of random mapping."""
     found = capacity_rows(rows)
     return [
-        against_parameters(found, BITS, stored_bits, "fig1_stored_bits", "Fig. 1a–h: stored bits", "xy"),
-        against_parameters(
-            found, PER_PARAMETER, bits_per_parameter, "fig1_bits_per_parameter", "Fig. 1a–h: bits per parameter", "x"
-        ),
+        against_parameters(found, "fig1_stored_bits", BITS, stored_bits, "xy"),
+        against_parameters(found, "fig1_bits_per_parameter", PER_PARAMETER, bits_per_parameter, "x"),
         factors(found),
         relu(found),
         unrolled_steps(found),
@@ -50,9 +47,12 @@ def parameters(row: TrialResult) -> float:
     return float(row.parameters or row.size or 0)
 
 
-def against_parameters(
-    rows: Rows, label: str, quantity: Callable[[TrialResult], float], key: str, title: str, log: str
-) -> Panel:
+def samples(row: TrialResult) -> float:
+    """Return the number of random labels that a network was given."""
+    return float(row.metrics["samples"])
+
+
+def against_parameters(rows: Rows, key: str, label: str, quantity: Callable[[TrialResult], float], log: str) -> Panel:
     """Make the panel of a quantity of the best trials against parameters, by protocol and depth."""
     reference = published()["bits_per_parameter"]
     points = []
@@ -70,16 +70,13 @@ def against_parameters(
     ]
     return Panel(
         key,
-        title,
-        "The best trial of each cell, depth and size. Above: cross-entropy and five unrolled steps as in the paper; "
-        "below: any other loss or number of steps. The paper has 3 to 6 bits per parameter, about 5 on average, and "
-        "about 3.5 at most for the IRNN.",
         PARAMETERS,
         label,
         points,
         facets,
         missing_points(expected, points),
         log=log,
+        shared=True,
         references={"paper: about 5": [(0, reference["average"])]} if label == PER_PARAMETER else {},
     )
 
@@ -97,15 +94,12 @@ def factors(rows: Rows) -> Panel:
         for needs, one in estimates.items():
             for than, other in estimates.items():
                 if needs != than and one.value > 0:
-                    factor = combine(lambda a, b: b / a if a > 0 else float("inf"), one, other)
+                    factor = combine(lambda v: v[1] / v[0], one, other)
                     group = [row for cell in (needs, than) for row in select(cells[cell], size=size)]
                     facet = f"{protocol}, {size:,} parameters"
                     points.append(Point(facet, needs, than, factor, command=commands(group)))
     return Panel(
         "fig1i_factors",
-        "Fig. 1i: parameters that one cell needs more than another",
-        "The factor by which the cell of the row needs more parameters than that of the column to store as many bits: "
-        "the ratio of their bits per parameter at the largest size that all measured cells have. Depth 1, +RNN 2.",
         "than",
         "factor",
         points,
@@ -122,22 +116,18 @@ def relu(rows: Rows) -> Panel:
     expected = [(protocol, cell) for protocol in PROTOCOLS for cell in known]
     return Panel(
         "fig2a_relu",
-        "Fig. 2a: ReLU only",
-        "The best trials with ReLU in the place of tanh, and those of the IRNN, which has ReLU anyway. In the paper RNN "
-        "and UGRNN fall to about 3.5 bits per parameter. Depth 1, +RNN 2.",
         PARAMETERS,
         PER_PARAMETER,
         points,
         PROTOCOLS,
         missing_points(expected, points),
         log="x",
+        shared=True,
         references={"paper: about 3.5": [(0, known["RNN"])]},
     )
 
 
-def by_protocol(
-    rows: Rows, quantity: Callable[[TrialResult], float], known: dict[str, float]
-) -> Iterator[Point]:
+def by_protocol(rows: Rows, quantity: Callable[[TrialResult], float], known: dict[str, float]) -> Iterator[Point]:
     """Iterate over the points of the best trials by protocol, cell and size."""
     groups = grouped(rows, lambda row: (PROTOCOLS.index(row.protocol), row.label, row.size or 0, row.source))
     for (protocol, cell, _, _), group in groups.items():
@@ -157,15 +147,12 @@ def unrolled_steps(rows: Rows) -> Panel:
             ]
     return Panel(
         "fig2b_unrolled_steps",
-        "Fig. 2b: bits per parameter against unrolled steps",
-        "The best trials by the number of time steps that the network runs, at the size with the most numbers of steps. "
-        "In the paper it rises for a few steps, then saturates; its curves are after far longer training. Depth 1, "
-        "+RNN 2.",
         "unrolled steps",
         PER_PARAMETER,
         points,
         LOSSES,
         missing_points([(LOSSES[0], cell) for cell in CAPACITY_LABELS], points),
+        shared=True,
     )
 
 
@@ -176,20 +163,20 @@ def best_samples(rows: Rows) -> Panel:
     for (protocol, cell, _), group in grouped(
         chosen, lambda row: (PROTOCOLS.index(row.protocol), row.label, row.size or 0)
     ).items():
-        points.append(best_point(PROTOCOLS[protocol], cell, stored_bits, group, lambda row: float(row.metrics["samples"])))
+        points.append(
+            best_point(PROTOCOLS[protocol], cell, stored_bits, group, lambda row: float(row.metrics["samples"]))
+        )
     ends = [point.x for point in points if isinstance(point.x, float) and point.x > 0]
     line = [(min(ends), min(ends)), (max(ends), max(ends))] if ends else []
     expected = [(protocol, cell) for protocol in PROTOCOLS for cell in CAPACITY_LABELS]
     return Panel(
         "app_fig1_best_samples",
-        "App. Fig. 1: best b against stored bits",
-        "The number b of random labels that the best trial was given, against the bits that it stored. In the paper the "
-        "best b is only slightly above the stored bits. Depth 1, +RNN 2.",
         BITS,
         "best b",
         points,
         PROTOCOLS,
         missing_points(expected, points),
         log="xy",
+        shared=True,
         references={"b = stored bits": line},
     )

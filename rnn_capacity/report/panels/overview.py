@@ -27,14 +27,16 @@ def objectives(rows: Rows) -> Panel:
     for (part, cell, _), group in grouped(built, lambda row: (facet(row), row.label, row.size or 0)).items():
         point = best_point(part, cell, parameters, group, lambda row: row.value)
         best = min(group, key=lambda row: (not row.feasible, row.loss))
-        settings = ", ".join(f"{name.rpartition('.')[2]} {value:.3g}" if isinstance(value, float) else
-                             f"{name.rpartition('.')[2]} {value}" for name, value in best.settings.items())
+        settings = ", ".join(
+            f"{name.rpartition('.')[2]} {value:.3g}"
+            if isinstance(value, float)
+            else f"{name.rpartition('.')[2]} {value}"
+            for name, value in best.settings.items()
+        )
         point.more["best hyperparameters"] = settings
         points.append(point)
     return Panel(
         "studies_best",
-        "All studies: best trials",
-        "The metric that each study optimizes, of its best trial, by cell and size.",
         "parameters",
         "best value",
         points,
@@ -48,11 +50,10 @@ def infeasible_shares(rows: Rows) -> Panel:
     for study, group in grouped(rows, lambda row: row.study).items():
         diverged = share(sum(not row.feasible for row in group), len(group))
         task = f"{group[0].task.replace('_', ' ')}, depth {group[0].depth}"
-        points.append(Point(task, group[0].label, group[0].label, diverged, None, commands(group), more={"study": study}))
+        more = {"study": study}
+        points.append(Point(task, group[0].label, group[0].label, diverged, None, commands(group), more=more))
     return Panel(
         "studies_infeasible",
-        "All studies: infeasible share",
-        "The share of each study's trials whose training diverged, with its Wilson interval.",
         "cell",
         "infeasible share",
         points,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_capacity.report.estimates import Estimate, share
-from rnn_capacity.report.measures import feasible_losses, repeated_runs, trained
+from rnn_capacity.report.measures import feasible_losses, repeated_runs
 from rnn_capacity.report.panel import Panel, Point
 from rnn_capacity.report.published import published
 from rnn_capacity.report.results import CELL_LABELS, EVALUATION, Rows, TrialResult, commands, select
@@ -49,7 +49,7 @@ def repetitions(rows: Rows) -> Iterator[Repetition]:
     for (source, task, _, depth, size), group in found.items():
         if task not in EVALUATION:
             continue
-        same = select(trained(rows), source=source, task=task, cell=group[0].cell, depth=depth, size=size)
+        same = select(rows, source=source, task=task, cell=group[0].cell, depth=depth, size=size)
         settings = [row for row in same if row.feasible and row not in group]
         yield Repetition(min(settings, key=lambda row: row.loss, default=None), group)
 
@@ -61,15 +61,13 @@ def robustness_panel(rows: Rows) -> Panel:
     lacking = [cell for cell in published()["repeated_runs"] if cell not in found]
     return Panel(
         "app_table1_repeated_runs",
-        "App. Table 1: repeated runs of the best hyperparameters",
-        "The mean loss of runs that differ in the network's seed alone, with the bootstrap's interval, beside the loss of "
-        "the tuner's best trial, which they repeat. Of random mapping it is the negative of the stored bits.",
         "cell",
         "mean loss",
         points,
         [PAPER_FACET],
         [f"{PAPER_FACET}: {', '.join(lacking)}"] if lacking else [],
         kind="categories",
+        log="y",
     )
 
 

@@ -18,22 +18,8 @@ def task_panels(rows: Rows) -> list[Panel]:
     """Make the panels of memory, text and the random continuous function."""
     return [
         memory(select(rows, task="memory")),
-        loss_by_size(
-            select(rows, task="language"),
-            "fig3_text",
-            "Fig. 3: text",
-            "Bits per character on the test part of each text, by the best trial on its validation part. In the paper "
-            "curves of all cells coincide against parameters, not against units; the best LSTM has 1.549 on text8.",
-            "bits per character",
-        ),
-        loss_by_size(
-            select(rows, task="continuous_function"),
-            "fig3_continuous_function",
-            "Fig. 3: random continuous function",
-            "The weighted squared error of the best trial, for N random samples. In the paper, with N = 1,000,000, curves "
-            "coincide against parameters, not against units.",
-            "weighted squared error",
-        ),
+        loss_by_size(select(rows, task="language"), "fig3_text", "bits per character"),
+        loss_by_size(select(rows, task="continuous_function"), "fig3_continuous_function", "weighted squared error"),
     ]
 
 
@@ -60,9 +46,6 @@ def memory(rows: Rows) -> Panel:
     expected = [(f"{MEMORY_INPUTS} values, depth {base_depth(cell)}", cell) for cell in CAPACITY_LABELS]
     return Panel(
         "fig2c_memory",
-        "Fig. 2c: memory",
-        "The mean squared error with which random values are reconstructed after some steps, by the best trial. Published "
-        "is the theory max(0, 1 − units/values), on which all cells lie in the paper.",
         "units",
         "mean squared error",
         points,
@@ -72,7 +55,7 @@ def memory(rows: Rows) -> Panel:
     )
 
 
-def loss_by_size(rows: Rows, key: str, title: str, caption: str, label: str) -> Panel:
+def loss_by_size(rows: Rows, key: str, label: str) -> Panel:
     """Make the panel of a loss against parameters and, beside it, against units."""
     points: list[Point] = []
     sized = [row for row in rows if row.size is not None]
@@ -102,4 +85,4 @@ def loss_by_size(rows: Rows, key: str, title: str, caption: str, label: str) -> 
         for cell in CAPACITY_LABELS
     ]
     missing = missing_points(expected, points) if datasets else ["all cells: no study of this task"]
-    return Panel(key, title, caption, "size", label, points, facets, missing, log="x")
+    return Panel(key, "size", label, points, facets, missing, log="x", parts_in_row=2)

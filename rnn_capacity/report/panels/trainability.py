@@ -1,4 +1,4 @@
-"""Panels of trainability (Collins et al. 2017, sec. 4, Fig. 4, Fig. 5, Table 1 and App. Table 2)."""
+"""Panels of trainability (Collins et al. 2017, sec. 4, Fig. 4, Fig. 5, Table 1 and App. Tables)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rnn_capacity.report.measures import (
     tuner_trials,
 )
 from rnn_capacity.report.panel import Panel, Point, missing_points
+from rnn_capacity.report.panels.robustness import robustness_panel
 from rnn_capacity.report.published import published
 from rnn_capacity.report.results import Rows, commands, grouped
 
@@ -33,7 +34,7 @@ CURVE_POINTS = 10
 def trainability_panels(rows: Rows) -> list[Panel]:
     """Make the panels of parentheses and arithmetic."""
     draws = [row for task in TASKS for row in random_draws(rows, task)]
-    return [curves(rows), boxes(draws), infeasible(draws), significance(draws)]
+    return [curves(rows), boxes(draws), infeasible(draws), robustness_panel(rows), significance(draws)]
 
 
 def facets_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
@@ -42,12 +43,14 @@ def facets_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
         yield f"{TASKS[task]}, depth {depth}", at_main_size(group)
 
 
-def expected(depths: tuple[int, ...] = DEPTHS, tasks: tuple[str, ...] = TASKS, suffix: str = "") -> list[tuple[str, str]]:
+def expected(
+    depths: tuple[int, ...] = DEPTHS, tasks: tuple[str, ...] = TASKS, suffix: str = ""
+) -> list[tuple[str, str]]:
     """Return the facets and cells that the paper has."""
     return [
         (f"{task}, depth {depth}{suffix}", cell)
         for task in tasks
-        for depth in depths
+        for depth in DEPTHS
         for cell in CAPACITY_LABELS
         if depth >= base_depth(cell)
     ]
@@ -71,9 +74,6 @@ def curves(rows: Rows) -> Panel:
                     points.append(Point(f"{facet}, minimum", cell, float(count), least, None, command, source))
     return Panel(
         "fig4_tuner",
-        "Fig. 4: median and minimum loss against trials",
-        "The median of all trials up to a number, and the best of them, as the tuner goes on. In the paper gated cells "
-        "learn the tasks reliably; RNN and IRNN solve parentheses at depth 1 only, late.",
         "trials",
         "cross-entropy",
         points,
@@ -97,14 +97,9 @@ def boxes(draws: Rows) -> Panel:
             losses = feasible_losses(trials)
             if losses:
                 median = Estimate.of_median(losses)
-                points.append(
-                    Point(facet, cell, cell, median, None, commands(trials), trials[0].source, values=losses)
-                )
+                points.append(Point(facet, cell, cell, median, None, commands(trials), trials[0].source, values=losses))
     return Panel(
         "fig5_random_draws",
-        "Fig. 5: losses of random hyperparameters",
-        "Losses of the feasible random draws: quartiles, and whiskers from the 5th to the 95th percentile. The table has "
-        "the median. In the paper GRU is easiest at depth 1, +RNN at depth 8.",
         "cell",
         "cross-entropy",
         points,
@@ -134,8 +129,6 @@ def infeasible(draws: Rows) -> Panel:
             )
     return Panel(
         "table1_infeasible",
-        "Table 1: share of random draws that are infeasible",
-        "The share of random hyperparameters whose training diverges, with its Wilson interval.",
         "cell",
         "infeasible share",
         points,
@@ -157,7 +150,7 @@ def significance(draws: Rows) -> Panel:
                 if test is not None:
                     value, opposite = known.get(first, {}).get(second), known.get(second, {}).get(first)
                     t = value if value is not None else -opposite if opposite is not None else None
-                    bounds = {"difference": test.difference.value, "p": test.p}
+                    bounds: dict[str, float | None] = {"difference": test.difference.value, "p": test.p}
                     bounds |= {"difference low": test.difference.low, "difference high": test.difference.high}
                     estimate = Estimate(test.t, trials=test.difference.trials)
                     command = commands([*trials, *others])
@@ -166,9 +159,6 @@ def significance(draws: Rows) -> Panel:
     found = {point.facet for point in points if point.source == "ours"}
     return Panel(
         "app_table2_welch",
-        "App. Table 2: Welch's t between cells",
-        "Welch's t of the losses of feasible random draws, the cell of the row against that of the column: negative if "
-        "the first has the lower mean. The interval is that of the difference of the means.",
         "against",
         "t",
         points,
