@@ -46,6 +46,9 @@ class Estimate:
     trials: int = 0
     """Trials behind the number."""
 
+    fewest: int = 0
+    """Trials behind the least supported of the numbers that it is computed from."""
+
     @property
     def interval(self) -> tuple[float, float] | None:
         """The interval, which contains the number; None if there are too few trials for one."""
@@ -91,13 +94,13 @@ class Estimate:
         ranked = sorted(rows, key=lambda row: (not row.feasible, row.loss))
         values = np.array([quantity(row) for row in ranked], dtype=np.float64)
         ranks = resampled(np.arange(len(values), dtype=np.float64), np.min)
-        return cls(float(values[0]), values[ranks.astype(np.int64)], trials=len(rows))
+        return cls(float(values[0]), values[ranks.astype(np.int64)], trials=len(rows), fewest=len(rows))
 
 
 def bootstrapped(values: Sequence[float], statistic: Callable[..., Any]) -> Estimate:
     """Estimate a statistic of a sample with a percentile bootstrap."""
     array = np.asarray(values, dtype=np.float64)
-    return Estimate(float(statistic(array)), resampled(array, statistic), trials=len(array))
+    return Estimate(float(statistic(array)), resampled(array, statistic), trials=len(array), fewest=len(array))
 
 
 def resampled(values: Floats, statistic: Callable[..., Any]) -> Floats:
@@ -130,13 +133,14 @@ def combine(function: Callable[[Floats], Any], *estimates: Estimate) -> Estimate
         (2.0, 4)
     """
     trials = sum(estimate.trials for estimate in estimates)
+    fewest = min(estimate.fewest for estimate in estimates)
     with np.errstate(all="ignore"):  # what is not finite has no interval
         value = float(function(np.array([estimate.value for estimate in estimates])))
         if not all(len(estimate.draws) for estimate in estimates):
-            return Estimate(value, trials=trials)
+            return Estimate(value, trials=trials, fewest=fewest)
         generator = np.random.default_rng(1)  # estimates are independent, and their bootstrap samples have one seed
         draws = np.array([generator.permutation(estimate.draws) for estimate in estimates])
-        return Estimate(value, np.asarray(function(draws), dtype=np.float64), trials=trials)
+        return Estimate(value, np.asarray(function(draws), dtype=np.float64), trials=trials, fewest=fewest)
 
 
 def share(count: int, total: int) -> Estimate:
@@ -147,7 +151,7 @@ def share(count: int, total: int) -> Estimate:
         (0.5, 0.237)
     """
     interval = stats.binomtest(count, total).proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(count / total, bounds=(float(interval.low), float(interval.high)), trials=total)
+    return Estimate(count / total, bounds=(float(interval.low), float(interval.high)), trials=total, fewest=total)
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,8 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
     interval = result.confidence_interval(CONFIDENCE)
     difference = float(np.mean(first) - np.mean(second))
     bounds = (float(interval.low), float(interval.high))
-    gap = Estimate(difference, bounds=bounds, trials=len(first) + len(second))
+    sizes = (len(first), len(second))
+    gap = Estimate(difference, bounds=bounds, trials=sum(sizes), fewest=min(sizes))
     return Welch(float(result.statistic), float(result.pvalue), gap)
 
 

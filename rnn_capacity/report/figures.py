@@ -9,7 +9,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import LogFormatter
 
 from rnn_capacity.report.panel import Panel, Point
@@ -33,6 +35,12 @@ LINES = {"ours": "-", "authors": ":", "paper": ""}
 PART = (4.2, 3.2)
 """Width and height of a part of a figure, in inches."""
 
+DPI = 120
+"""Pixels of the PNG file in an inch."""
+
+PLAIN = 1e5
+"""Numbers of a logarithmic axis below this are not written as powers of ten."""
+
 STYLE: Any = {"font.size": 9, "svg.hashsalt": "rnn-capacity", "axes.spines.top": False, "axes.spines.right": False}
 """Settings of matplotlib; the salt makes equal figures equal files."""
 
@@ -48,20 +56,22 @@ def render(panel: Panel) -> tuple[str, bytes]:
     """
     with matplotlib.rc_context(STYLE):
         figure = draw(panel)
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # it took its time once, and is not needed for the second file
+        canvas: Any = FigureCanvasAgg(figure)
+        canvas.draw()
         svg, png = io.StringIO(), io.BytesIO()
+        imsave(png, canvas.buffer_rgba(), format="png")
+        figure.set_layout_engine("none")  # the layout is found
         figure.savefig(svg, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-        figure.savefig(png, format="png", dpi=120)
     return svg.getvalue(), png.getvalue()
 
 
 def draw(panel: Panel) -> Figure:
-    """Draw a panel: a plot for each facet, and one legend."""
-    facets = panel.all_facets or ["no study"]
+    """Draw a panel that has points: a plot for each facet, and one legend."""
+    facets = panel.all_facets
     columns = min(panel.parts_in_row, len(facets))
     rows = math.ceil(len(facets) / columns)
-    figure = Figure(figsize=(max(columns, 2) * PART[0], rows * PART[1] + 0.4), layout="constrained")
+    size = (max(columns, 2) * PART[0], rows * PART[1] + 0.4)
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     share: Any = "all" if panel.shared else False
     axes = figure.subplots(rows, columns, squeeze=False, sharex=share, sharey=share).ravel()
     handles: dict[str, Any] = {}
@@ -92,8 +102,9 @@ def draw_lines(part: Axes, panel: Panel, points: list[Point], handles: dict[str,
     """Draw a line with error bars for each cell and source, and the reference lines."""
     if "x" in panel.log:
         part.set_xscale("log")
-        part.xaxis.set_major_formatter(LogFormatter())
-        part.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
+        if max(float(point.x) for point in points) < PLAIN:
+            part.xaxis.set_major_formatter(LogFormatter())
+            part.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
         if len({point.x for point in points}) == 1 and not panel.shared:
             only = float(points[0].x)
             part.set_xlim(only / 2, only * 2)  # matplotlib has no limits of its own for a single position

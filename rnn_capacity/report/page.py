@@ -27,6 +27,7 @@ from rnn_capacity.report.panels.trainability import trainability_panels
 from rnn_capacity.report.published import read_yaml
 from rnn_capacity.report.results import EVALUATION, PAPER_CELLS, Rows, select
 from rnn_capacity.report.stored import StoredStudy, file_names, rerun_files
+from rnn_capacity.report.verdicts import MIN_TRIALS
 
 
 def paper_panels(rows: Rows) -> list[Panel]:
@@ -56,11 +57,11 @@ def make_report(studies: list[StoredStudy], authors: Rows, notes: list[str], sto
     paper = is_of_the_paper([*ours, *authors])
     claims = judge(ours) if paper else []
     panels = [*(paper_panels(trained([*ours, *authors])) if paper else []), *overview_panels(ours)]
-    figures = {panel.key: render(panel) for panel in panels}
+    figures = {panel.key: render(panel) for panel in panels if panel.points}
     content: dict[str, str | bytes] = {}
+    for key, (svg, png) in figures.items():
+        content |= {f"figures/{key}.svg": svg, f"figures/{key}.png": png}
     for panel in panels:
-        svg, png = figures[panel.key]
-        content |= {f"figures/{panel.key}.svg": svg, f"figures/{panel.key}.png": png}
         content[f"tables/{panel.key}.csv"] = csv_text(panel.columns(), panel.table())
     for study in studies:
         pairs = zip(file_names(study.name), rerun_files(study.specification), strict=True)
@@ -86,6 +87,7 @@ def make_report(studies: list[StoredStudy], authors: Rows, notes: list[str], sto
         version=__version__,
         notes=notes,
         claims=claims,
+        min_trials=MIN_TRIALS,
         panels=panels,
         figures={key: inline(svg) for key, (svg, _) in figures.items()},
     )

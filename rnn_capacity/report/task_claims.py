@@ -177,9 +177,9 @@ def infeasible_share(rows: Rows) -> Estimate:
 def apart(above: Estimate, below: Estimate) -> Condition:
     """Return the condition that one share is above another, with the intervals of both apart."""
     (low, high), (other_low, other_high) = above.interval or (0, 1), below.interval or (0, 1)
-    difference = Estimate(
-        above.value - below.value, bounds=(low - other_high, high - other_low), trials=above.trials + below.trials
-    )
+    bounds = (low - other_high, high - other_low)
+    trials, fewest = above.trials + below.trials, min(above.fewest, below.fewest)
+    difference = Estimate(above.value - below.value, bounds=bounds, trials=trials, fewest=fewest)
     return Condition(difference, at_least=0)
 
 

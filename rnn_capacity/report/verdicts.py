@@ -9,6 +9,9 @@ from typing import Literal
 from rnn_capacity.report.estimates import Estimate
 from rnn_capacity.report.results import Rows
 
+MIN_TRIALS = 8
+"""Trials without which no number decides a claim: an interval from fewer draws is too narrow."""
+
 Verdict = Literal["holds", "differs", "not enough data"]
 
 
@@ -27,9 +30,9 @@ class Condition:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the number's whole interval lies inside the bounds, or outside of them."""
+        """Whether the number's whole interval lies inside the bounds, or outside of them, if it has `MIN_TRIALS`."""
         interval = self.estimate.interval
-        if interval is None:
+        if interval is None or self.estimate.fewest < MIN_TRIALS:
             return "not enough data"
         low, high = interval
         if self.at_least <= low and high <= self.at_most:

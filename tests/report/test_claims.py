@@ -99,8 +99,8 @@ def test_a_missing_cell_leaves_a_claim_open_and_is_named(ideal: Rows) -> None:
     assert judge_claim("C6", rows)[0].verdict == "holds"  # it says nothing about the LSTM
 
 
-def test_one_trial_a_study_is_not_enough_data(ideal: Rows) -> None:
-    claims = judge([row for row in ideal if row.number == 0])
+def test_seven_trials_of_a_study_are_not_enough_data(ideal: Rows) -> None:
+    claims = judge([row for row in ideal if row.number < 7])
     assert {claim.verdict for claim in claims} == {"not enough data"}
 
 
@@ -122,13 +122,13 @@ def test_the_authors_runs_do_not_judge_their_own_claims(ideal: Rows) -> None:
     [((0.1, 0.4), "holds"), ((0.1, 0.6), "not enough data"), ((0.6, 0.9), "differs"), (None, "not enough data")],
 )
 def test_an_interval_across_the_bound_leaves_a_claim_open(bounds: tuple[float, float] | None, verdict: str) -> None:
-    condition = Condition(Estimate(0.3, bounds=bounds), at_most=0.5)
+    condition = Condition(Estimate(0.3, bounds=bounds, fewest=8), at_most=0.5)
     assert condition.verdict == verdict
     assert Finding([condition]).verdict == verdict
 
 
 def test_one_broken_condition_breaks_a_claim_even_if_data_are_missing() -> None:
-    good, bad = (Condition(Estimate(v, bounds=(v, v)), at_most=0.5) for v in (0.1, 0.9))
+    good, bad = (Condition(Estimate(v, bounds=(v, v), fewest=8), at_most=0.5) for v in (0.1, 0.9))
     assert Finding([good, bad], missing="GRU").verdict == "differs"
     assert Finding([good], missing="GRU").verdict == "not enough data"
     assert Finding([]).verdict == "not enough data"
