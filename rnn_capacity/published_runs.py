@@ -120,11 +120,12 @@ def latin1_bytes(text: str, encoding: str) -> bytes:
     return text.encode(encoding)
 
 
-def read_published(folder: str | Path) -> list[PublishedRun]:
+def read_published(folder: str | Path, argument: str = "published") -> list[PublishedRun]:
     """Read all runs of a folder with the dataset's files, such as fig3_txt8rcf.p.
 
     Args:
         folder: The folder into which `rnn_hp_dataset.tar.gz` was unpacked.
+        argument: Name of the command's option in error messages.
 
     Returns:
         The runs of all files with the suffix `.p`, in the order of the files' names.
@@ -148,17 +149,17 @@ def read_published(folder: str | Path) -> list[PublishedRun]:
     """
     files = sorted(Path(folder).glob("*.p"))
     if not files:
-        raise ValueError(f"published must be a folder with the authors' files (*.p), got {str(folder)!r}")
-    return [run for file in files for run in runs_of(file)]
+        raise ValueError(f"{argument} must be a folder with the authors' files (*.p), got {str(folder)!r}")
+    return [run for file in files for run in runs_of(file, argument)]
 
 
-def runs_of(file: Path) -> Iterator[PublishedRun]:
+def runs_of(file: Path, argument: str) -> Iterator[PublishedRun]:
     """Iterate over the runs of one file; those of other tasks or cells are left out.
 
     Raises:
         ValueError: If the file contains anything but a structured NumPy array of plain values.
     """
-    array = load_array(file)
+    array = load_array(file, argument)
     for values in zip(*(array[name].tolist() for name in FIELDS), strict=True):
         cell, task, hparams, depth, iteration, budget, parameters, *losses = values
         if text(task) in TASKS and text(cell) in CELLS:
@@ -175,7 +176,7 @@ def runs_of(file: Path) -> Iterator[PublishedRun]:
             )
 
 
-def load_array(file: Path) -> NDArray[np.void]:
+def load_array(file: Path, argument: str) -> NDArray[np.void]:
     """Load the structured array of one file.
 
     Raises:
@@ -187,13 +188,13 @@ def load_array(file: Path) -> NDArray[np.void]:
     except Exception as error:  # a damaged or malicious pickle may raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"published must have pickles of NumPy arrays and plain values, got {file} ({reason})"
+            f"{argument} must have pickles of NumPy arrays and plain values, got {file} ({reason})"
         ) from error
     names = array.dtype.names if isinstance(array, np.ndarray) else None
     missing = [name for name in FIELDS if name not in (names or ())]
     if missing or not all(isinstance(hparams, dict) for hparams in array["hparams"].tolist()):
         wrong = f"without the field {missing[0]}" if missing else "whose hparams are no dictionaries"
-        raise ValueError(f"published must contain structured arrays of runs, got {file} {wrong}")
+        raise ValueError(f"{argument} must have structured arrays of runs, got {file} {wrong}")
     flat: NDArray[np.void] = array.reshape(-1)
     return flat
 
