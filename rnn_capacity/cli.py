@@ -18,6 +18,7 @@ COMMANDS = {
     "test": "measure a checkpoint on the test set",
     "predict": "let a language model go on from data.prompt",
     "search": "search for the best hyperparameters, many networks at once",
+    "report": "write a page with the paper's figures, tables and claims",
 }
 
 
@@ -46,6 +47,12 @@ def main(argv: list[str] | None = None) -> None:
         arguments = check_files(command, argv[1:])
     except ValueError as error:
         fail(str(error))
+
+    if command == "report":
+        from rnn_capacity.report.command import report  # it needs none of Lightning's commands
+
+        report(arguments)
+        return
 
     from rnn_capacity.commands import run
 

@@ -35,6 +35,12 @@ RESUME_HELP = (
     "--config, no --sweep."
 )
 
+BEGIN_FROM_HELP = (
+    "Folder of the authors' published runs (rnn_hp_dataset): a study without trials begins with their best settings of "
+    "its task and cell, at the nearest depth and size. Numbers outside of the sweep's ranges become their ends; what "
+    "the runs do not set is random."
+)
+
 PRINT_SWEEP_HELP = (
     "Print the sweep file as `wandb sweep` takes it, with the keys of the file that it extends, and exit."
 )
@@ -60,6 +66,9 @@ class SearchOptions:
             STUDY/CELL-dDEPTH-pSIZE.
         depths: Depths, with commas, for a grid of studies.
         sizes: Parameter budgets (max_parameters), with commas, for a grid of studies.
+        begin_from: Folder of the authors' published runs (rnn_hp_dataset): a study without trials begins with their
+            best settings of its task and cell, at the nearest depth and size. Numbers outside of the sweep's ranges
+            become their ends; what the runs do not set is random.
         seed: Seed of the sampler; networks and data have their own.
         resume: Go on with a stored study, or with all of a grid, by its stored config and sweep.
         print_sweep: Print the sweep file as `wandb sweep` takes it, with the keys of the file that it extends, and
@@ -74,6 +83,7 @@ class SearchOptions:
     cells: str | None = None
     depths: str | None = None
     sizes: str | None = None
+    begin_from: str | None = None
     seed: NonNegativeInt = 0
     resume: bool = False
     print_sweep: bool = False
@@ -118,7 +128,8 @@ def search_parser() -> OneLineParser:
         "several workers share.",
     )
     parser.add_argument("-c", "--config", action="config", help="A YAML file with options, as for fit.")
-    parser.add_class_arguments(SearchOptions, skip={"resume", "print_sweep"}, fail_untyped=True)
+    parser.add_class_arguments(SearchOptions, skip={"begin_from", "resume", "print_sweep"}, fail_untyped=True)
+    parser.add_argument("--begin_from", "--begin-from", type=str | None, default=None, help=BEGIN_FROM_HELP)
     parser.add_argument("--resume", action="store_true", help=RESUME_HELP)
     parser.add_argument("--print_sweep", action="store_true", help=PRINT_SWEEP_HELP)
     parser.add_lightning_class_args(Trainer, "trainer")

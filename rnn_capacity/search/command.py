@@ -11,7 +11,9 @@ import torch
 import yaml
 
 from rnn_capacity.messages import fail
+from rnn_capacity.published_runs import read_published
 from rnn_capacity.search.arguments import DEFAULT_TRIALS, Arguments, read_command_line
+from rnn_capacity.search.begin_from import enqueue_published
 from rnn_capacity.search.results.progress import Progress
 from rnn_capacity.search.results.search_logger import SearchLogger, make_loggers
 from rnn_capacity.search.results.summary import print_summary
@@ -51,7 +53,11 @@ def search(argv: list[str]) -> None:
                 return
             devices = select_devices(arguments.trainer["accelerator"], arguments.trainer["devices"])
             loggers = make_loggers(arguments.trainer["logger"])
+            begin_from = arguments.options.begin_from
+            published = [] if begin_from is None else read_published(begin_from, "begin_from")
             studies, notes = (resume_studies if arguments.options.resume else create_studies)(arguments)
+            if begin_from is not None:
+                notes = [*notes, *enqueue_published(studies, published)]
         except ValueError as error:
             fail(str(error))
         for line in notes:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
 
 from rnn_capacity.studies.queue import TrialQueue
 from rnn_capacity.studies.specification import first_difference
 from rnn_capacity.studies.storage import Storage, open_storage
 from rnn_capacity.studies.timing import Timing
-from rnn_capacity.studies.trial import Goal
+from rnn_capacity.studies.trial import Goal, Proposal
 
 SPECIFICATION = "specification"
 """User attribute of a study: its specification."""
@@ -110,6 +112,20 @@ class Study(TrialQueue):
             StorageError: If the storage fails.
         """
         self._call(self._optuna.set_study_user_attr, self._study_id, f"{TOTAL}{total}", total)
+
+    def enqueue(self, proposals: Sequence[Proposal]) -> None:
+        """Store points that workers claim before they propose others.
+
+        Args:
+            proposals: The points, the first one first.
+
+        Raises:
+            StorageError: If the storage fails.
+        """
+        for proposal in proposals:
+            trial = create_trial(state=TrialState.WAITING, **proposal._asdict())
+            self._call(self._optuna.create_new_trial, self._study_id, trial)
+        self.snapshot()
 
     def _attributes(self) -> dict[str, Any]:
         return self._call(self._optuna.get_study_user_attrs, self._study_id)

@@ -1,0 +1,72 @@
+"""The authors' published runs as rows of results beside ours."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from rnn_capacity.models import units_for_budget
+from rnn_capacity.published_runs import PublishedRun
+from rnn_capacity.report.results import EVALUATION, Rows, TrialResult
+
+SIZES = {"memory": (64, 64), "continuous_function": (50, 1), "language": (27, 27)}
+"""Inputs and outputs of the tasks whose figures are drawn against units, which the dataset does not give."""
+
+DATASETS = {"language": "text8", "continuous_function": "N = 1,000,000"}
+"""The authors' text, and their number of samples."""
+
+RANDOM_FIGURE = "fig5"
+"""Beginning of the name of the file whose runs are random draws."""
+
+
+def author_rows(runs: list[PublishedRun]) -> tuple[Rows, list[str]]:
+    """Convert the authors' runs to rows.
+
+    A run whose losses are not finite is infeasible. The dataset does not say what the loss of a capacity run is; the
+    tuner maximized the mutual information, so that a negative loss is taken as the negative of the stored bits, and
+    capacity runs with a positive loss are left out.
+
+    Args:
+        runs: The runs.
+
+    Returns:
+        The rows, and a line for what is left out.
+    """
+    rows = [author_row(run) for run in runs if run.task != "random_mapping" or not run.eval_loss > 0]
+    left_out = len(runs) - len(rows)
+    note = f"{left_out} of the authors' capacity runs left out: their loss is positive, and no number of bits"
+    return rows, [note] if left_out else []
+
+
+def author_row(run: PublishedRun) -> TrialResult:
+    """Convert one run."""
+    feasible = math.isfinite(run.eval_loss) and math.isfinite(run.valid_loss)
+    capacity = run.task == "random_mapping"
+    metric = EVALUATION[run.task]
+    number = (-run.eval_loss if feasible else 0.0) if capacity else run.eval_loss
+    return TrialResult(
+        study=f"authors/{run.task}/{run.cell}-d{run.depth}-p{run.max_parameters}",
+        number=run.iteration,
+        task=run.task,
+        cell=run.cell,
+        depth=run.depth,
+        size=run.max_parameters,
+        units=units(run.task, run.cell, run.depth, run.max_parameters),
+        parameters=run.parameters,
+        metric=metric,
+        goal="maximize" if capacity else "minimize",
+        value=number if capacity else run.valid_loss,
+        feasible=feasible,
+        metrics={metric: number},
+        settings=run.hparams,
+        method="random" if run.file.startswith(RANDOM_FIGURE) else "bayes",
+        dataset=DATASETS.get(run.task, ""),
+        input_size=SIZES.get(run.task, (None, None))[0],
+        source="authors",
+    )
+
+
+@lru_cache
+def units(task: str, cell: str, depth: int, budget: int) -> int | None:
+    """Return the units of a layer with which a network fills its budget; None for tasks without a figure over units."""
+    return units_for_budget(cell, depth, budget, *SIZES[task]) if task in SIZES else None

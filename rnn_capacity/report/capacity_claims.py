@@ -1,0 +1,202 @@
+"""The claims on capacity per parameter, C1 to C9 (Collins et al. 2017, sec. 2.1), each a function of the rows.
+
+The rows are our trials of random mapping, trained by one protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from rnn_capacity.report.estimates import Estimate, Floats, combine, r_squared
+from rnn_capacity.report.measures import (
+    CAPACITY_LABELS,
+    DEPTHS,
+    at_base_depth,
+    bits_at,
+    bits_per_parameter,
+    by_cell,
+    by_size,
+    is_relu_only,
+    largest_common_size,
+    steps_curve,
+    stored_bits,
+)
+from rnn_capacity.report.results import PAPER_CELLS, Rows, TrialResult, grouped, select
+from rnn_capacity.report.verdicts import Condition, Finding
+
+TANH_LABELS = [label for label in CAPACITY_LABELS if label != "IRNN"]
+
+
+def smallest(values: Floats) -> Any:
+    """Return the smallest of the estimates; NaN if one is."""
+    return values.min(0)
+
+
+def largest(values: Floats) -> Any:
+    """Return the largest of the estimates; NaN if one is."""
+    return values.max(0)
+
+
+def average(values: Floats) -> Any:
+    """Return the mean of the estimates."""
+    return values.mean(0)
+
+
+def lacking(found: Iterable[str], wanted: Iterable[str]) -> str:
+    """Return the names that were not found, with commas."""
+    have = set(found)
+    return ", ".join(name for name in wanted if name not in have)
+
+
+def cells_at_base_depth(rows: Iterable[TrialResult]) -> dict[str, Rows]:
+    """Return the rows of each of the paper's cells at its least depth."""
+    return by_cell(row for row in at_base_depth(rows) if row.cell in PAPER_CELLS)
+
+
+def linear(rows: Rows) -> Finding:
+    """C1: stored bits grow linearly with parameters."""
+    fits = {}
+    for label, trials in cells_at_base_depth(rows).items():
+        sizes = by_size(trials)
+        if len(sizes) >= 3:
+            x = [float(group[0].parameters or size) for size, group in sizes.items()]
+            bits = [Estimate.of_best(group, stored_bits) for group in sizes.values()]
+            fits[label] = combine(partial(r_squared, x), *bits)
+    if not fits:
+        return Finding(rows=rows, missing="three sizes of a cell")
+    lowest = combine(smallest, *fits.values())
+    return Finding([Condition(lowest, at_least=0.98)], rows, "smallest R² of the cells", lacking(fits, CAPACITY_LABELS))
+
+
+def level(rows: Rows) -> Finding:
+    """C2: 3 to 6 bits per parameter, about 5 on average."""
+    cells = cells_at_base_depth(rows)
+    bits = bits_at(cells, largest_common_size(cells))
+    if not bits:
+        return Finding(rows=rows, missing="a size that all cells have")
+    each = [Condition(bits[label], 3, 6.5) for label in TANH_LABELS if label in bits]
+    mean = Condition(combine(average, *bits.values()), 4, 6)
+    return Finding([mean, *each], rows, "mean bits per parameter of the cells", lacking(bits, CAPACITY_LABELS))
+
+
+def small_factor(rows: Rows) -> Finding:
+    """C3: all cells within a small factor."""
+    cells = {label: trials for label, trials in cells_at_base_depth(rows).items() if label != "IRNN"}
+    bits = bits_at(cells, largest_common_size(cells))
+    if len(bits) < 2:
+        return Finding(rows=rows, missing="two cells of one size")
+    found = combine(lambda v: v.max(0) / v.min(0), *bits.values())
+    return Finding(
+        [Condition(found, at_most=1.6)], rows, "largest factor between two cells", lacking(bits, TANH_LABELS)
+    )
+
+
+def order_of_cells(rows: Rows) -> Finding:
+    """C4: the order RNN > UGRNN > GRU > LSTM > +RNN."""
+    cells = {label: trials for label, trials in cells_at_base_depth(rows).items() if label != "IRNN"}
+    sizes = [set(by_size(trials)) for trials in cells.values()]
+    common = sorted(set.intersection(*sizes)) if sizes else []
+    if len(cells) < 3 or not common:
+        return Finding(rows=rows, missing="three cells of one size")
+    means = {
+        label: combine(average, *(Estimate.of_best(select(trials, size=size), bits_per_parameter) for size in common))
+        for label, trials in cells.items()
+    }
+    ordered = [means[label] for label in TANH_LABELS if label in means]
+    tau = combine(lambda v: np.apply_along_axis(tau_of_bits, 0, v), *ordered)
+    return Finding([Condition(tau, at_least=0.6)], rows, "Kendall's tau", lacking(means, TANH_LABELS))
+
+
+def tau_of_bits(values: Floats) -> float:
+    """Return Kendall's tau between the order of the given cells and that of their bits."""
+    return tau_of_order(tuple(np.argsort(-values).tolist()))
+
+
+@lru_cache
+def tau_of_order(order: tuple[int, ...]) -> float:
+    """Return Kendall's tau between an order and the ascending one; bootstrap samples have few different orders."""
+    return float(stats.kendalltau(order, sorted(order)).statistic)
+
+
+def irnn_lowest(rows: Rows) -> Finding:
+    """C5: the IRNN stores least."""
+    cells = cells_at_base_depth(rows)
+    bits = bits_at(cells, largest_common_size(cells))
+    if not {"RNN", "IRNN"} <= bits.keys():
+        return Finding(rows=rows, missing="RNN and IRNN of one size")
+    ratio = combine(lambda v: v[0] / v[1], bits["IRNN"], bits["RNN"])
+    others = [bits[label] for label in bits if label != "IRNN"]
+    lowest = combine(lambda v: v[0] / v[1:].min(0), bits["IRNN"], *others)
+    conditions = [Condition(ratio, at_most=0.8), Condition(lowest, at_most=1)]
+    return Finding(conditions, rows, "IRNN over RNN", lacking(bits, CAPACITY_LABELS))
+
+
+def relu_level(rows: Rows) -> Finding:
+    """C6: with ReLU, RNN and UGRNN store what the IRNN does."""
+    chosen = [row for row in at_base_depth(rows) if row.cell == "irnn" or is_relu_only(row)]
+    cells = {label: trials for label, trials in by_cell(chosen).items() if label in ("RNN", "UGRNN", "IRNN")}
+    bits = bits_at(cells, largest_common_size(cells))
+    if "IRNN" not in bits or len(bits) < 2:
+        return Finding(rows=chosen, missing="ReLU only, RNN or UGRNN, and IRNN of one size")
+    reference, others = bits["IRNN"], [bits[label] for label in bits if label != "IRNN"]
+    found = combine(lambda v: np.abs(v[1:] / v[0] - 1).max(0), reference, *others)
+    return Finding(
+        [Condition(found, at_most=0.15)], chosen, "largest distance from the IRNN", lacking(bits, ("RNN", "UGRNN"))
+    )
+
+
+def depth_independent(rows: Rows) -> Finding:
+    """C7: capacity does not depend on depth."""
+    spreads, used = {}, []
+    for label, trials in by_cell(row for row in rows if row.cell in PAPER_CELLS and row.depth in DEPTHS).items():
+        depths = {str(depth): group for depth, group in grouped(trials, lambda row: row.depth).items()}
+        wanted = [str(depth) for depth in DEPTHS if label != "+RNN" or depth > 1]
+        size = largest_common_size(depths)
+        if size is not None and not lacking(depths, wanted):
+            bits = bits_at(depths, size)
+            spreads[label] = combine(lambda v: np.ptp(v, axis=0) / v.mean(0), *bits.values())
+            used += select(trials, size=size)
+    if not spreads:
+        return Finding(rows=rows, missing="a cell with depths 1, 2 and 4 at one size")
+    widest = combine(largest, *spreads.values())
+    return Finding(
+        [Condition(widest, at_most=0.2)], used, "largest spread over depths", lacking(spreads, CAPACITY_LABELS)
+    )
+
+
+def saturates(rows: Rows) -> Finding:
+    """C8: capacity rises for a few unrolled steps, then saturates; the rows are of one loss and any steps."""
+    rises, levels, used = {}, {}, []
+    for label, trials in cells_at_base_depth(rows).items():
+        curve = {steps: Estimate.of_best(group, bits_per_parameter) for steps, group in steps_curve(trials).items()}
+        late = [estimate for steps, estimate in curve.items() if 5 <= steps <= 10]
+        if {1, 5} <= curve.keys() and len(late) > 1:
+            rises[label] = combine(lambda v: v[0] - v[1], curve[5], curve[1])
+            levels[label] = combine(lambda v: v.max(0) / v.min(0) - 1, *late)
+            used += [row for group in steps_curve(trials).values() for row in group]
+    if not rises:
+        return Finding(rows=used, missing="a cell with 1, 5 and up to 10 unrolled steps")
+    change, rise = combine(largest, *levels.values()), combine(smallest, *rises.values())
+    conditions = [Condition(change, at_most=0.1), Condition(rise, at_least=0)]
+    return Finding(conditions, used, "largest change from 5 to 10 steps", lacking(rises, CAPACITY_LABELS))
+
+
+def best_samples(rows: Rows) -> Finding:
+    """C9: the best data set is slightly larger than what is stored."""
+
+    def ratio(row: TrialResult) -> float:
+        bits = row.evaluation
+        return float(row.metrics["samples"]) / bits if bits else float("inf")
+
+    cells = cells_at_base_depth(row for row in rows if row.metrics.get("samples"))
+    size = largest_common_size(cells)
+    ratios = {label: Estimate.of_best(select(trials, size=size), ratio) for label, trials in cells.items() if size}
+    if not ratios:
+        return Finding(rows=rows, missing="a size that all cells have")
+    conditions = [Condition(combine(function, *ratios.values()), 1, 1.3) for function in (largest, smallest)]
+    return Finding(conditions, rows, "largest b / I of the cells", lacking(ratios, CAPACITY_LABELS))

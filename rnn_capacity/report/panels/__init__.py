@@ -1,0 +1,1 @@
+"""The panels of the report, in the paper's order."""

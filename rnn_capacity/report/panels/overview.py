@@ -1,0 +1,61 @@
+"""The panels of any studies, with tasks and cells of the user's own as well as the paper's."""
+
+from __future__ import annotations
+
+from rnn_capacity.formatting import metric_label
+from rnn_capacity.report.estimates import share
+from rnn_capacity.report.panel import Panel, Point, best_point
+from rnn_capacity.report.panels.capacity import parameters
+from rnn_capacity.report.results import Rows, TrialResult, commands, grouped
+
+
+def overview_panels(rows: Rows) -> list[Panel]:
+    """Make the panels of all our studies: the metric that each optimizes, and its infeasible share."""
+    return [objectives(rows), infeasible_shares(rows)]
+
+
+def facet(row: TrialResult) -> str:
+    """Return the task, the data set and the depth of a trial."""
+    dataset = f" ({row.dataset})" if row.dataset else ""
+    return f"{row.task.replace('_', ' ')}{dataset}, depth {row.depth}: {metric_label(row.metric)}"
+
+
+def objectives(rows: Rows) -> Panel:
+    """Make the panel of the metric that each study optimizes, against parameters, by cell."""
+    points = []
+    built = [row for row in rows if row.parameters is not None]
+    for (part, cell, _), group in grouped(built, lambda row: (facet(row), row.label, row.size or 0)).items():
+        point = best_point(part, cell, parameters, group, lambda row: row.value)
+        best = min(group, key=lambda row: (not row.feasible, row.loss))
+        settings = ", ".join(
+            f"{name.rpartition('.')[2]} {value:.3g}"
+            if isinstance(value, float)
+            else f"{name.rpartition('.')[2]} {value}"
+            for name, value in best.settings.items()
+        )
+        point.more["best hyperparameters"] = settings
+        points.append(point)
+    return Panel(
+        "studies_best",
+        "parameters",
+        "best value",
+        points,
+        log="x",
+    )
+
+
+def infeasible_shares(rows: Rows) -> Panel:
+    """Make the panel of the share of infeasible trials in each study."""
+    points = []
+    for study, group in grouped(rows, lambda row: row.study).items():
+        diverged = share(sum(not row.feasible for row in group), len(group))
+        task = f"{group[0].task.replace('_', ' ')}, depth {group[0].depth}"
+        more = {"study": study}
+        points.append(Point(task, group[0].label, group[0].label, diverged, None, commands(group), more=more))
+    return Panel(
+        "studies_infeasible",
+        "cell",
+        "infeasible share",
+        points,
+        kind="categories",
+    )

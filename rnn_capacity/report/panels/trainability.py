@@ -1,0 +1,167 @@
+"""Panels of trainability (Collins et al. 2017, sec. 4, Fig. 4, Fig. 5, Table 1 and App. Tables)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from rnn_capacity.report.estimates import Estimate, share, welch
+from rnn_capacity.report.measures import (
+    CAPACITY_LABELS,
+    all_losses,
+    at_main_size,
+    base_depth,
+    by_cell,
+    evaluation,
+    feasible_losses,
+    random_draws,
+    tuner_trials,
+)
+from rnn_capacity.report.panel import Panel, Point, missing_points
+from rnn_capacity.report.panels.robustness import robustness_panel
+from rnn_capacity.report.published import published
+from rnn_capacity.report.results import Rows, commands, grouped
+
+TASKS = ("parentheses", "arithmetic")
+
+DEPTHS = (1, 8)
+"""Depths of the paper's random draws."""
+
+CURVE_POINTS = 10
+"""Points of a curve against trials."""
+
+
+def trainability_panels(rows: Rows) -> list[Panel]:
+    """Make the panels of parentheses and arithmetic."""
+    draws = [row for task in TASKS for row in random_draws(rows, task)]
+    return [curves(rows), boxes(draws), infeasible(draws), robustness_panel(rows), significance(draws)]
+
+
+def facets_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
+    """Iterate over tasks, depths and sources, each with the rows of its main size."""
+    for (task, depth, _), group in grouped(rows, lambda row: (TASKS.index(row.task), row.depth, row.source)).items():
+        yield f"{TASKS[task]}, depth {depth}", at_main_size(group)
+
+
+def expected(
+    depths: tuple[int, ...] = DEPTHS, tasks: tuple[str, ...] = TASKS, suffix: str = ""
+) -> list[tuple[str, str]]:
+    """Return the facets and cells that the paper has."""
+    return [
+        (f"{task}, depth {depth}{suffix}", cell)
+        for task in tasks
+        for depth in DEPTHS
+        for cell in CAPACITY_LABELS
+        if depth >= base_depth(cell)
+    ]
+
+
+def curves(rows: Rows) -> Panel:
+    """Make the panel of the median and the minimum loss against the tuner's trials."""
+    points: list[Point] = []
+    tuned = [row for task in TASKS for row in tuner_trials(rows, task)]
+    for facet, group in facets_of(tuned):
+        for cell, trials in by_cell(group).items():
+            ordered = sorted(trials, key=lambda row: row.number)
+            for count in checkpoints(len(ordered)):
+                seen = ordered[:count]
+                command, source = commands(seen), seen[0].source
+                if losses := all_losses(seen):
+                    median = Estimate.of_median(losses)
+                    points.append(Point(f"{facet}, median", cell, float(count), median, None, command, source))
+                if any(row.feasible for row in seen):
+                    least = Estimate.of_best(seen, evaluation)
+                    points.append(Point(f"{facet}, minimum", cell, float(count), least, None, command, source))
+    return Panel(
+        "fig4_tuner",
+        "trials",
+        "cross-entropy",
+        points,
+        [f"{task}, depth 1, {part}" for task in TASKS for part in ("median", "minimum")],
+        missing_points(expected(suffix=", median"), points),
+        log="xy",
+    )
+
+
+def checkpoints(count: int) -> list[int]:
+    """Return at most `CURVE_POINTS` numbers of trials up to a count, evenly spaced by their logarithm."""
+    steps = CURVE_POINTS - 1
+    return sorted({round(math.exp(math.log(max(count, 1)) * index / steps)) for index in range(CURVE_POINTS)})
+
+
+def boxes(draws: Rows) -> Panel:
+    """Make the panel of the losses of random draws."""
+    points = []
+    for facet, group in facets_of(draws):
+        for cell, trials in by_cell(group).items():
+            losses = feasible_losses(trials)
+            if losses:
+                median = Estimate.of_median(losses)
+                points.append(Point(facet, cell, cell, median, None, commands(trials), trials[0].source, values=losses))
+    return Panel(
+        "fig5_random_draws",
+        "cell",
+        "cross-entropy",
+        points,
+        [f"parentheses, depth {depth}" for depth in DEPTHS],
+        missing_points(expected(tasks=("parentheses",)), points),
+        kind="boxes",
+        log="y",
+    )
+
+
+def infeasible(draws: Rows) -> Panel:
+    """Make the panel of the share of random draws that diverge."""
+    points = []
+    for facet, group in facets_of(draws):
+        for cell, trials in by_cell(group).items():
+            known = published()["infeasible_percent"].get(trials[0].depth, {}).get(cell)
+            points.append(
+                Point(
+                    facet,
+                    cell,
+                    cell,
+                    share(sum(not row.feasible for row in trials), len(trials)),
+                    known / 100 if known is not None and facet.startswith("parentheses") else None,
+                    commands(trials),
+                    trials[0].source,
+                )
+            )
+    return Panel(
+        "table1_infeasible",
+        "cell",
+        "infeasible share",
+        points,
+        [f"parentheses, depth {depth}" for depth in DEPTHS],
+        missing_points(expected(tasks=("parentheses",)), points),
+        kind="categories",
+    )
+
+
+def significance(draws: Rows) -> Panel:
+    """Make the matrix of Welch's t between the losses of the cells' random draws."""
+    points = []
+    for facet, group in facets_of(draws):
+        cells = by_cell(group)
+        known = published()["welch_t"].get(group[0].depth, {}) if facet.startswith("parentheses") else {}
+        for first, trials in cells.items():
+            for second, others in cells.items():
+                test = welch(feasible_losses(trials), feasible_losses(others)) if first != second else None
+                if test is not None:
+                    value, opposite = known.get(first, {}).get(second), known.get(second, {}).get(first)
+                    t = value if value is not None else -opposite if opposite is not None else None
+                    bounds: dict[str, float | None] = {"difference": test.difference.value, "p": test.p}
+                    bounds |= {"difference low": test.difference.low, "difference high": test.difference.high}
+                    estimate = Estimate(test.t, trials=test.difference.trials)
+                    command = commands([*trials, *others])
+                    points.append(Point(facet, first, second, estimate, t, command, trials[0].source, more=bounds))
+    pairs = [(f"parentheses, depth {depth}", "at least two cells") for depth in DEPTHS]
+    found = {point.facet for point in points if point.source == "ours"}
+    return Panel(
+        "app_table2_welch",
+        "against",
+        "t",
+        points,
+        missing=[f"{facet}: {what}" for facet, what in pairs if facet not in found],
+        kind="matrix",
+    )

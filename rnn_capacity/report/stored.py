@@ -1,0 +1,182 @@
+"""Reads the rows of results from studies in a storage, classified by their specifications."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from rnn_capacity.report.results import Rows, TrialResult
+from rnn_capacity.studies import Study, feasible, metrics, study_names
+
+TASKS = {
+    "RandomMapping": "random_mapping",
+    "Memory": "memory",
+    "Language": "language",
+    "ContinuousFunction": "continuous_function",
+    "Parentheses": "parentheses",
+    "Arithmetic": "arithmetic",
+}
+"""Names of the package's tasks by their classes."""
+
+CELL_CLASSES = {
+    "RNNCell": "rnn",
+    "IRNNCell": "irnn",
+    "UGRNNCell": "ugrnn",
+    "GRUCell": "gru",
+    "LSTMCell": "lstm",
+    "IntersectionRNNCell": "intersection",
+}
+"""Names of the package's cells by their classes."""
+
+STUDY_KEYS = ("config", "sweep", "objective", "fixed", "seed")
+"""Keys of a specification that `rnn-capacity search` writes."""
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study as it was read from a storage: its name, its specification and its rows."""
+
+    name: str
+    """The study's name in the storage."""
+
+    specification: dict[str, Any]
+    """Config, sweep, objective and the sampler's seed."""
+
+    rows: Rows
+    """The finished trials."""
+
+
+def read_studies(storage: str, names: Sequence[str] = ()) -> tuple[list[StoredStudy], list[str]]:
+    """Read studies that `rnn-capacity search` wrote.
+
+    Args:
+        storage: The storage's URL.
+        names: Names of studies, or of grids of studies; none for all studies of the storage.
+
+    Returns:
+        The studies, and a line for each study that another program wrote.
+
+    Raises:
+        ValueError: If the storage cannot be opened, or has no study of a name.
+        StorageError: If the storage fails.
+    """
+    known = study_names(storage)
+    chosen: dict[str, None] = {} if names else dict.fromkeys(known)
+    for name in names:
+        found = [one for one in known if one == name or one.startswith(f"{name}/")]
+        if not found:
+            raise ValueError(f"study must be one of {', '.join(known) or 'none'}; got {name!r}")
+        chosen |= dict.fromkeys(found)
+    studies, notes = [], []
+    for name in chosen:
+        study = Study.open(storage, name)
+        missing = [key for key in STUDY_KEYS if key not in study.specification]
+        if missing:
+            notes.append(f"{name}: left out, it was not written by rnn-capacity search (no {missing[0]})")
+        else:
+            studies.append(read_study(study))
+    return studies, notes
+
+
+def read_study(study: Study) -> StoredStudy:
+    """Read one study's finished trials as rows."""
+    specification, finished = study.specification, study.snapshot().finished
+    command = rerun_command(study.name, specification, max(len(finished), 1))
+    rows = [trial_row(study, trial, command) for trial in finished]
+    return StoredStudy(study.name, specification, rows)
+
+
+def trial_row(study: Study, trial: FrozenTrial, command: str) -> TrialResult:
+    """Return the row of one trial: the config's facts, with the trial's own hyperparameters in their place."""
+    specification, found = study.specification, metrics(trial)
+    config, sweep = specification["config"], specification["sweep"]
+    settings = {**constants(sweep["parameters"], specification["fixed"]), **trial.params}
+
+    def option(part: str, name: str, default: Any = None) -> Any:
+        given = (config[part].get("init_args") or {}).get(name, default)
+        return settings.get(f"{part}.init_args.{name}", given)
+
+    task, cell = config["data"]["class_path"].rpartition(".")[2], str(option("model", "cell")).rpartition(".")[2]
+    parameters = found.get("parameters")
+    return TrialResult(
+        study=study.name,
+        number=trial.number,
+        task=TASKS.get(task, task),
+        cell=CELL_CLASSES.get(cell, cell),
+        depth=int(option("model", "depth", 1)),
+        size=option("model", "max_parameters") or parameters,
+        units=found.get("units", option("model", "hidden_size")),
+        parameters=parameters,
+        metric=specification["objective"]["metric"],
+        goal=study.goal,
+        value=float(trial.value or 0.0),
+        feasible=bool(feasible(trial)),
+        metrics=found,
+        settings=dict(trial.params),
+        method=sweep.get("method", "bayes"),
+        unrolled_steps=option("data", "steps"),
+        loss_exponent=float(option("data", "loss_exponent", 0.0) or 0.0),
+        nonlinearity=option("model", "nonlinearity"),
+        dataset=dataset(task, option),
+        input_size=option("data", "input_size"),
+        command=command,
+    )
+
+
+def dataset(task: str, option: Callable[..., Any]) -> str:
+    """Return what tells data sets of one task apart: the text, or the number of samples."""
+    if task == "Language":
+        path = option("data", "path")
+        return Path(path).name if path else str(option("data", "corpus", "synthetic"))
+    return f"N = {option('data', 'samples'):,}" if task == "ContinuousFunction" else ""
+
+
+def constants(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = "") -> dict[str, Any]:
+    """Return the hyperparameters of a sweep with a single value, by their dotted names, without those in `fixed`."""
+    found: dict[str, Any] = {}
+    for key, settings in parameters.items():
+        name = f"{prefix}{key}"
+        if not isinstance(settings, dict) or name in fixed:
+            continue
+        if "parameters" in settings:
+            found |= constants(settings["parameters"], fixed, f"{name}.")
+        elif "value" in settings:
+            found[name] = settings["value"]
+    return found
+
+
+def file_names(study: str) -> tuple[str, str]:
+    """Return the names of a study's config and sweep file in the report's folder, whatever the study's name is."""
+    path = "/".join("_" if part in ("", ".", "..") else part for part in study.split("/"))
+    return f"studies/{path}.yaml", f"studies/{path}.sweep.yaml"
+
+
+def rerun_command(study: str, specification: dict[str, Any], trials: int) -> str:
+    """Return the command that runs a study again, from the report's folder, in a storage of its own."""
+    config, sweep = file_names(study)
+    command = ["rnn-capacity", "search", "--config", config, "--sweep", sweep, "--study", study]
+    command += ["--trials", str(trials), "--seed", str(specification["seed"]), "--storage", "sqlite:///again.db"]
+    return shlex.join(command)
+
+
+def rerun_files(specification: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the config and the sweep with which a study runs again; a grid's fixed hyperparameters leave the sweep."""
+    sweep = specification["sweep"]
+    fixed = specification["fixed"]
+    return specification["config"], {**sweep, "parameters": without(sweep["parameters"], fixed)}
+
+
+def without(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = "") -> dict[str, Any]:
+    """Return a sweep's parameters without those with the dotted names in `fixed`."""
+    kept = {}
+    for key, settings in parameters.items():
+        if isinstance(settings, dict) and "parameters" in settings:
+            settings = {**settings, "parameters": without(settings["parameters"], fixed, f"{prefix}{key}.")}
+        if f"{prefix}{key}" not in fixed:
+            kept[key] = settings
+    return kept

@@ -1,0 +1,142 @@
+"""The rules of the claims: what holds, what differs, and what is left open."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from rnn_capacity.report.claims import judge, judge_claim
+from rnn_capacity.report.estimates import Estimate
+from rnn_capacity.report.results import PROTOCOLS, TrialResult
+from rnn_capacity.report.task_claims import spread
+from rnn_capacity.report.verdicts import Condition, Finding
+from tests.report.synthetic import Experiment
+
+Rows = list[TrialResult]
+Choose = Callable[[TrialResult], bool]
+
+
+@pytest.fixture(scope="module")
+def ideal() -> Rows:
+    return list(Experiment().everything())
+
+
+def test_every_claim_holds_for_an_ideal_experiment(ideal: Rows) -> None:
+    claims = judge(ideal)
+    assert {claim.key: claim.verdict for claim in claims} == {f"C{n}": "holds" for n in range(1, 17)}
+    assert len(claims) == 9 * 2 + 7
+    for claim in claims:
+        assert claim.measured is not None
+        assert claim.low is not None
+        assert claim.high is not None
+        assert claim.low <= claim.measured <= claim.high
+        assert claim.trials > 0
+        assert claim.command.startswith("again ")
+    measured = {claim.key: claim.measured for claim in claims}
+    assert measured["C2"] == pytest.approx(4.78, abs=0.05)
+    assert measured["C3"] == pytest.approx(5.6 / 4.6, abs=0.02)
+    assert measured["C9"] == pytest.approx(1.1, abs=0.01)
+
+
+def changed(rows: Rows, choose: Choose, metric: str, function: Callable[[TrialResult], float]) -> Rows:
+    """Rows in which some have another metric, by which they are optimized as well."""
+    found = []
+    for row in rows:
+        if metric in row.metrics and choose(row):
+            new = function(row)
+            value = {"samples": row.value, "stored_bits": new / (row.parameters or 1)}.get(metric, new)
+            row = dataclasses.replace(row, metrics={**row.metrics, metric: new}, value=value)
+        found.append(row)
+    return found
+
+
+def bits(row: TrialResult) -> float:
+    return float(row.metrics["stored_bits"])
+
+
+def loss(row: TrialResult) -> float:
+    return row.evaluation
+
+
+@pytest.mark.parametrize(
+    ("key", "choose", "metric", "new"),
+    [
+        ("C1", lambda row: row.size == 700, "stored_bits", lambda row: 0.2 * bits(row)),
+        ("C2", lambda row: row.cell == "lstm", "stored_bits", lambda row: 0.5 * bits(row)),
+        ("C3", lambda row: row.cell == "gru", "stored_bits", lambda row: 0.5 * bits(row)),
+        ("C4", lambda row: row.cell in ("rnn", "ugrnn"), "stored_bits", lambda row: 0.7 * bits(row)),
+        ("C5", lambda row: row.cell == "irnn", "stored_bits", lambda row: 1.6 * bits(row)),
+        ("C6", lambda row: row.nonlinearity == "relu", "stored_bits", lambda row: 1.3 * bits(row)),
+        ("C7", lambda row: row.depth == 4, "stored_bits", lambda row: 0.6 * bits(row)),
+        ("C8", lambda row: row.unrolled_steps == 10, "stored_bits", lambda row: 0.7 * bits(row)),
+        ("C9", lambda row: True, "samples", lambda row: 1.5 * bits(row)),
+        ("C10", lambda row: row.units == 64, "mse", lambda row: 0.3),
+        ("C11", lambda row: True, "bits_per_character", lambda row: 1 + 1 / row.units),
+        ("C12", lambda row: True, "weighted_mse", lambda row: 1 / row.units),
+        ("C13", lambda row: row.cell == "rnn", "cross_entropy", lambda row: 0.05 * loss(row)),
+        ("C14", lambda row: row.cell == "gru", "cross_entropy", lambda row: 20 * loss(row)),
+        ("C16", lambda row: row.study.startswith("repeats/"), "cross_entropy", lambda row: 3 * loss(row)),
+    ],
+)
+def test_a_claim_differs_where_its_rule_is_broken(
+    ideal: Rows, key: str, choose: Choose, metric: str, new: Callable[[TrialResult], float]
+) -> None:
+    assert judge_claim(key, changed(ideal, choose, metric, new))[0].verdict == "differs"
+
+
+def test_c15_differs_where_gated_cells_diverge_most(ideal: Rows) -> None:
+    broken = [dataclasses.replace(row, feasible=row.cell in ("rnn", "irnn")) for row in ideal]
+    assert judge_claim("C15", broken)[0].verdict == "differs"
+
+
+def test_a_missing_cell_leaves_a_claim_open_and_is_named(ideal: Rows) -> None:
+    rows = [row for row in ideal if row.cell != "lstm"]
+    assert judge_claim("C1", rows)[0].verdict == "not enough data"
+    assert judge_claim("C1", rows)[0].missing == "LSTM"
+    assert judge_claim("C6", rows)[0].verdict == "holds"  # it says nothing about the LSTM
+
+
+def test_seven_trials_of_a_study_are_not_enough_data(ideal: Rows) -> None:
+    claims = judge([row for row in ideal if row.number < 7])
+    assert {claim.verdict for claim in claims} == {"not enough data"}
+
+
+def test_the_protocols_are_judged_apart(ideal: Rows) -> None:
+    paper, best = judge_claim("C1", [row for row in ideal if row.protocol == PROTOCOLS[1]])
+    assert (paper.protocol, best.protocol) == PROTOCOLS
+    assert best.verdict == "holds"
+    assert paper.measured is None
+    assert paper.command.startswith("rnn-capacity search")
+
+
+def test_the_authors_runs_do_not_judge_their_own_claims(ideal: Rows) -> None:
+    authors = [dataclasses.replace(row, source="authors") for row in ideal]
+    assert {claim.verdict for claim in judge(authors)} == {"not enough data"}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "verdict"),
+    [((0.1, 0.4), "holds"), ((0.1, 0.6), "not enough data"), ((0.6, 0.9), "differs"), (None, "not enough data")],
+)
+def test_an_interval_across_the_bound_leaves_a_claim_open(bounds: tuple[float, float] | None, verdict: str) -> None:
+    condition = Condition(Estimate(0.3, bounds=bounds, fewest=8), at_most=0.5)
+    assert condition.verdict == verdict
+    assert Finding([condition]).verdict == verdict
+
+
+def test_one_broken_condition_breaks_a_claim_even_if_data_are_missing() -> None:
+    good, bad = (Condition(Estimate(v, bounds=(v, v), fewest=8), at_most=0.5) for v in (0.1, 0.9))
+    assert Finding([good, bad], missing="GRU").verdict == "differs"
+    assert Finding([good], missing="GRU").verdict == "not enough data"
+    assert Finding([]).verdict == "not enough data"
+
+
+def test_the_spread_between_curves_is_taken_where_all_have_points() -> None:
+    x = [[10.0, 1000.0], [100.0, 10000.0]]
+    same_line = [np.array([1.0, 3.0]), np.array([2.0, 4.0])]  # y = log10 x
+    assert spread(x, same_line) == pytest.approx(0.0, abs=1e-12)
+    assert spread(x, [same_line[0], same_line[1] + 1]) == pytest.approx(0.5)
+    assert np.isnan(spread([[1.0, 2.0], [3.0, 4.0]], same_line))
