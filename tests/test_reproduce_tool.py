@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, create_trial
 from rnn_capacity.cells import CELLS
 from rnn_capacity.models import units_for_budget
 from rnn_capacity.search.arguments import read_command_line
-from rnn_capacity.search.open_studies import new_specifications
+from rnn_capacity.search.study_grid import grid_specifications
 from rnn_capacity.studies import Snapshot, Study, study_names
 
 SAMPLES = "data.init_args.samples_per_parameter"
@@ -106,7 +106,7 @@ def test_a_planned_command_is_a_search_that_can_begin(panel: str, tmp_path: Path
     own = [plan for plan in plans("quick", str(text)) if plan.panel == panel]
     command = reproduction(own, tmp_path).command(own[-1])
     assert command[0] == "search"
-    specifications, _ = new_specifications(read_command_line(command[1:]))
+    specifications, _ = grid_specifications(read_command_line(command[1:]))
     ((name, specification),) = specifications.items()
     assert name == f"quick/{own[-1].name}"
     member = specification.example()

@@ -51,9 +51,10 @@ def select_plans(plans: Iterable[StudyPlan], largest: bool) -> list[StudyPlan]:
 
 def make_trainer(plan: StudyPlan, accelerator: str) -> Callable[[int], None]:
     """Make a function that trains a few networks of a study for a number of steps."""
+    from rnn_capacity.search.open_studies import new_specifications
+
     from rnn_capacity.population import quiet_trainer, train
     from rnn_capacity.search.arguments import read_command_line
-    from rnn_capacity.search.open_studies import new_specifications
     from rnn_capacity.search.sampler import Sampler
 
     with tempfile.TemporaryDirectory() as folder:
