@@ -32,13 +32,12 @@ import torch
 from measuring import CELLS, conditions, median_seconds, script_parser, timed
 from plain_network import initial_weights, products
 from plain_training import SCAN, jax_steps, loop_step, stacked, vmap_step
-from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import LambdaCallback
 from recording import Run, markdown_table, save_results
 from torch.optim import Adam
 
 from rnn_capacity.kernels.native.library import kernel_build
-from rnn_capacity.population import Member, train
-from rnn_capacity.population.train import ReportSteps
+from rnn_capacity.population import Member, quiet_trainer, train
 from rnn_capacity.tasks import RandomMapping
 from rnn_capacity.training import RecurrentModule, TaskDataModule
 
@@ -96,17 +95,8 @@ def fit_seconds(cell: str, units: int, samples: int, members: int) -> float:
     total = 0.0
     for member in members_of(cell, units, samples, FITTED, 2 * CALL):
         marks: list[float] = []
-        trainer = Trainer(
-            max_steps=member.max_steps,
-            accelerator="cpu",
-            num_sanity_val_steps=0,
-            limit_val_batches=0,
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            callbacks=[ReportSteps(lambda _, marks=marks: marks.append(time.perf_counter()))],  # type: ignore[misc]  # mypy does not infer it
-        )
+        report = LambdaCallback(on_train_batch_end=lambda *_, marks=marks: marks.append(time.perf_counter()))
+        trainer = quiet_trainer(max_epochs=None, max_steps=member.max_steps, limit_val_batches=0, callbacks=report)
         trainer.fit(member.module, datamodule=TaskDataModule(member.task))
         total += (marks[-1] - marks[0]) / CALL
     return total * members / FITTED

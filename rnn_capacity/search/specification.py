@@ -1,4 +1,4 @@
-"""The specification of a study: config, search space, objective and sampler in one object."""
+"""The specification of a study: config, search space, objective, and the method and seed of the sampler."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EXAMPLES = 8
 
 @dataclass(frozen=True)
 class StudySpecification:
-    """The config, search space, objective and sampler of a study: all that its results depend on.
+    """The config, sweep, search space, objective and seed of a study: all that its results depend on.
 
     The command line makes it with `create`, a worker reads it from the storage with `from_json`; after that it is
     passed down.
