@@ -80,6 +80,7 @@ def draw(panel: Panel) -> Figure:
         part.set_title(facet, fontsize=9)
         if points:
             DRAWERS[panel.kind](part, panel, points, handles)
+            part.tick_params(which="both", labelbottom=True, labelleft=True)  # on shared axes, too
             part.set_xlabel(panel.x)
             part.set_ylabel(panel.y if panel.kind != "matrix" else "")
         else:
