@@ -89,7 +89,9 @@ def draw(panel: Panel) -> Figure:
     for part in axes[len(facets) :]:
         part.set_axis_off()
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=7, frameon=False)
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=2 * max(columns, 2), frameon=False
+        )
     return figure
 
 
