@@ -80,8 +80,10 @@ def level(rows: Rows) -> Finding:
     if not bits:
         return Finding(rows=rows, missing="a size that all cells have")
     each = [Condition(bits[label], 3, 6.5) for label in TANH_LABELS if label in bits]
-    mean = Condition(combine(average, *bits.values()), 4, 6)
-    return Finding([mean, *each], rows, "mean bits per parameter of the cells", lacking(bits, CAPACITY_LABELS))
+    missing = lacking(bits, CAPACITY_LABELS)
+    average_bits = combine(average, *bits.values())
+    mean = Condition(average_bits) if missing else Condition(average_bits, 4, 6)  # a missing cell may move it
+    return Finding([mean, *each], rows, "mean bits per parameter of the cells", missing)
 
 
 def small_factor(rows: Rows) -> Finding:
@@ -109,7 +111,9 @@ def order_of_cells(rows: Rows) -> Finding:
     }
     ordered = [means[label] for label in TANH_LABELS if label in means]
     tau = combine(lambda v: np.apply_along_axis(tau_of_bits, 0, v), *ordered)
-    return Finding([Condition(tau, at_least=0.6)], rows, "Kendall's tau", lacking(means, TANH_LABELS))
+    missing = lacking(means, TANH_LABELS)
+    condition = Condition(tau) if missing else Condition(tau, at_least=0.6)  # a missing cell may move it
+    return Finding([condition], rows, "Kendall's tau", missing)
 
 
 def tau_of_bits(values: Floats) -> float:

@@ -80,6 +80,7 @@ def draw(panel: Panel) -> Figure:
         part.set_title(facet, fontsize=9)
         if points:
             DRAWERS[panel.kind](part, panel, points, handles)
+            part.tick_params(which="both", labelbottom=True, labelleft=True)  # on shared axes, too
             part.set_xlabel(panel.x)
             part.set_ylabel(panel.y if panel.kind != "matrix" else "")
         else:
@@ -88,7 +89,9 @@ def draw(panel: Panel) -> Figure:
     for part in axes[len(facets) :]:
         part.set_axis_off()
     if handles:
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=7, frameon=False)
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside lower center", ncols=2 * max(columns, 2), frameon=False
+        )
     return figure
 
 
@@ -180,14 +183,12 @@ def draw_boxes(part: Axes, panel: Panel, points: list[Point], handles: dict[str,
 
 
 def draw_matrix(part: Axes, panel: Panel, points: list[Point], handles: dict[str, Any]) -> None:
-    """Draw a matrix of our numbers, with the row's cell on the left; without ours, the authors'."""
-    source = "ours" if any(point.source == "ours" for point in points) else points[0].source
-    own = [point for point in points if point.source == source]
-    names = sorted({str(point.x) for point in own} | {point.series for point in own}, key=order)
+    """Draw a matrix of numbers, with the row's cell on the left."""
+    names = sorted({str(point.x) for point in points} | {point.series for point in points}, key=order)
     grid = np.full((len(names), len(names)), np.nan)
-    for point in own:
+    for point in points:
         grid[names.index(point.series), names.index(str(point.x))] = point.y.value
-    limit = float(np.nanmax(np.abs(np.where(np.isfinite(grid), grid, np.nan)))) or 1.0
+    limit = float(np.abs(grid[np.isfinite(grid)]).max(initial=0)) or 1.0
     signed = bool((grid < 0).any())
     part.imshow(grid, cmap="RdBu_r" if signed else "Oranges", vmin=-limit if signed else 0, vmax=limit, alpha=0.6)
     for (row, column), value in np.ndenumerate(grid):

@@ -99,6 +99,13 @@ def test_a_missing_cell_leaves_a_claim_open_and_is_named(ideal: Rows) -> None:
     assert judge_claim("C6", rows)[0].verdict == "holds"  # it says nothing about the LSTM
 
 
+@pytest.mark.parametrize("key", ["C2", "C4"])
+def test_a_mean_over_cells_does_not_differ_while_one_is_missing(ideal: Rows, key: str) -> None:
+    broken = [row for row in ideal if row.cell != "gru"]
+    broken = changed(broken, lambda row: row.cell in ("rnn", "ugrnn"), "stored_bits", lambda row: 0.7 * bits(row))
+    assert judge_claim(key, broken)[0].verdict == "not enough data"
+
+
 def test_seven_trials_of_a_study_are_not_enough_data(ideal: Rows) -> None:
     claims = judge([row for row in ideal if row.number < 7])
     assert {claim.verdict for claim in claims} == {"not enough data"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import re
 import shlex
@@ -14,11 +15,13 @@ from typing import Any
 import pytest
 
 from rnn_capacity.cli import main
+from rnn_capacity.report.panels.trainability import significance
 from rnn_capacity.report.published import read_yaml
 from rnn_capacity.studies import Study, metrics
 from tests.program import CONFIGS
 from tests.report.published_files import run, write
 from tests.report.stored_studies import LR, capacity_result, specification, store
+from tests.report.synthetic import Experiment
 from tests.studies.conftest import prepared_file as prepared_file
 
 
@@ -128,6 +131,20 @@ def test_the_tables_have_numbers_intervals_trials_published_values_and_commands(
         ("LSTM", "authors", 1.54927),
         ("GRU", "authors", 1.58),
         ("LSTM", "paper", 1.549),
+    }
+
+
+def test_the_authors_have_a_matrix_of_their_own() -> None:
+    draws = [row for cell in ("gru", "rnn") for row in Experiment().random_draws(cell, 1)]
+    authors = [dataclasses.replace(row, source="authors") for row in draws]
+    points = significance([*draws, *authors]).points
+    assert {(point.facet, point.source) for point in points} == {
+        ("parentheses, depth 1", "ours"),
+        ("parentheses, depth 1, authors", "authors"),
+    }
+    assert {(point.series, point.x, point.published) for point in points} == {
+        ("RNN", "GRU", 26.5),
+        ("GRU", "RNN", -26.5),
     }
 
 

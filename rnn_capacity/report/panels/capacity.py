@@ -84,20 +84,20 @@ def against_parameters(rows: Rows, key: str, label: str, quantity: Callable[[Tri
 def factors(rows: Rows) -> Panel:
     """Make the matrix of the factor by which one cell needs more parameters than another to store as much."""
     points, missing = [], []
-    for protocol in PROTOCOLS:
-        cells = by_cell(at_base_depth(select(rows, protocol=protocol, source="ours")))
+    for source, protocol in (*(("ours", protocol) for protocol in PROTOCOLS), ("authors", PROTOCOLS[0])):
+        cells = by_cell(at_base_depth(select(rows, protocol=protocol, source=source)))
         size = largest_common_size(cells)
         estimates = bits_at(cells, size)
         if len(estimates) < 2:
-            missing.append(f"{protocol}: no size at which two cells have trials")
+            missing += [f"{protocol}: no size at which two cells have trials"] if source == "ours" else []
             continue
         for needs, one in estimates.items():
             for than, other in estimates.items():
                 if needs != than and one.value > 0:
                     factor = combine(lambda v: v[1] / v[0], one, other)
                     group = [row for cell in (needs, than) for row in select(cells[cell], size=size)]
-                    facet = f"{protocol}, {size:,} parameters"
-                    points.append(Point(facet, needs, than, factor, command=commands(group)))
+                    facet = f"{protocol if source == 'ours' else 'authors'}, {size:,} parameters"
+                    points.append(Point(facet, needs, than, factor, None, commands(group), source))
     return Panel(
         "fig1i_factors",
         "than",

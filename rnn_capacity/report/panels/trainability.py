@@ -153,8 +153,9 @@ def significance(draws: Rows) -> Panel:
                     bounds: dict[str, float | None] = {"difference": test.difference.value, "p": test.p}
                     bounds |= {"difference low": test.difference.low, "difference high": test.difference.high}
                     estimate = Estimate(test.t, trials=test.difference.trials)
-                    command = commands([*trials, *others])
-                    points.append(Point(facet, first, second, estimate, t, command, trials[0].source, more=bounds))
+                    source, command = trials[0].source, commands([*trials, *others])
+                    part = facet if source == "ours" else f"{facet}, authors"
+                    points.append(Point(part, first, second, estimate, t, command, source, more=bounds))
     pairs = [(f"parentheses, depth {depth}", "at least two cells") for depth in DEPTHS]
     found = {point.facet for point in points if point.source == "ours"}
     return Panel(
