@@ -119,7 +119,7 @@ def check_training(config: Any, model: RecurrentModule, max_steps: int) -> None:
     check_minimum(1, **{"trainer.check_val_every_n_epoch": config.check_val_every_n_epoch})
     for name in ("max_epochs", "min_epochs", "min_steps"):
         value = getattr(config, name)
-        if value is not None and value != -1:
+        if value is not None and (name, value) != ("max_epochs", -1):
             check_minimum(1, **{f"trainer.{name}": value})
     if config.min_steps is not None and config.min_steps > max_steps:
         raise ValueError(f"trainer.min_steps must be at most max_steps = {max_steps}, got {config.min_steps}")

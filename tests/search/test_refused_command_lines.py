@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,8 +56,8 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         (["--storage=mysql://host/base"], {}, ["storage must be sqlite:///FILE", "got 'mysql://host/base'"]),
         (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage must be in a folder that exists"]),
         (["--study=../toy"], {}, ["study must be a name that folders can have, got '../toy'"]),
-        (["--trainer.devices=0"], {}, ["trainer: "]),
-        (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
+        (["--trainer.devices=0"], {}, ["trainer.devices must be one that can be used here"]),
+        (["--trainer.accelerator=gpu"], {}, ["trainer.accelerator must be", "gpu"]),
         (
             ["--trainer.logger=WandbLogger", "--trainer.logger.log_model=true", "--trainer.logger.offline=true"],
             {},
@@ -73,6 +74,42 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         (["--depths=one"], {}, ["depths must be positive integers", "1,2,4", "got 'one'"]),
         (["--sizes=300,,1000"], {}, ["sizes must be different items", "got '300,,1000'"]),
         (["--sizes=3"], {}, ["max_parameters must be at least", "got 3"]),
+        ([f"--study={'x' * 300}"], {}, ["study must be a name that folders can have, got 'xxx"]),
+        ([f"--study={'/'.join('x' * 300)}"], {}, ["study must be a name that folders can have, got 'x/x"]),
+        (["--study=a\0b"], {}, ["study must be a name that folders can have, got 'a\\x00b'"]),
+        (["--storage=a: b"], {}, ["storage must be sqlite:///FILE", "got 'a: b'"]),
+        (["--storage=["], {}, ["storage must be sqlite:///FILE", "got '['"]),
+        (["--sweep=-x"], {}, ["sweep must be an existing file, got '-x'"]),
+        (["--seed", str(2**63)], {}, [f"seed must be at most {2**63 - 1}, got {2**63}"]),
+        (["--trainer.max_steps", str(2**63)], {}, [f"trainer.max_steps must be at most {2**63 - 1}, got {2**63}"]),
+        (["--trainer.default_root_dir=s3://bucket"], {}, ["trainer.default_root_dir must be a folder of this machine"]),
+        (["--model.depth=null"], {}, ["model.depth must be of type int, got null"]),
+        (["--model.optimizer.weight_decay=.inf"], {}, ["optimizer.weight_decay must be a finite number, got inf"]),
+        (
+            [],
+            {"metric": {"name": "final/loss", "target": math.nan}},
+            ["metric.target must be a finite number, got nan"],
+        ),
+        (
+            [],
+            {"parameters": {LR: {"distribution": "normal", "mu": math.nan}}},
+            [f"parameters.{LR}.mu must be a finite number, got nan"],
+        ),
+        (
+            [],
+            {"parameters": {LR: {"distribution": "log_normal", "mu": 800.0}}},
+            [f"{LR} must be a finite number, got inf"],
+        ),
+        (
+            [],
+            {"parameters": {"model.hidden_size": {"value": 10**12}, "model.max_parameters": {"value": None}}},
+            ["RuntimeError: ", "can't allocate memory"],
+        ),
+        (
+            [],
+            {"parameters": {"model.clip_norm": {"value": 1.0}, "model.init_args.clip_norm": {"value": None}}},
+            ["parameters.model.init_args.clip_norm must be given once"],
+        ),
         (["--model.cell=intersection"], {}, ["depth must be at least 2"]),
         ([], {"method": "hill"}, ["method must be one of 'random'", "got 'hill'"]),
         (

@@ -19,7 +19,6 @@ from rnn_capacity.search.space.parameters import (
     Law,
     Parameter,
     Quantile,
-    exponential,
 )
 from rnn_capacity.search.space.sweep_schema import schemas, validate
 
@@ -82,10 +81,7 @@ def make_parameter(key: str, distribution: str, settings: dict[str, Any]) -> Par
         return Interval(low, high, log=True, q=q)
     if law == "inv_log_uniform":  # log(1/x) = -log(x): the inverse of a log-uniform number is log-uniform itself
         low, high = -high, -low
-    ends = exponential(low), exponential(high)
-    if ends[0] == 0 or math.isinf(ends[1]):
-        raise ValueError(f"{key} must be exponents of floats, got {low} and {high}")
-    return Interval(*ends, log=True, q=q)
+    return Interval(math.exp(low), math.exp(high), log=True, q=q)
 
 
 def make_choice(key: str, values: list[Any], probabilities: list[float] | None) -> Choice:
