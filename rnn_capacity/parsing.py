@@ -16,6 +16,7 @@ from jsonargparse import Namespace, get_loader, set_loader, set_parsing_settings
 from pytorch_lightning.cli import LightningArgumentParser
 
 import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
+from rnn_capacity.full_names import full_config
 from rnn_capacity.messages import explain, fail
 from rnn_capacity.training import RecurrentModule, Task
 
@@ -84,7 +85,7 @@ def load_yaml(text: str) -> Any:
         return text
     if value is None and text.strip() != "null":
         return text
-    return quote_file_names(value)
+    return full_config(quote_file_names(value)) if isinstance(value, dict) else value
 
 
 def quote_file_names(value: Any) -> Any:

@@ -23,7 +23,7 @@ def test_a_folder_must_be_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     make_folder("default_root_dir", tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").is_dir()
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # a superuser may write everywhere
-    with pytest.raises(ValueError, match="must be a writable folder, got .* \\(Permission denied\\)"):
+    with pytest.raises(ValueError, match=r"must be a writable folder, got .* \(Permission denied\)"):
         make_folder("default_root_dir", tmp_path / "a" / "c")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 

@@ -43,6 +43,11 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+def callback_config(class_path: str) -> Any:
+    """Return a callback as the command line has parsed it."""
+    return Namespace({"class_path": class_path})  # type: ignore[no-untyped-call]  # jsonargparse has it so
+
+
 def check(command: str = "fit", **changed: Any) -> None:
     """Check options of a run of 60 steps in three calls."""
     options = SimpleNamespace(**{**DEFAULTS, **changed})
@@ -112,15 +117,15 @@ def test_a_seed_that_numpy_does_not_take_is_rejected(seed: int) -> None:
 
 @pytest.mark.parametrize("kind", UNSUITABLE_CALLBACKS, ids=lambda kind: kind.__name__)
 def test_callbacks_that_cannot_work_here_are_rejected_by_name(kind: type[Callback]) -> None:
-    config = Namespace(class_path=f"pytorch_lightning.callbacks.{kind.__name__}")
-    for given in (config, [Namespace(class_path="pytorch_lightning.callbacks.ModelSummary"), config]):
+    config = callback_config(f"pytorch_lightning.callbacks.{kind.__name__}")
+    for given in (config, [callback_config("pytorch_lightning.callbacks.ModelSummary"), config]):
         with pytest.raises(ValueError, match=rf"trainer.callbacks must not have {kind.__name__} \(.+\)"):
             check_callbacks(given)
 
 
 def test_other_callbacks_are_accepted() -> None:
     for name in ("ModelCheckpoint", "EarlyStopping", "EMAWeightAveraging", "LearningRateMonitor"):
-        check_callbacks([Namespace(class_path=f"pytorch_lightning.callbacks.{name}")])
+        check_callbacks([callback_config(f"pytorch_lightning.callbacks.{name}")])
     check_callbacks(None)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import yaml
 
 from rnn_capacity.checks import check_finite
-from rnn_capacity.search.space.parameter_names import full_name
+from rnn_capacity.full_names import full_name
 from rnn_capacity.search.space.parameters import Parameter
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_parameters import read_parameter

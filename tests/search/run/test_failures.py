@@ -22,6 +22,7 @@ from rnn_capacity.search.results.search_logger import SearchLogger
 from rnn_capacity.search.run.devices import select_devices
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.specification import StudySpecification
+from rnn_capacity.search.trials import TrialBuilder
 from rnn_capacity.studies import Study, failures, feasible, metrics
 from tests.search.toy_search import ToySearch
 from tests.studies.grid import counts
@@ -176,16 +177,24 @@ HEAVY = {"distribution": "log_normal", "mu": 0.0, "sigma": 900.0}
 
 
 def test_a_trial_that_cannot_be_created_is_infeasible_and_the_study_goes_on(
-    searching: ToySearch, capsys: pytest.CaptureFixture[str]
+    searching: ToySearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes = {"model.max_parameters": {"value": None}, "model.hidden_size": {"values": [4, 10**12]}}
-    main(["search", *searching.options("--trials=8", parameters={"model.clip_norm": HEAVY, **sizes})])
-    assert counts(searching.study())[:3] == (8, 0, 0)
-    refused = [metrics(trial).get("refused", "") for trial in searching.study().snapshot().trials]
-    assert any("model.init_args.clip_norm must be a finite number, got inf" in reason for reason in refused)
-    assert any("RuntimeError" in reason and "can't allocate memory" in reason for reason in refused)
-    assert "" in refused
-    assert "can't allocate memory" in capsys.readouterr().err
+    instantiate = TrialBuilder._instantiate
+
+    def create(builder: TrialBuilder, part: str, config: Any) -> Any:
+        if part == "model" and config.init_args.seed % 3 == 2:
+            raise RuntimeError("can't allocate memory")
+        return instantiate(builder, part, config)
+
+    monkeypatch.setattr(TrialBuilder, "_instantiate", create)
+    parameters = {"model.clip_norm": HEAVY, "model.seed": {"min": 0, "max": 99}}
+    main(["search", *searching.options("--trials=12", "--population=12", parameters=parameters)])
+    assert counts(searching.study())[:3] == (12, 0, 0)
+    reasons = [metrics(trial).get("refused") for trial in searching.study().snapshot().trials]
+    assert "model.init_args.clip_norm must be a finite number, got inf" in reasons
+    assert "RuntimeError: can't allocate memory" in reasons
+    assert None in reasons
+    assert "refused: RuntimeError: can't allocate memory (" in capsys.readouterr().err
 
 
 def test_a_worker_that_can_create_no_network_stops_and_uses_no_trial_up(
