@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 import warnings
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,6 +40,8 @@ def main(argv: list[str] | None = None) -> None:
         SystemExit: With 2 if the command line is wrong, after one line that says how; with 0 after a help text.
     """
     argv = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may not show every character of a text
     overview = argparse.ArgumentParser(
         prog="rnn-capacity",
         description="How much a recurrent network can hold, and how hard it is to train.",

@@ -93,7 +93,7 @@ def make_folder(argument: str, folder: Path) -> None:
         >>> from pathlib import Path
         >>> make_folder("trainer.default_root_dir", Path("/proc/version/runs"))
         Traceback (most recent call last):
-        ValueError: trainer.default_root_dir must be a writable folder, got '/proc/version/runs' (Not a directory)
+        ValueError: trainer.default_root_dir must be a writable folder, got '/proc/version/runs' (File exists)
     """
     made: list[Path] = []
     try:

@@ -6,12 +6,18 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from multiprocessing import spawn
 from typing import Any
 
 import optuna
 import pytest
+import torch
 
 from rnn_capacity.cli import main
+from rnn_capacity.search import command
+from rnn_capacity.search.arguments import Arguments
+from rnn_capacity.search.command import worker_jobs
+from rnn_capacity.search.open_studies import open_studies
 from rnn_capacity.studies import study_names
 from tests.search.toy_search import LR, ToySearch
 from tests.studies.grid import counts
@@ -223,3 +229,44 @@ def test_a_sweep_must_be_given_to_be_printed(capsys: pytest.CaptureFixture[str])
         main(["search", "--print_sweep"])
     assert ended.value.code == 2
     assert capsys.readouterr().err == "rnn-capacity: error: sweep must be given with --print_sweep\n"
+
+
+def test_a_password_is_nowhere_but_in_the_connection(
+    searching: ToySearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "postgresql://me:hunter2@127.0.0.1:1/base"
+    options = [*searching.options(), f"--storage={url}", "--trainer.devices=2"]
+    monkeypatch.setattr(sys, "argv", ["rnn-capacity", "search", *options])
+    seen: dict[str, Any] = {}
+
+    def make_loggers(config: Any) -> list[Any]:
+        seen["words"] = [*sys.argv, *spawn.get_preparation_data("worker")["sys_argv"]]  # as W&B and workers get them
+        return []
+
+    def unreachable(arguments: Arguments) -> Any:
+        jobs = worker_jobs(arguments, [], [torch.device("cpu")] * 2)
+        seen["jobs"] = jobs
+        return open_studies(arguments)
+
+    monkeypatch.setattr(command, "make_loggers", make_loggers)
+    monkeypatch.setattr(command, "open_studies", unreachable)
+    line = error_line(["search", *options], capsys)
+    assert "storage must be a database that can be reached, got postgresql://me:***@127.0.0.1:1/base" in line
+    shown = [
+        line,
+        *seen["words"],
+        *map(repr, seen["jobs"]),
+        *map(str, spawn.get_command_line(pipe_handle=3, tracker_fd=4)),
+    ]
+    assert not any("hunter2" in text for text in shown)
+    assert "--storage=postgresql://me:***@127.0.0.1:1/base" in seen["words"]
+    assert [job.storage for job in seen["jobs"]] == [url, url]  # pickled into the pipe of the worker
+
+
+@pytest.mark.parametrize("given", ["{a: 'postgresql://me:hunter2@h/b'}", "['postgresql://me:hun/ter2@h/b']"])
+def test_a_malformed_storage_shows_no_password(
+    given: str, searching: ToySearch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = error_line(["search", *searching.options(), "--config={storage: " + given + "}"], capsys)
+    assert "storage must be" in line
+    assert "ter2" not in line
