@@ -252,7 +252,7 @@ def run(argv: list[str]) -> None:
             fail(f"trainer: {error}")
         if isinstance(error, (MemoryError, OverflowError, torch.OutOfMemoryError)):
             finish_wandb_run(1)
-            fail(f"not enough memory for these sizes: {error}", code=1)
+            fail(f"not enough memory for these sizes: {str(error) or type(error).__name__}", code=1)
         if os.environ.get("LOCAL_RANK", "0") != "0":
             traceback.print_exception(error)
             wait_for_first_process()
