@@ -103,9 +103,49 @@ def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             ["--ckpt_path=http://127.0.0.1/last.ckpt"],
             ["ckpt_path must be an existing file, got 'http://127.0.0.1/last.ckpt'"],
         ),
-        (["--trainer.accelerator=gpu"], ["trainer: ", "gpu"]),
-        (["--trainer.precision=transformer-engine"], ["trainer: ", "transformer"]),
+        (["--trainer.accelerator=gpu"], ["trainer.accelerator must be one that can be used here, got 'gpu'"]),
+        (["--trainer.precision=transformer-engine"], ["trainer.precision must be one that", "transformer"]),
         (["--trainer.callbacks=[ModelCheckpoint, ModelCheckpoint]"], ["trainer: ", "`ModelCheckpoint`"]),
+        (["--trainer.devices=a"], ["trainer.devices must be one that can be used here, got 'a'"]),
+        (["--trainer.max_time={no_such: 1}"], ["trainer.max_time must be one that can be used here", "no_such"]),
+        (["--trainer.callbacks=Timer"], ["trainer.callbacks must not have Timer (trainer.max_time limits the time)"]),
+        (
+            ["--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=val/bleu"],
+            ["monitor of EarlyStopping must be one of train/loss", "val/bits_per_parameter", "got 'val/bleu'"],
+        ),
+        (
+            ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.save_top_k=-3"],
+            ["trainer: Invalid value for save_top_k=-3"],
+        ),
+        (
+            ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.dirpath=s3://bucket/runs"],
+            ["trainer.callbacks: ", "Install s3fs to access S3"],
+        ),
+        (
+            ["--trainer.logger=WandbLogger", "--trainer.logger.log_model=true", "--trainer.logger.offline=true"],
+            ["log_model=True and offline=True is an invalid configuration"],
+        ),
+        (["--trainer.val_check_interval=0"], ["trainer.val_check_interval must be above 0, got 0"]),
+        (["--trainer.limit_test_batches=0"], ["trainer.limit_test_batches must be at least one of 1 calls, got 0"]),
+        (["--seed_everything=-1"], ["seed_everything must be in [0, 4294967295], got -1"]),
+        (["--model=null"], ["model must be RecurrentModule or a subclass, got null"]),
+        (["--model.depth=null"], ["model.depth must be of type int, got null"]),
+        (["--data.steps=null"], ["data.steps must be of type int, got null"]),
+        (["--config={trainer: null}"], ["trainer must be a mapping of options, got null"]),
+        (["--model.optimizer=os.system"], ["model.optimizer: Importing 'os.system' is not allowed"]),
+        (["--data=subprocess.Popen"], ["Importing 'subprocess.Popen' is not allowed"]),
+        (["--model.depth"], ["model must be given a value"]),
+        (["--config"], ["config must be given a value"]),
+        (
+            ["--model.max_parameters=null", "--model.hidden_size=1000000000000"],
+            ["RuntimeError: ", "can't allocate memory: you tried to allocate"],
+        ),
+        (["--trainer.default_root_dir=s3://bucket"], ["default_root_dir must be a folder of this machine, got 's3:"]),
+        (["--trainer.default_root_dir=~nobody-here"], ["default_root_dir must be a folder of a known user, got '~nob"]),
+        (["--trainer.default_root_dir=/dev/null"], ["default_root_dir must be a writable folder, got '/dev/null/"]),
+        ([f"--run={'x' * 300}"], ["run must be the name of one folder, got 'xxx", "..."]),
+        (["--run=a\0b"], ["run must be the name of one folder, got 'a\\x00b'"]),
+        ([f"--config={'x' * 5000}"], ["config must be an existing file, got 'xxx", "..."]),
         (["--ckpt_path=nowhere.ckpt"], ["ckpt_path must be an existing file, got 'nowhere.ckpt'"]),
         (["--config=nowhere.yaml"], ["config must be an existing file, got 'nowhere.yaml'"]),
     ],
@@ -120,13 +160,39 @@ def test_bad_options_give_one_line_and_write_nothing(
     assert runner.runs() == []
 
 
-@pytest.mark.parametrize("text", ["a: [1", "just words", "- 1\n- 2", "\x00"])
+@pytest.mark.parametrize(
+    "text", ["a: [1", "just words", "- 1\n- 2", "\x00", "[" * 5000, "{a: " * 3000], ids=lambda text: text[:5]
+)
 def test_a_config_that_is_not_a_mapping_is_rejected(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "bad.yaml"
     config.write_text(text)
     assert "config must be a YAML file" in error_line(["fit", "--config", str(config)], capsys)
+
+
+@pytest.mark.parametrize("argument", ["config", "sweep"])
+def test_a_yaml_file_beyond_all_measure_is_rejected(
+    argument: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.yaml"
+    many = "at most 100,000 values, got"
+    aliases = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]" for level in range(1, 9)]
+    for text, words in (
+        ("# " + "x" * 10**6, "at most 1,000,000 bytes, got"),
+        ("&a {model: *a}", many),
+        ("\n".join(["a0: &a0 [1, 2]", *aliases]), many),
+    ):
+        path.write_text(text)
+        line = error_line(["search", f"--{argument}={path}"], capsys)
+        assert line.startswith(f"rnn-capacity: error: {argument} must be a ")
+        assert words in line
+
+
+def test_a_short_alias_is_read(toy: Toy, runner: Runner, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "alias.yaml"
+    path.write_text("model: {b_fg: &number .nan, l2: *number}", encoding="utf-8")
+    assert "b_fg must be a finite number" in error_line(["fit", *toy(), *runner.quiet(), f"--config={path}"], capsys)
 
 
 def test_an_unknown_key_of_a_config_is_rejected(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from rnn_capacity.cli import main
+from rnn_capacity.cli import check_files, main
 from rnn_capacity.commands import CapacityCLI
+from rnn_capacity.search.arguments import read_command_line
 from tests.program import CONFIGS, Runner
 
 TEXTS = (
@@ -98,3 +100,32 @@ def test_a_file_of_any_name_is_the_text_that_is_learned(
     assert summary["samples"] < 6000
     again = runner("validate", "--ckpt_path", summary["run"] / "checkpoints" / "last.ckpt")
     assert again["samples"] == summary["samples"]
+
+
+def test_a_config_is_in_utf8_whatever_the_locale(
+    parse: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.yaml").write_text("data: {prompt: übér}", encoding="utf-8")
+    monkeypatch.setattr("io.text_encoding", lambda encoding, level=2: encoding or "ascii")
+    assert parse(f"--config={tmp_path / 'own.yaml'}").data.init_args.prompt == "übér"
+
+
+def test_a_terminal_shows_another_character_in_place_of_one_that_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = BytesIO()
+    monkeypatch.setattr("sys.stdout", TextIOWrapper(written, encoding="ascii"))
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    print("übér", flush=True)
+    assert written.getvalue().endswith(b"?b?r\n")
+
+
+@pytest.mark.parametrize("text", ["a: b", "#x", "-x", "[", "~", "?", "{a}"])
+def test_text_of_a_search_arrives_as_typed(text: str) -> None:
+    for argument in ("study", "storage", "cells", "sizes"):
+        for words in ([f"--{argument}={text}"], [f"--{argument}", text]):
+            assert getattr(read_command_line(words).options, argument) == text
+
+
+def test_no_number_of_trials_is_the_default() -> None:
+    assert read_command_line(["--trials=null"]).options.trials is None
+    assert check_files("search", ["--trials=null"]) == ["--trials=null"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import os
 from itertools import product
-from pathlib import Path
 from pydoc import locate
 from typing import Any
 
 from rnn_capacity.cells import cell_class
+from rnn_capacity.files import is_folder_name
 from rnn_capacity.parsing import BASES
 from rnn_capacity.search.arguments import Arguments, SearchOptions
 from rnn_capacity.search.specification import StudySpecification
@@ -17,6 +17,9 @@ from rnn_capacity.search.trials import Config
 
 MODEL_ARGUMENTS = {"cells": ("cell",), "depths": ("depth",), "sizes": ("max_parameters", "hidden_size")}
 """The arguments of the model that each option of a grid decides."""
+
+MAX_NAME = 512
+"""Characters of a study's name that Optuna's databases hold."""
 
 
 def grid_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecification], list[str]]:
@@ -126,6 +129,6 @@ def study_name(given: str | None) -> str | None:
     name = os.path.expandvars(given)
     if "$" in name:
         raise ValueError(f"study must have variables that the environment sets, got {given!r}")
-    if any(part in ("", ".", "..") or part != Path(part).name for part in name.split("/")):
+    if not all(is_folder_name(part) for part in name.split("/")) or len(name) > MAX_NAME:
         raise ValueError(f"study must be a name that folders can have, got {given!r}")
     return name

@@ -14,6 +14,8 @@ from typing import Any, Protocol
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, LambdaLR, LRScheduler, ReduceLROnPlateau, SequentialLR
 
+from rnn_capacity.checks import check_finite
+
 LENGTHS = ("T_max", "total_steps", "total_iters")
 """Parameters of schedules that stand for the number of optimizer steps of the run."""
 
@@ -76,6 +78,7 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
     )
     try:
         schedule = factory(optimizer, *([steps] if takes_steps else []), **lengths)
+        check_finite(schedule={name: value for name, value in vars(schedule).items() if name != "optimizer"})
     except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
         raise ValueError(f"schedule must accept its arguments, got {error}") from error
     if isinstance(schedule, ReduceLROnPlateau):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Callable
+from multiprocessing import spawn
 from typing import Any
 
 import optuna
 import pytest
+import torch
+from rnn_capacity.search.open_studies import open_studies
 
 from rnn_capacity.cli import main
+from rnn_capacity.search import command
+from rnn_capacity.search.arguments import Arguments
+from rnn_capacity.search.command import worker_jobs
 from rnn_capacity.studies import study_names
 from tests.search.toy_search import LR, ToySearch
 from tests.studies.grid import counts
@@ -55,8 +62,8 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         (["--storage=mysql://host/base"], {}, ["storage must be sqlite:///FILE", "got 'mysql://host/base'"]),
         (["--storage=sqlite:///nowhere/studies.db"], {}, ["storage must be in a folder that exists"]),
         (["--study=../toy"], {}, ["study must be a name that folders can have, got '../toy'"]),
-        (["--trainer.devices=0"], {}, ["trainer: "]),
-        (["--trainer.accelerator=gpu"], {}, ["trainer: ", "gpu"]),
+        (["--trainer.devices=0"], {}, ["trainer.devices must be one that can be used here"]),
+        (["--trainer.accelerator=gpu"], {}, ["trainer.accelerator must be", "gpu"]),
         (
             ["--trainer.logger=WandbLogger", "--trainer.logger.log_model=true", "--trainer.logger.offline=true"],
             {},
@@ -73,6 +80,42 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         (["--depths=one"], {}, ["depths must be positive integers", "1,2,4", "got 'one'"]),
         (["--sizes=300,,1000"], {}, ["sizes must be different items", "got '300,,1000'"]),
         (["--sizes=3"], {}, ["max_parameters must be at least", "got 3"]),
+        ([f"--study={'x' * 300}"], {}, ["study must be a name that folders can have, got 'xxx"]),
+        ([f"--study={'/'.join('x' * 300)}"], {}, ["study must be a name that folders can have, got 'x/x"]),
+        (["--study=a\0b"], {}, ["study must be a name that folders can have, got 'a\\x00b'"]),
+        (["--storage=a: b"], {}, ["storage must be sqlite:///FILE", "got 'a: b'"]),
+        (["--storage=["], {}, ["storage must be sqlite:///FILE", "got '['"]),
+        (["--sweep=-x"], {}, ["sweep must be an existing file, got '-x'"]),
+        (["--seed", str(2**63)], {}, [f"seed must be at most {2**63 - 1}, got {2**63}"]),
+        (["--trainer.max_steps", str(2**63)], {}, [f"trainer.max_steps must be at most {2**63 - 1}, got {2**63}"]),
+        (["--trainer.default_root_dir=s3://bucket"], {}, ["trainer.default_root_dir must be a folder of this machine"]),
+        (["--model.depth=null"], {}, ["model.depth must be of type int, got null"]),
+        (["--model.optimizer.weight_decay=.inf"], {}, ["optimizer.weight_decay must be a finite number, got inf"]),
+        (
+            [],
+            {"metric": {"name": "final/loss", "target": math.nan}},
+            ["metric.target must be a finite number, got nan"],
+        ),
+        (
+            [],
+            {"parameters": {LR: {"distribution": "normal", "mu": math.nan}}},
+            [f"parameters.{LR}.mu must be a finite number, got nan"],
+        ),
+        (
+            [],
+            {"parameters": {LR: {"distribution": "log_normal", "mu": 800.0}}},
+            [f"{LR} must be a finite number, got inf"],
+        ),
+        (
+            [],
+            {"parameters": {"model.hidden_size": {"value": 10**12}, "model.max_parameters": {"value": None}}},
+            ["RuntimeError: ", "can't allocate memory"],
+        ),
+        (
+            [],
+            {"parameters": {"model.clip_norm": {"value": 1.0}, "model.init_args.clip_norm": {"value": None}}},
+            ["parameters.model.init_args.clip_norm must be given once"],
+        ),
         (["--model.cell=intersection"], {}, ["depth must be at least 2"]),
         ([], {"method": "hill"}, ["method must be one of 'random'", "got 'hill'"]),
         (
@@ -186,3 +229,44 @@ def test_a_sweep_must_be_given_to_be_printed(capsys: pytest.CaptureFixture[str])
         main(["search", "--print_sweep"])
     assert ended.value.code == 2
     assert capsys.readouterr().err == "rnn-capacity: error: sweep must be given with --print_sweep\n"
+
+
+def test_a_password_is_nowhere_but_in_the_connection(
+    searching: ToySearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "postgresql://me:hunter2@127.0.0.1:1/base"
+    options = [*searching.options(), f"--storage={url}", "--trainer.devices=2"]
+    monkeypatch.setattr(sys, "argv", ["rnn-capacity", "search", *options])
+    seen: dict[str, Any] = {}
+
+    def make_loggers(config: Any) -> list[Any]:
+        seen["words"] = [*sys.argv, *spawn.get_preparation_data("worker")["sys_argv"]]  # as W&B and workers get them
+        return []
+
+    def unreachable(arguments: Arguments) -> Any:
+        jobs = worker_jobs(arguments, [], [torch.device("cpu")] * 2)
+        seen["jobs"] = jobs
+        return open_studies(arguments)
+
+    monkeypatch.setattr(command, "make_loggers", make_loggers)
+    monkeypatch.setattr(command, "open_studies", unreachable)
+    line = error_line(["search", *options], capsys)
+    assert "storage must be a database that can be reached, got postgresql://me:***@127.0.0.1:1/base" in line
+    shown = [
+        line,
+        *seen["words"],
+        *map(repr, seen["jobs"]),
+        *map(str, spawn.get_command_line(pipe_handle=3, tracker_fd=4)),
+    ]
+    assert not any("hunter2" in text for text in shown)
+    assert "--storage=postgresql://me:***@127.0.0.1:1/base" in seen["words"]
+    assert [job.storage for job in seen["jobs"]] == [url, url]  # pickled into the pipe of the worker
+
+
+@pytest.mark.parametrize("given", ["{a: 'postgresql://me:hunter2@h/b'}", "['postgresql://me:hun/ter2@h/b']"])
+def test_a_malformed_storage_shows_no_password(
+    given: str, searching: ToySearch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = error_line(["search", *searching.options(), "--config={storage: " + given + "}"], capsys)
+    assert "storage must be" in line
+    assert "ter2" not in line

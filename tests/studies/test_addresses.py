@@ -58,6 +58,8 @@ def test_a_malformed_url_is_rejected(url: str, told: str) -> None:
         "postgresql://me:secret@host/name",
         "postgresql+psycopg2://me:sec%40ret@host:5432/name",
         "postgresql://host/name?user=me&password=secret",
+        "postgresql://host/name?user=me&sslpassword=secret",
+        "postgresql:me:secret@host/name",
         "postgresql://me:secret@host:port/name",
         "postgresql://me:se@cret@host:port/name",
     ],

@@ -33,7 +33,7 @@ def test_arguments_out_of_range_are_rejected(arguments: dict[str, Any], message:
         ({"samples": 5, "samples_per_parameter": 2.0}, "got samples 5 and samples_per_parameter 2.0"),
         ({"samples_per_parameter": 0.0}, "samples_per_parameter must be a positive number, got 0"),
         ({"samples_per_parameter": -1.0}, "samples_per_parameter must be a positive number, got -1"),
-        ({"samples_per_parameter": float("nan")}, "samples_per_parameter must be a positive number, got nan"),
+        ({"samples_per_parameter": float("nan")}, "samples_per_parameter must be a finite number, got nan"),
     ],
 )
 def test_either_samples_or_samples_per_parameter_must_be_given(arguments: dict[str, Any], message: str) -> None:

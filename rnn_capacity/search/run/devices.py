@@ -8,6 +8,7 @@ import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from rnn_capacity.population import quiet_trainer
+from rnn_capacity.trainer_options import trainer_error
 
 
 def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
@@ -25,7 +26,7 @@ def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
     """
     try:
         trainer = quiet_trainer(accelerator=accelerator, devices=devices)
-    except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"trainer: {error}") from error
+    except (MisconfigurationException, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        raise trainer_error(error, accelerator=accelerator, devices=devices) from error
     kind = trainer.strategy.root_device.type
     return [torch.device(kind) if kind == "cpu" else torch.device(kind, index) for index in trainer.device_ids]

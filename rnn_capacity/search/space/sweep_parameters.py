@@ -9,8 +9,17 @@ import json
 import math
 from typing import Any, cast
 
+from rnn_capacity.checks import check_finite
 from rnn_capacity.messages import closest
-from rnn_capacity.search.space.parameters import Choice, Constant, Integer, Interval, Law, Parameter, Quantile
+from rnn_capacity.search.space.parameters import (
+    Choice,
+    Constant,
+    Integer,
+    Interval,
+    Law,
+    Parameter,
+    Quantile,
+)
 from rnn_capacity.search.space.sweep_schema import schemas, validate
 
 
@@ -55,6 +64,7 @@ def make_parameter(key: str, distribution: str, settings: dict[str, Any]) -> Par
         return Constant(settings["value"])
     if distribution.startswith("categorical"):
         return make_choice(key, settings["values"], settings.get("probabilities"))
+    check_finite(**{f"{key}.{name}": value for name, value in settings.items()})
     law, q = distribution.removeprefix("q_"), settings.get("q")
     if law in ("normal", "log_normal"):
         return Quantile(cast(Law, law), settings["mu"], settings["sigma"], q)

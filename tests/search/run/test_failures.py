@@ -20,6 +20,8 @@ from rnn_capacity.search.command import interruption, resume_command
 from rnn_capacity.search.results.search_logger import SearchLogger
 from rnn_capacity.search.run.devices import select_devices
 from rnn_capacity.search.run.study_runner import StudyRunner
+from rnn_capacity.search.specification import StudySpecification
+from rnn_capacity.search.trials import TrialBuilder
 from rnn_capacity.studies import Study, failures, feasible, metrics
 from tests.search.toy_search import ToySearch
 from tests.studies.grid import counts
@@ -167,3 +169,70 @@ def test_each_process_of_a_cluster_runs_its_own_search(devices: int, monkeypatch
     for name, value in (("NTASKS", "4"), ("JOB_NAME", "capacity"), ("PROCID", "1"), ("LOCALID", "1"), ("NODEID", "0")):
         monkeypatch.setenv(f"SLURM_{name}", value)
     assert select_devices("cpu", devices) == [torch.device("cpu")] * devices
+
+
+HEAVY = {"distribution": "log_normal", "mu": 0.0, "sigma": 900.0}
+"""A hyperparameter that overflows at every third draw or so."""
+
+
+def test_a_trial_that_cannot_be_created_is_infeasible_and_the_study_goes_on(
+    searching: ToySearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instantiate = TrialBuilder._instantiate
+
+    def create(builder: TrialBuilder, part: str, config: Any) -> Any:
+        if part == "model" and config.init_args.seed % 3 == 2:
+            raise RuntimeError("can't allocate memory")
+        return instantiate(builder, part, config)
+
+    monkeypatch.setattr(TrialBuilder, "_instantiate", create)
+    parameters = {"model.clip_norm": HEAVY, "model.seed": {"min": 0, "max": 99}}
+    main(["search", *searching.options("--trials=12", "--population=12", parameters=parameters)])
+    assert counts(searching.study())[:3] == (12, 0, 0)
+    reasons = [metrics(trial).get("refused") for trial in searching.study().snapshot().trials]
+    assert "model.init_args.clip_norm must be a finite number, got inf" in reasons
+    assert "RuntimeError: can't allocate memory" in reasons
+    assert None in reasons
+    assert "refused: RuntimeError: can't allocate memory (" in capsys.readouterr().err
+
+
+def test_a_worker_that_can_create_no_network_stops_and_uses_no_trial_up(
+    searching: ToySearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["search", *searching.options("--trials=1")])
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("rnn_capacity.search.trials.TrialBuilder._task", fail)
+        with pytest.raises(SystemExit) as ended:
+            main(["search", "--resume", *searching.again("--trials=6")])
+    assert ended.value.code == 1
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "toy: this worker can create no network: OSError: [Errno 5] Input/output error; 1 of 6 trials are" in said
+    assert counts(searching.study())[0::3] == (1, 0)
+    assert {failures(trial) for trial in searching.study().snapshot().trials} == {()}
+    main(["search", "--resume", *searching.again("--trials=6")])
+    assert counts(searching.study()) == (6, 0, 0, 0)
+
+
+def test_a_worker_stops_after_several_trials_that_its_memory_cannot_hold(
+    searching: ToySearch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def create(specification: StudySpecification) -> None:
+        """Stand for a small network, which the memory can hold."""
+
+    monkeypatch.setattr(StudySpecification, "example", create)
+    main(["search", *searching.options("--trials=1")])
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as full:
+        full.setattr("rnn_capacity.search.trials.TrialBuilder._task", fail)
+        with pytest.raises(SystemExit) as ended:
+            main(["search", "--resume", *searching.again("--trials=20", "--population=20")])
+    assert ended.value.code == 1
+    assert "toy: 5 trials one after another failed here: MemoryError" in capsys.readouterr().err
+    assert counts(searching.study())[0::3] == (5, 4)
