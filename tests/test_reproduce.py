@@ -64,9 +64,7 @@ def test_different_metrics_and_weights_are_named_in_one_line_unless_within_the_t
     stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = json.loads((stored / "summary.json").read_text())
-    change_summary(
-        stored, accuracy=summary["accuracy"] + 0.01, versions={**summary["versions"], "torch": "2.0"}
-    )
+    change_summary(stored, accuracy=summary["accuracy"] + 0.01, versions={**summary["versions"], "torch": "2.0"})
     path = stored / "checkpoints" / "last.ckpt"
     checkpoint = torch.load(path, weights_only=True)
     checkpoint["state_dict"]["network.readout.bias"] += 0.5

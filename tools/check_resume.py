@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -129,12 +130,11 @@ class Runs:
         began = time.monotonic()
         process.join(seconds)
         self.seconds = time.monotonic() - began
-        killed = process.is_alive()
         process.kill()
         process.join()
-        if not killed and process.exitcode:
+        if process.exitcode not in (0, -signal.SIGKILL):
             raise RuntimeError(f"{run} ended with exit code {process.exitcode}: {log.read_text()[-2000:]}")
-        return killed
+        return bool(process.exitcode)
 
     def finished(self, run: str) -> bool:
         """Return whether a run has ended."""
