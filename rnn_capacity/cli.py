@@ -20,6 +20,7 @@ COMMANDS = {
     "validate": "measure a checkpoint on the validation set",
     "test": "measure a checkpoint on the test set",
     "predict": "let a language model go on from data.prompt",
+    "reproduce": "repeat a stored run and compare every metric",
     "search": "search for the best hyperparameters, many networks at once",
     "report": "write a page with the paper's figures, tables and claims",
 }
@@ -65,10 +66,15 @@ def main(argv: list[str] | None = None) -> None:
         report(arguments)
         return
 
-    from rnn_capacity.commands import run
-
     sys.path.insert(0, "")  # a user's cell may be in the current folder
-    run([command, *arguments])
+    if command == "reproduce":
+        from rnn_capacity.reproduce import reproduce
+
+        reproduce(arguments)
+    else:
+        from rnn_capacity.commands import run
+
+        run([command, *arguments])
 
 
 class PrintVersion(argparse.Action):

@@ -38,7 +38,7 @@ def runner(tmp_path: Path) -> Runner:
     return Runner(tmp_path / "runs")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def toy() -> Callable[..., list[str]]:
     """Command-line options that make a shipped config run in seconds."""
 

@@ -1,4 +1,4 @@
-"""A callback that interrupts a run early, like a machine failure."""
+"""Callbacks that interrupt a run early, like a machine failure."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ class StopAfter(Callback):
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step >= self.step:
             trainer.should_stop = True
+
+
+class FailBeforeTest(Callback):
+    """Raises an error between the training and the final evaluation."""
+
+    def on_test_start(self, *_: Any) -> None:
+        raise RuntimeError("the machine failed")

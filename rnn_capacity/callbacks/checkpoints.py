@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
@@ -13,7 +14,8 @@ class LastCheckpoint(ModelCheckpoint):
     """Saves `last.ckpt` at every validation, at the end of a training, and where a training ends early.
 
     It also follows every checkpoint of another callback, so that no other is newer. Another ModelCheckpoint that would
-    write the same file leaves it to this one.
+    write the same file leaves it to this one. A run that resumes from its own `last.ckpt` makes no more steps if a
+    callback, such as EarlyStopping, had ended its training.
 
     An error in one of several processes saves none: saving exchanges data between processes, and the others, which
     have not failed, would wait forever.
@@ -45,8 +47,15 @@ class LastCheckpoint(ModelCheckpoint):
                 other.save_last = None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember the step of a checkpoint of any callback."""
+        """Remember the step of a checkpoint of any callback; store whether the training was told to stop."""
         self.saved_at = trainer.global_step
+        checkpoint["stopped"] = trainer.should_stop
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Stop where the run itself had stopped; another run may go on from the checkpoint."""
+        own = Path(self.format_checkpoint_name({})).resolve()
+        if checkpoint.get("stopped") and Path(str(trainer.ckpt_path)).resolve() == own:
+            trainer.should_stop = True
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Follow the checkpoint that another callback saved after the previous call."""

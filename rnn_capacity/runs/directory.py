@@ -84,9 +84,9 @@ class MetricsWriter(ExperimentWriter):
             step: Optimizer steps of the checkpoint from which the run resumes; None keeps no row.
         """
         keys, rows = self._read_rows()
-        kept = [] if step is None else [row for row in rows if is_before(row, step)]
-        if self.metrics_keys and kept != rows:
-            write_atomically(self.path, csv_text(keys, kept))
+        text = csv_text(keys, [] if step is None else [row for row in rows if is_before(row, step)])
+        if self.metrics_keys and self.path.read_bytes() != text.encode():  # more rows, or one that is not whole
+            write_atomically(self.path, text)
 
     def _read_rows(self) -> tuple[list[str], list[dict[str, Any]]]:
         """Read the columns and rows of the file, without a row that is not whole."""

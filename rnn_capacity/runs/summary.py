@@ -1,4 +1,4 @@
-"""Writing summary.json: the sizes, final metrics, seeds and versions of a run."""
+"""Writing summary.json: the sizes, final metrics, seeds, versions and machine of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from rnn_capacity.files import write_atomically
+from rnn_capacity.kernels.native import native_library
 from rnn_capacity.training import RecurrentModule, Task, run_result
 
 
@@ -63,8 +66,15 @@ def run_summary(module: RecurrentModule, seconds: float) -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: version(name) for name in ("rnn-capacity", "torch", "pytorch-lightning")},
         },
+        "machine": {"device": module.device.type, "threads": torch.get_num_threads(), "kernel": kernel_build()},
         "commit": source_commit(),
     }
+
+
+def kernel_build() -> str | None:
+    """Return the build of the compiled kernel that this machine uses; None if it uses none."""
+    library = native_library()
+    return None if library is None else library.build
 
 
 def source_commit() -> str | None:

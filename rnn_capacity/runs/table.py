@@ -10,7 +10,7 @@ from rich.table import Table
 
 from rnn_capacity.formatting import format_value, metric_label
 
-NOT_PRINTED = ("task", "seeds", "versions", "commit")
+NOT_PRINTED = ("task", "seeds", "versions", "machine", "commit")
 """Keys of summary.json that have no row in the table."""
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 from torchmetrics import MeanMetric
 
 from rnn_capacity.models import RecurrentNetwork
@@ -12,6 +15,23 @@ from rnn_capacity.training.task import BatchSource, Split, Task
 
 if TYPE_CHECKING:
     from rnn_capacity.training.module import RecurrentModule
+
+
+@contextmanager
+def aligned_parameters(network: nn.Module) -> Iterator[None]:
+    """Give each parameter of a network memory of its own for a while.
+
+    The compiled kernel and a population keep all parameters in one vector. Matrix products round differently by the
+    alignment of their factors, so that a loaded checkpoint would differ from the training's end in the last bit.
+    """
+    parts = [(parameter, parameter.data) for parameter in network.parameters()]
+    for parameter, data in parts:
+        parameter.data = data.clone()
+    try:
+        yield
+    finally:
+        for parameter, data in parts:
+            parameter.data = data
 
 
 @torch.no_grad()
@@ -41,12 +61,13 @@ def evaluate_split(task: Task, network: RecurrentNetwork, source: BatchSource, s
     metric = task.make_metric(network).to(device)
     mean_loss = MeanMetric(nan_strategy="disable").to(device)
     state = None
-    for batch in source.evaluation_batches(split):
-        predictions, state = task.predict(network, batch, None if batch.starts_fresh else state)
-        losses = batch.apply_weights(task.loss_per_sample(predictions, batch))
-        # a loss is the mean over the scored steps; MeanMetric ignores weights where it does not look for NaN
-        mean_loss.update(losses.unsqueeze(1).expand(-1, predictions.shape[1]))
-        task.update_metric(metric, predictions, batch)
+    with aligned_parameters(network):
+        for batch in source.evaluation_batches(split):
+            predictions, state = task.predict(network, batch, None if batch.starts_fresh else state)
+            losses = batch.apply_weights(task.loss_per_sample(predictions, batch))
+            # a loss is the mean over the scored steps; MeanMetric ignores weights where it does not look for NaN
+            mean_loss.update(losses.unsqueeze(1).expand(-1, predictions.shape[1]))
+            task.update_metric(metric, predictions, batch)
     return {"loss": float(mean_loss.compute()), **metric.compute()}
 
 

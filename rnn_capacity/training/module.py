@@ -293,8 +293,10 @@ class RecurrentModule(EvaluatedModule):
         checkpoint["carried"] = gather_streams(self, self.carried_state) if self.carried_state else []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the carried state of the streams from a checkpoint."""
+        """Restore the carried state of the streams from a checkpoint; a run that has diverged makes no more steps."""
         super().on_load_checkpoint(checkpoint)
+        if self.diverged_at is not None and self._trainer is not None:
+            self._trainer.should_stop = True
         carried = checkpoint.get("carried")
         if carried and self._trainer is not None:
             self.carried_state = select_streams(self, carried)

@@ -84,23 +84,64 @@ def test_the_last_checkpoint_follows_every_other(runner: Runner, toy: Toy) -> No
     assert last(runner.runs()[0])["global_step"] == 40
 
 
-@pytest.mark.parametrize(("name", "step"), [("SIGTERM", 20), ("SIGKILL", 40), ("SIGKILL", 60)])
-def test_a_killed_run_resumes_to_the_same_weights_and_metrics(
-    name: str, step: int, runner: Runner, toy: Toy, tmp_path: Path
+@pytest.mark.parametrize("kernel", ["", "off"])
+def test_a_run_that_is_killed_again_and_again_ends_as_an_uninterrupted_one(
+    kernel: str, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "tools")
+    from check_resume import Case, Runs, difference
+
     options = [*toy(), "--data.batch_size=50", "--trainer.val_check_interval=2", *checkpointing("last too")]
+    runs = Runs(Case("random_mapping", tuple(options), kernel), tmp_path)
+    assert not runs.start("whole")
+    for step, name in ((20, "SIGTERM"), (40, "SIGKILL"), (60, "SIGKILL"), (61, "SIGKILL")):
+        runs.case = Case("random_mapping", (*options, killed(step, name)), kernel)
+        assert runs.start("told") == (name == "SIGKILL" and step <= 60)
+    assert difference(runs.folder("told"), runs.folder("whole")) == ""
+    steps = [steps_of(runs.folder("told"), key) for key in ("train/loss", "val/loss", "final/loss")]
+    assert steps == [[20, 40, 60], [40], [60]]
+
+
+ENDINGS = {
+    "diverging": ["--model.optimizer=SGD", "--model.optimizer.lr=1e4"],
+    "stopped early": [
+        "--trainer.callbacks=[{class_path: EarlyStopping, init_args: {monitor: val/loss, min_delta: 9}}]"
+    ],
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_training_that_had_ended_makes_no_more_steps_when_its_run_resumes(
+    ending: str, runner: Runner, toy: Toy, tmp_path: Path
+) -> None:
+    options = [*toy(), *ENDINGS[ending], "--trainer.max_steps=400", "--trainer.val_check_interval=2"]
     whole = Runner(tmp_path / "whole")("fit", *options)
-    options += [*runner.quiet(), "--run=told"]
-    done = program(*options, killed(step, name))
-    assert done.returncode == (-signal.SIGKILL if name == "SIGKILL" else 0), done.stderr
-    done = program(*options, killed(61, name))
-    assert done.returncode == 0, done.stderr
+    assert whole["steps"] < 400
     run = runner.root / "random_mapping" / "told"
-    for key in ("train/loss", "val/loss", "final/loss"):
-        assert steps_of(run, key) == steps_of(whole["run"], key)
-    ours, theirs = last(run), last(whole["run"])
-    for weight, value in theirs["state_dict"].items():
-        assert torch.equal(ours["state_dict"][weight], value)
+    command = ["fit", *options, *runner.quiet(), "--run=told"]
+    with pytest.raises(RuntimeError, match="the machine failed"):
+        main([*command, "--trainer.callbacks+=tests.interruption.FailBeforeTest"])
+    main(command)
+    assert steps_of(run, "train/loss") == steps_of(whole["run"], "train/loss")
+    summary = json.loads((run / "summary.json").read_text())
+    assert {key: summary[key] for key in (*METRICS, "diverged_at")} == {
+        key: whole[key] for key in (*METRICS, "diverged_at")
+    }
+    for weight, value in last(whole["run"])["state_dict"].items():
+        assert torch.equal(last(run)["state_dict"][weight], value)
+
+
+def test_a_torn_row_is_removed_on_resuming_although_all_others_stay(tmp_path: Path) -> None:
+    first = RunLogger(str(tmp_path), "task", "name")
+    first.log_metrics({"train/loss": 0.5}, step=20)
+    first.save()
+    path = tmp_path / "task" / "name" / "metrics.csv"
+    path.write_text(path.read_text() + "4")
+    second = RunLogger(str(tmp_path), "task", "name")
+    second.resume_at(20)
+    second.log_metrics({"train/loss": 0.25}, step=40)
+    second.save()
+    assert steps_of(path.parent, "train/loss") == [20, 40]
 
 
 def test_rows_after_the_checkpoint_and_torn_rows_are_removed_on_resuming(tmp_path: Path) -> None:

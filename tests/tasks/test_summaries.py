@@ -23,6 +23,7 @@ EVERY = {
     "seconds",
     "seeds",
     "versions",
+    "machine",
     "commit",
 }
 

@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
 from rnn_capacity.models import Initialization
 from rnn_capacity.tasks import ContinuousFunction, Memory, RandomMapping
-from rnn_capacity.training import FixedTask, RecurrentModule, Task, TaskDataModule, TotalDecay
+from rnn_capacity.training import FixedTask, RecurrentModule, Task, TaskDataModule, TotalDecay, evaluate_split
 from tests.kernel_builds import RUNNABLE, kernel_build
 from tests.training.conftest import quiet_trainer
 
@@ -68,6 +68,20 @@ def compare(cell: str, steps: int, tolerance: float, task: Task = TASK, build: s
         assert module.kernel is not None
         assert module.kernel.usable
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_metrics_do_not_depend_on_where_the_parameters_are_in_memory() -> None:
+    task = ContinuousFunction(samples=2000, tau=50.0)
+    initialization = Initialization(recurrent="normal", recurrent_scale=1.4, input_scale=5.0, state_scale=0.5)
+    network = RecurrentModule("rnn", hidden_size=34, input_size=50, initialization=initialization).network
+    source = task.batch_source(torch.device("cpu"), torch.float32)
+    parts = list(network.parameters())
+    expected = evaluate_split(task, network, source, "test")
+    for offset in range(1, 16):
+        row = torch.cat([torch.zeros(offset), *(part.detach().flatten() for part in parts)])[offset:]
+        for part, view in zip(parts, row.split([part.numel() for part in parts]), strict=True):
+            part.data = view.view_as(part)
+        assert evaluate_split(task, network, source, "test") == expected
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
