@@ -140,11 +140,12 @@ def read_command_line(argv: list[str]) -> Arguments:
         SystemExit: With 2 if the parser rejects the command line, after one line.
     """
     parser = search_parser()
-    parsed = yaml.safe_load(parser.dump(parser.parse_args(argv), skip_unset=False))
+    namespace = parser.parse_args(argv)
+    parsed = yaml.safe_load(parser.dump(namespace, skip_unset=False))
     defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_unset=False))
     for name in FIT_ONLY:
-        if parsed.get(name):
-            raise ValueError(f"{name} must be null for a search, got {parsed[name]!r}")
+        if namespace[name] is not None:  # hidden options are not dumped
+            raise ValueError(f"{name} must be null for a search, got {namespace[name]!r}")
     trainer, default = parsed["trainer"], defaults["trainer"]
     for name, value in trainer.items():
         if name not in (*PLACE, *MEASURED, *FIT_ONLY_TRAINER) and value != default[name]:

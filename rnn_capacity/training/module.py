@@ -12,7 +12,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.cells import GatedCell, State, cell_class
-from rnn_capacity.checks import check_minimum
+from rnn_capacity.checks import check_memory, check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
 from rnn_capacity.training.denormals import flushed_denormals
 from rnn_capacity.training.divergence import first_divergence
@@ -130,8 +130,11 @@ class RecurrentModule(EvaluatedModule):
             del self.hparams[name]  # a class or function cannot be loaded back from a checkpoint as mere data
         if hidden_size is None:
             budget = cast(int, max_parameters)
+            check_memory(max_parameters=budget)
             hidden_size = units_for_budget(cell, depth, budget, input_size, output_size, layer_norm=layer_norm)
         options = dict(cell_options or {})
+        if "b_fg" in options:
+            raise ValueError(f"cell_options must be without b_fg, an option of its own, got {options!r}")
         if b_fg or issubclass(cell_class(cell), GatedCell):
             options["b_fg"] = b_fg
         self.network = RecurrentNetwork(

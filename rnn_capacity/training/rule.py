@@ -12,7 +12,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.checks import check_minimum, check_positive
-from rnn_capacity.training.schedules import Schedule, build_schedule
+from rnn_capacity.training.schedules import Schedule, build_schedule, check_finite
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
@@ -65,11 +65,14 @@ class TrainingRule:
         """
         try:
             optimizer = self.optimizer(groups)
-        except TypeError as error:
+        except ValueError as error:
+            raise ValueError(f"optimizer: {error}") from None  # the command line reports the first of a chain
+        except (TypeError, RuntimeError, ArithmeticError) as error:
             raise ValueError(f"optimizer must accept its arguments, got {error}") from error
         if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
             raise ValueError(f"optimizer must be one that needs no closure, got {type(optimizer).__name__}")
         for group in optimizer.param_groups:
+            check_finite("optimizer", group)
             group["lr"] *= group.get("factor", 1.0)
         if self.schedule is None:
             return optimizer, None
