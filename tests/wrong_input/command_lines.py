@@ -11,7 +11,7 @@ import yaml
 from rnn_capacity.cli import main
 from tests.program import TASKS
 from tests.wrong_input.program_runs import Case
-from tests.wrong_input.wrong_files import wrong_files, write_files
+from tests.wrong_input.wrong_files import write_files, wrong_files
 from tests.wrong_input.wrong_pairs import wrong_pairs
 from tests.wrong_input.wrong_ranges import wrong_ranges
 from tests.wrong_input.wrong_sweeps import LR

@@ -71,7 +71,7 @@ def wrong_values(name: str, kind: Any) -> list[str]:
 
 
 def options(command: str) -> Iterator[tuple[str, Any, str, tuple[str, ...]]]:
-    """Yield every option of a command: its name, its type, the task that has it, and the options that choose its class."""
+    """Yield every option of a command: name, type, the task that has it, and the options that choose its class."""
     for name, kind in options_of(Trainer, "trainer."):
         yield name, kind, "random_mapping", ()
     for name, kind in options_of(RecurrentModule, "model."):
