@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable
+from typing import Any
+
+INT64_MAX = 2**63 - 1
+"""The largest integer that torch holds."""
 
 
 def check_minimum(minimum: float, **arguments: float | None) -> None:
@@ -83,3 +87,23 @@ def check_memory(**arguments: int) -> None:
                 f"{name} must fit in this machine's memory of {memory / 2**30:.3g} GiB, "
                 f"got {name} that needs {4 * numbers / 2**30:.3g} GiB"
             )
+
+
+def check_finite(**arguments: Any) -> None:
+    """Check that the numbers among arguments are finite and fit in 64 bits, those in lists and mappings included.
+
+    Args:
+        **arguments: Values by argument name; what is no number is not checked.
+
+    Raises:
+        ValueError: If a number is infinite, not a number, or an integer beyond 64 bits.
+    """
+    for name, value in arguments.items():
+        if isinstance(value, dict):
+            check_finite(**{f"{name}.{key}": part for key, part in value.items()})
+        elif isinstance(value, (list, tuple)):
+            check_finite(**{f"{name}.{index}": part for index, part in enumerate(value)})
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{name} must be a finite number, got {value}")
+        elif isinstance(value, int) and abs(value) > INT64_MAX:
+            raise ValueError(f"{name} must be at most {INT64_MAX}, got {value}")

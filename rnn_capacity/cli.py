@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
 from rnn_capacity import __version__
-from rnn_capacity.messages import fail
+from rnn_capacity.messages import NO_VALUE, fail
 
 COMMANDS = {
     "fit": "train a network and measure it",
@@ -19,6 +21,12 @@ COMMANDS = {
     "predict": "let a language model go on from data.prompt",
     "search": "search for the best hyperparameters, many networks at once",
 }
+
+MAX_CONFIG = 1_000_000
+"""Bytes of a YAML file; PyYAML reads a larger one in minutes."""
+
+MAX_VALUES = 100_000
+"""Values in a YAML file, those counted again that an alias repeats; a few lines of aliases can stand for billions."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -83,7 +91,7 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
         ValueError: If a file does not exist or does not contain a YAML mapping, or a number is not a positive integer.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.error = fail  # type: ignore[method-assign]  # one line, without the usage
+    parser.error = fail_without_value  # type: ignore[method-assign]  # one line, without the usage
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("-c", "--config", action="append", default=[])
     parser.add_argument("--ckpt_path")
@@ -100,7 +108,7 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
         check_mapping("sweep", given["sweep"])
     for name in ("trials", "population"):
         number = given.get(name)
-        if number is not None and not (number.isdecimal() and int(number)):
+        if number is not None and (name, number) != ("trials", "null") and not (number.isdecimal() and int(number)):
             raise ValueError(f"{name} must be a positive integer, got {number!r}")
     if given["ckpt_path"] not in (None, "null"):
         check_exists("ckpt_path", given["ckpt_path"])
@@ -110,13 +118,23 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
     return arguments
 
 
+def fail_without_value(message: str) -> NoReturn:
+    """Print that an option has no value, which is all that can be wrong with the few options of `check_files`."""
+    no_value = NO_VALUE.fullmatch(message)
+    fail(f"{no_value[1]} must be given a value" if no_value else message)
+
+
 def check_exists(argument: str, path: str) -> None:
     """Check that a file exists.
 
     Raises:
         ValueError: If it does not.
     """
-    if not Path(path).is_file():
+    try:
+        exists = Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long, or with a null byte
+        exists = False
+    if not exists:
         raise ValueError(f"{argument} must be an existing file, got {path!r}")
 
 
@@ -128,8 +146,30 @@ def check_mapping(argument: str, path: str) -> None:
     """
     check_exists(argument, path)
     try:
+        if Path(path).stat().st_size > MAX_CONFIG:
+            raise ValueError(f"{argument} must be a file of at most {MAX_CONFIG:,} bytes, got {path!r}")
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        if count_values(content, {}) > MAX_VALUES:
+            raise ValueError(f"{argument} must be a YAML file with at most {MAX_VALUES:,} values, got {path!r}")
+    except OSError as error:
+        raise ValueError(f"{argument} must be a readable file, got {path!r} ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{argument} must be a YAML file, got {path!r} ({error})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{argument} must be a YAML file with a mapping of options, got {path!r}")
+
+
+def count_values(content: object, known: dict[int, float]) -> float:
+    """Count the values of a YAML document, with those that aliases repeat; infinitely many if it contains itself.
+
+    Args:
+        content: The document.
+        known: Counts of mappings and lists by their identity.
+    """
+    if not isinstance(content, (dict, list)):
+        return 1
+    if id(content) not in known:
+        known[id(content)] = math.inf  # until it is counted, which it never is inside itself
+        parts = content.values() if isinstance(content, dict) else content
+        known[id(content)] = 1 + sum(count_values(part, known) for part in parts)
+    return known[id(content)]

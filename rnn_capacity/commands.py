@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import time
@@ -19,11 +18,18 @@ from pytorch_lightning.callbacks import Checkpoint, DeviceStatsMonitor, Learning
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from rnn_capacity.callbacks import LastCheckpoint, LogPlot, RunProgressBar, RunRecord, StopOnSignal, WandbMetrics
-from rnn_capacity.checks import check_minimum
-from rnn_capacity.files import FULL_DISK
+from rnn_capacity.files import FULL_DISK, local_folder, make_folder
 from rnn_capacity.messages import class_names, fail, settle_warnings
-from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, constructor_error, keep_text
+from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, check_nulls, constructor_error, keep_text
 from rnn_capacity.runs import RunLogger, check_checkpoint, expand_run_name, last_checkpoint, new_run_name
+from rnn_capacity.trainer_options import (
+    check_callbacks,
+    check_monitors,
+    check_options,
+    check_seed_everything,
+    check_training,
+    trainer_error,
+)
 from rnn_capacity.training import RecurrentModule, RunCheckpointIO, Task, TaskDataModule
 from rnn_capacity.wandb_runs import finish_wandb_run, has_wandb_run, wandb_loggers
 
@@ -33,13 +39,16 @@ PATIENCE = 60.0
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Turn a ValueError, or an error of the trainer's arguments, into one line and exit code 2."""
+    """Turn an error of the arguments, such as sizes beyond the memory, into one line and exit code 2."""
     try:
-        yield
-    except ValueError as error:
-        fail(constructor_error(error))
+        try:
+            yield
+        except ValueError as error:
+            fail(constructor_error(error))
     except MisconfigurationException as error:
         fail(f"trainer: {error}")
+    except (ArithmeticError, MemoryError, OSError, RuntimeError) as error:
+        fail(f"{type(error).__name__}: {error}")
 
 
 class CapacityCLI(LightningCLI):
@@ -81,7 +90,12 @@ class CapacityCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse the arguments; Lightning's own method warns when a program hands over its command line."""
         self.config = parser.parse_args(keep_text(args))
-        if self.config[self.config.subcommand].data is None:
+        options = self.config[self.config.subcommand]
+        with errors_in_one_line():
+            check_seed_everything(options.seed_everything)
+            check_nulls(options)
+            check_callbacks(options.trainer.callbacks)
+        if options.data is None:
             example = "give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
             fail(f"data must be one of {', '.join(class_names(Task))}; got null, {example}, or --data")
 
@@ -113,7 +127,7 @@ class CapacityCLI(LightningCLI):
         if writes:
             loggers = config.logger if isinstance(config.logger, list) else [config.logger]
             others = [logger for logger in loggers if not isinstance(logger, (bool, type(None)))]
-            config.default_root_dir = config.default_root_dir or "runs"
+            config.default_root_dir = local_folder("trainer.default_root_dir", config.default_root_dir or "runs")
             kwargs["logger"] = [self._run_logger(config.default_root_dir), *others]
             if wandb_loggers(others):
                 callbacks.append(WandbMetrics())
@@ -140,8 +154,9 @@ class CapacityCLI(LightningCLI):
         kwargs |= {"enable_checkpointing": checkpoints, "enable_progress_bar": progress_bar}
         try:
             trainer = super().instantiate_trainer(callbacks=callbacks, **kwargs)
-        except (ImportError, RuntimeError) as error:  # a missing package, or two callbacks with the same state
-            raise ValueError(f"trainer: {error}") from error
+        # a missing package, devices that are no number, or two callbacks with the same state
+        except (ImportError, MisconfigurationException, OverflowError, RuntimeError, TypeError, ValueError) as error:
+            raise trainer_error(error, **vars(config)) from error
         RunCheckpointIO.install(trainer)
         return trainer
 
@@ -159,16 +174,20 @@ class CapacityCLI(LightningCLI):
 
     def after_instantiate_classes(self) -> None:
         """Check everything that can be wrong with the arguments before anything is written."""
+        fits = self.subcommand == "fit"
         with errors_in_one_line():
-            if self.subcommand == "fit":
-                self._check_training()
+            check_options(self.options.trainer, str(self.subcommand))
+            if fits:
+                check_training(self.options.trainer, self.model, self.trainer.max_steps)
             if self.trainer.local_rank == 0:
                 self.datamodule.prepare_data()
             task = self.datamodule.options.for_network(self.model.parameters_total)
-            if self.subcommand == "fit":
+            if fits:
                 self.model.load_initial_weights(task)
+                callbacks = cast(Any, self.trainer).callbacks
+                check_monitors(callbacks, task, validates=self.trainer.limit_val_batches != 0)
             if self.options.ckpt_path is not None:
-                max_steps = self.trainer.max_steps if self.subcommand == "fit" else None
+                max_steps = self.trainer.max_steps if fits else None
                 check_checkpoint(str(self.options.ckpt_path), self.model, self.datamodule, task, max_steps)
             elif self.subcommand != "fit":
                 raise ValueError(
@@ -176,36 +195,9 @@ class CapacityCLI(LightningCLI):
                 )
             if self.subcommand == "predict":
                 task.check_generation()
-            root = self.trainer.default_root_dir
-            try:
-                Path(root).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ValueError(
-                    f"trainer.default_root_dir must be a writable folder, got {root!r} ({error})"
-                ) from error
-
-    def _check_training(self) -> None:
-        """Check the trainer's options that a training of this package restricts, and build the optimizer on trial."""
-        config, max_steps = self.options.trainer, self.trainer.max_steps
-        check_minimum(1, **{"trainer.max_steps": max_steps})
-        if config.gradient_clip_val is not None:
-            raise ValueError(
-                "trainer.gradient_clip_val must be null (model.clip_norm and model.clip_value clip), "
-                f"got {config.gradient_clip_val}"
-            )
-        if config.accumulate_grad_batches != 1:
-            raise ValueError(
-                "trainer.accumulate_grad_batches must be 1 (data.batch_size sets the batch), "
-                f"got {config.accumulate_grad_batches}"
-            )
-        calls = math.ceil(max_steps / self.model.steps_per_call)
-        every = config.val_check_interval
-        if isinstance(every, int) and every > calls and config.check_val_every_n_epoch is not None:
-            raise ValueError(
-                f"trainer.val_check_interval must be a share of the run or at most its {calls} calls of "
-                f"model.steps_per_call = {self.model.steps_per_call} optimizer steps, got {every}"
-            )
-        self.model.build_optimizer(max_steps)
+            loggers = self.trainer.loggers
+            if loggers and self.trainer.local_rank == 0:
+                make_folder("trainer.default_root_dir", Path(str(cast(RunLogger, loggers[0]).log_dir)))
 
     def after_fit(self) -> None:
         """Run the final evaluation."""
@@ -255,6 +247,12 @@ def run(argv: list[str]) -> None:
         if isinstance(error, OSError) and error.errno in FULL_DISK:
             finish_wandb_run(1)
             fail(f"{error.filename or 'a file'} could not be written: {error.strerror}", code=1)
+        if isinstance(error, MisconfigurationException):
+            finish_wandb_run(2)
+            fail(f"trainer: {error}")
+        if isinstance(error, (MemoryError, OverflowError, torch.OutOfMemoryError)):
+            finish_wandb_run(1)
+            fail(f"not enough memory for these sizes: {error}", code=1)
         if os.environ.get("LOCAL_RANK", "0") != "0":
             traceback.print_exception(error)
             wait_for_first_process()

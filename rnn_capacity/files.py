@@ -10,6 +10,10 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a disk, a quota or a file size limit that is used up."""
 
 
+MAX_NAME = 255
+"""Bytes of a file's name."""
+
+
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file so that it is at any time either absent, its earlier version, or whole.
 
@@ -38,6 +42,72 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def is_folder_name(name: str) -> bool:
+    """Return whether a folder can have a name, on every common file system.
+
+    Args:
+        name: The name, without the folders above.
+
+    Example:
+        >>> [is_folder_name(name) for name in ("first", "a/b", "..", "x" * 300)]
+        [True, False, False, False]
+    """
+    return name not in ("", "..") and name == Path(name).name and "\0" not in name and len(name.encode()) <= MAX_NAME
+
+
+def local_folder(argument: str, folder: str) -> str:
+    """Return the path of a folder on this machine, with the home directory in place of `~`.
+
+    Args:
+        argument: Name of the argument for error messages.
+        folder: The path as the user gives it.
+
+    Raises:
+        ValueError: If it is a URL, or names an unknown user.
+
+    Example:
+        >>> local_folder("trainer.default_root_dir", "runs")
+        'runs'
+    """
+    if "://" in folder or "\0" in folder:
+        raise ValueError(f"{argument} must be a folder of this machine, got {folder!r}")
+    try:
+        return str(Path(folder).expanduser())
+    except RuntimeError as error:
+        raise ValueError(f"{argument} must be a folder of a known user, got {folder!r}") from error
+
+
+def make_folder(argument: str, folder: Path) -> None:
+    """Make a folder and those above it, or none of them.
+
+    Args:
+        argument: Name of the argument for error messages.
+        folder: The folder.
+
+    Raises:
+        ValueError: If it cannot be made or written to.
+
+    Example:
+        >>> from pathlib import Path
+        >>> make_folder("trainer.default_root_dir", Path("/proc/version/runs"))
+        Traceback (most recent call last):
+        ValueError: trainer.default_root_dir must be a writable folder, got '/proc/version/runs' (Not a directory)
+    """
+    made: list[Path] = []
+    try:
+        for part in reversed([folder, *folder.parents]):
+            if not part.is_dir():
+                part.mkdir()
+                made.append(part)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except (OSError, ValueError) as error:  # a ValueError for a null byte
+        for part in reversed(made):
+            part.rmdir()
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{argument} must be a writable folder, got {str(folder)!r} ({reason})") from error
 
 
 def append(path: Path, text: str) -> None:

@@ -19,6 +19,9 @@ KEY = re.compile(r'Parser key "([^"]+)"')
 UNKNOWN_KEY = re.compile(r"(?:(?:Group '([^']+)'|Subcommand '\w+') does not accept )?[Oo]ption '([^']+)'")
 UNKNOWN_WORD = re.compile(r"unrecognized arguments: -*([^\s=]+)")
 REQUIRED = re.compile(r"the following arguments are required: (.+)")
+NO_VALUE = re.compile(r"argument (?:-\w/)?--(\S+): expected one argument")
+PASSWORD = re.compile(r"(://[^:@/\s]*):\S*@")
+LONG_WORD = re.compile(r"(\S{300})\S+")
 WRONG_TYPE = re.compile(r"Expected an? (?P<type>.+)\. Got value: (?P<value>.*)", re.DOTALL)
 UNION = re.compile(r"Subtypes: \[(.+)\]\s+Errors:", re.DOTALL)
 INSIDE_CLASS = re.compile(r"Problem with given class_path '\S+':\s+(.+)")
@@ -32,7 +35,8 @@ def fail(message: str, code: int = 2) -> NoReturn:
         message: What is wrong.
         code: Exit code: 2 for a wrong command line.
     """
-    print(f"rnn-capacity: error: {' '.join(message.split())}", file=sys.stderr)
+    line = LONG_WORD.sub(r"\1...", PASSWORD.sub(r"\1:***@", " ".join(message.split())))
+    print(f"rnn-capacity: error: {line}", file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -61,6 +65,8 @@ def explain(message: str, error: BaseException | None, parser: ArgumentParser, b
         return unknown_option(".".join(filter(None, found.groups())), parser)
     if required := REQUIRED.match(message):
         return f"{required[1]} must be given"
+    if no_value := NO_VALUE.fullmatch(message):
+        return f"{no_value[1]} must be given a value"
     if key := KEY.match(message):
         return wrong_value(key[1], message, error, bases.get(key[1]))
     return message

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from argparse import ArgumentError
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args, get_type_hints
 
 import yaml
-from jsonargparse import get_loader, set_loader, set_parsing_settings
+from jsonargparse import Namespace, get_loader, set_loader, set_parsing_settings
 from pytorch_lightning.cli import LightningArgumentParser
 
 import rnn_capacity.tasks  # noqa: F401 (short class names resolve for what is imported)
@@ -17,6 +20,7 @@ from rnn_capacity.messages import explain, fail
 from rnn_capacity.training import RecurrentModule, Task
 
 set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the help of a dataclass field is its docstring
+set_parsing_settings(import_path_denylist=["os"])  # enforces jsonargparse's whole list: a config runs no command
 
 BASES: dict[str, type[object]] = {"model": RecurrentModule, "data": Task}
 """Base classes of the options that are a class."""
@@ -42,6 +46,12 @@ class OneLineParser(LightningArgumentParser):
         if self.exit_on_error:
             fail(text)
         raise ArgumentError(None, " ".join(text.split())) from ex
+
+    def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
+        """Parse a config, which is in UTF-8 whatever the locale."""
+        text = Path(path).read_text(encoding="utf-8")
+        parsed: Namespace = self.parse_string(text, Path(path).name, *args, **kwargs)
+        return parsed
 
     def add_model_and_task(self) -> None:
         """Add the options of the network and the task; the network's input and output sizes are the task's."""
@@ -102,19 +112,20 @@ def subclasses(kind: type[Task]) -> list[type[Task]]:
     return [found for one in kind.__subclasses__() for found in (one, *subclasses(one))]
 
 
-def keep_text(arguments: list[str]) -> list[str]:
+def keep_text(arguments: list[str], more: Iterable[str] = ()) -> list[str]:
     """Hand over the values of text options as typed, where the parser would read them as YAML: `[`, `a: b` or `~`.
 
     The word null is null where the option can be null, unless it is the name of an existing file.
 
     Args:
         arguments: A command line.
+        more: Names of further options whose values are text or null.
 
     Example:
         >>> keep_text(["fit", "--data.prompt", "who: me", "--data.seed=3", "--data.path=null"])
         ['fit', '--config={"data": {"init_args": {"prompt": "who: me"}}}', '--data.seed=3', '--data.path=null']
     """
-    options, kept, rest = text_options(), [], list(arguments)
+    options, kept, rest = text_options() | dict.fromkeys(more, True), [], list(arguments)
     while rest:
         argument = rest.pop(0)
         option, equals, value = argument.partition("=")
@@ -159,4 +170,73 @@ def constructor_error(error: ValueError) -> str:
     # an option that may be null is a union of types, for which jsonargparse raises ValueErrors of its own
     if str(root).startswith("Does not validate") and root.__cause__ is not None:
         raise root.__cause__
+    while isinstance(error, ValueError):
+        if reasons := union_errors(str(error)):
+            option = next((option for kind, option in OPTIONS.items() if kind in str(error)), None)
+            return f"{option}: {reasons[0]}" if option else reasons[0]
+        error = error.__cause__  # type: ignore[assignment]
     return str(root)
+
+
+OPTIONS = {
+    ".Callback'": "trainer.callbacks",
+    ".Logger'": "trainer.logger",
+    ".Profiler'": "trainer.profiler",
+    ".Strategy'": "trainer.strategy",
+}
+"""Options whose value is a class of Lightning's, by the class in jsonargparse's texts."""
+
+
+def union_errors(text: str) -> list[str]:
+    r"""Return the errors in jsonargparse's text about a union of types, without those of a wrong type.
+
+    Args:
+        text: The text, in which an error may be another such text.
+
+    Example:
+        >>> union_errors("Errors:\n  - Expected a <class 'list'>\n  - save_top_k is wrong\nGiven value type: int")
+        ['save_top_k is wrong']
+    """
+    lines = re.findall(r"^ *- (.+?)(?=\n *- |\n *Given value)", text, re.MULTILINE | re.DOTALL)
+    return [line for line in lines if not line.startswith(("Expected a", "Does not validate"))]
+
+
+def check_nulls(options: Any) -> None:
+    """Check that no part of a command line is null that cannot be.
+
+    Args:
+        options: The parsed options of a command.
+
+    Raises:
+        ValueError: If one is null, or the trainer's are no mapping.
+    """
+    if not isinstance(options.trainer, Namespace):
+        raise ValueError(f"trainer must be a mapping of options, got {as_yaml(options.trainer)}")
+    if options.model is None:
+        raise ValueError("model must be RecurrentModule or a subclass, got null")
+    for part in BASES:
+        if options[part] is not None:
+            check_null_arguments(part, options[part])
+
+
+def check_null_arguments(name: str, config: Any) -> None:
+    """Check that no constructor argument of a class is null that cannot be, and so for the classes among them.
+
+    Raises:
+        ValueError: If one is null.
+    """
+    module, _, kind = config.class_path.rpartition(".")
+    try:
+        hints = get_type_hints(getattr(importlib.import_module(module), kind).__init__)
+    except (AttributeError, NameError, TypeError):  # annotations that exist for type checkers only
+        return
+    arguments = config.get("init_args")
+    for argument, value in vars(arguments).items() if arguments else ():
+        if value is None and argument in hints and type(None) not in get_args(hints[argument]):
+            expected = getattr(hints[argument], "__name__", hints[argument])
+            raise ValueError(f"{name}.{argument} must be of type {expected}, got null")
+
+
+def as_yaml(value: Any) -> str:
+    """Format a value as in a config."""
+    return "null" if value is None else str(value)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_capacity.cells import CELLS, Cell, GatedCell
-from rnn_capacity.checks import check_choice, check_minimum
+from rnn_capacity.checks import check_choice, check_finite, check_minimum
 
 KNOWN_GATES = frozenset(gate for cell in CELLS.values() if issubclass(cell, GatedCell) for gate in cell.gates)
 """The gates of the paper's cells; scales by gate may name them all, for any cell."""
@@ -63,6 +63,7 @@ class Initialization:
     """Standard deviation of the initial values of the learned initial state."""
 
     def __post_init__(self) -> None:
+        check_finite(initialization=vars(self))
         check_choice(("orthogonal", "normal", "identity", None), **{"initialization.recurrent": self.recurrent})
         check_choice(("constant", "normal"), **{"initialization.bias": self.bias})
         for name in ("recurrent_scale", "input_scale", "readout_scale", "state_scale"):

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 from pytorch_lightning.utilities import rank_zero_only
 
-from rnn_capacity.files import append, write_atomically
+from rnn_capacity.files import append, is_folder_name, write_atomically
 
 
 def new_run_name() -> str:
@@ -46,7 +46,7 @@ def expand_run_name(run: str) -> str:
     name = os.path.expandvars(run)
     if "$" in name:
         raise ValueError(f"run must contain variables of the environment only, got {run!r}")
-    if name in ("", "..") or name != Path(name).name:
+    if not is_folder_name(name):
         raise ValueError(f"run must be the name of one folder, got {run!r}")
     return name
 

@@ -11,7 +11,9 @@ from jsonargparse import SUPPRESS
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 from pytorch_lightning import Trainer
 
-from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser
+from rnn_capacity.checks import check_finite
+from rnn_capacity.files import local_folder
+from rnn_capacity.parsing import TRAINER_DEFAULTS, OneLineParser, check_nulls, keep_text
 from rnn_capacity.search.space.sweep_file import Sweep, read_sweep
 from rnn_capacity.search.trial_config import Config
 
@@ -26,6 +28,9 @@ MEASURED = ("max_steps", "precision")
 
 FIT_ONLY_TRAINER = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps", "num_sanity_val_steps")
 """The trainer's options that configs of `fit` set and that have no effect on the members of a population."""
+
+TEXT_OPTIONS = ("sweep", "storage", "study", "cells", "depths", "sizes")
+"""The options of `SearchOptions` whose values are text or null."""
 
 FIT_ONLY = ("seed_everything", "ckpt_path", "weights_only")
 """Options that the config.yaml of a run of `fit` contains, with null."""
@@ -140,7 +145,13 @@ def read_command_line(argv: list[str]) -> Arguments:
         SystemExit: With 2 if the parser rejects the command line, after one line.
     """
     parser = search_parser()
-    namespace = parser.parse_args(argv)
+    namespace = parser.parse_args(keep_text(argv, TEXT_OPTIONS))
+    check_nulls(namespace)
+    check_finite(seed=namespace.seed, **{"trainer.max_steps": namespace.trainer.max_steps})
+    if namespace.trainer.default_root_dir is not None:
+        namespace.trainer.default_root_dir = local_folder(
+            "trainer.default_root_dir", namespace.trainer.default_root_dir
+        )
     parsed = yaml.safe_load(parser.dump(namespace, skip_unset=False))
     defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_unset=False))
     for name in FIT_ONLY:
@@ -159,12 +170,12 @@ def read_command_line(argv: list[str]) -> Arguments:
         "trainer": {name: trainer[name] for name in MEASURED},
     }
     if options.resume:
-        given = [
+        changed = [
             name for name in ("model", "data", "sweep", "cells", "depths", "sizes") if parsed[name] != defaults[name]
         ]
-        given += [f"trainer.{name}" for name in MEASURED if trainer[name] != default[name]]
-        if given:
-            raise ValueError(f"{given[0]} must be the stored study's with --resume, got another")
+        changed += [f"trainer.{name}" for name in MEASURED if trainer[name] != default[name]]
+        if changed:
+            raise ValueError(f"{changed[0]} must be the stored study's with --resume, got another")
     return Arguments(
         options,
         config,

@@ -16,7 +16,7 @@ from rnn_capacity.search.results.progress import Progress
 from rnn_capacity.search.results.search_logger import SearchLogger, make_loggers
 from rnn_capacity.search.results.summary import print_summary
 from rnn_capacity.search.run.devices import select_devices
-from rnn_capacity.search.run.stopping import Stopped, StopRequest
+from rnn_capacity.search.run.stopping import Stopped, StopRequest, WorkerFailedError
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.run.worker import run_worker
 from rnn_capacity.search.run.worker_processes import WorkerJob, WorkerProcesses
@@ -44,6 +44,8 @@ def search(argv: list[str]) -> None:
             if arguments.options.print_sweep:
                 print_sweep(arguments.sweep)
                 return
+            # W&B stores the command line
+            sys.argv = [word.replace(arguments.storage, hide_password(arguments.storage)) for word in sys.argv]
             devices = select_devices(arguments.trainer["accelerator"], arguments.trainer["devices"])
             loggers = make_loggers(arguments.trainer["logger"])
             studies, notes = open_studies(arguments)
@@ -59,6 +61,9 @@ def search(argv: list[str]) -> None:
             print(interruption(arguments, studies), file=sys.stderr)
             logger.stop(str(stopped))
             raise SystemExit(exit_code(str(stopped), "search", logger.has_wandb)) from None
+        except WorkerFailedError as error:
+            logger.finish(complete=False)
+            fail(f"{error}; {interruption(arguments, studies)}", code=1)
         print_summary(studies, arguments.root)
         complete = not any(study.missing for study in studies)
         logger.finish(complete)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from pathlib import Path
 
+from rnn_capacity.files import is_folder_name
 from rnn_capacity.parsing import BASES
 from rnn_capacity.search.arguments import DEFAULT_TRIALS, Arguments
 from rnn_capacity.search.run.study_runner import StudyRunner
@@ -13,6 +13,9 @@ from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.search.study_grid import grid_studies
 from rnn_capacity.studies import Study, Timing, hide_password, study_names
 from rnn_capacity.training import Task
+
+MAX_NAME = 512
+"""Characters of a study's name that Optuna's databases hold."""
 
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
 """Variable of the environment: seconds between two heartbeats of a worker, and the grace, with a comma."""
@@ -162,6 +165,6 @@ def study_name(given: str | None) -> str | None:
     name = os.path.expandvars(given)
     if "$" in name:
         raise ValueError(f"study must have variables that the environment sets, got {given!r}")
-    if any(part in ("", ".", "..") or part != Path(part).name for part in name.split("/")):
+    if not all(is_folder_name(part) for part in name.split("/")) or len(name) > MAX_NAME:
         raise ValueError(f"study must be a name that folders can have, got {given!r}")
     return name

@@ -7,8 +7,10 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 
+from rnn_capacity.checks import check_finite
 from rnn_capacity.parsing import OneLineParser, constructor_error
 from rnn_capacity.population import Member
+from rnn_capacity.search.creation_errors import creation_errors
 from rnn_capacity.search.trial_config import Config, ConfigTemplate
 from rnn_capacity.training import RecurrentModule, Task
 
@@ -41,6 +43,7 @@ class TrialBuilder:
         self.parsers["data"].add_subclass_arguments(Task, "data")
         self.tasks: dict[str, Task] = {}
 
+    @creation_errors()
     def __call__(self, values: dict[str, Any]) -> Member:
         """Build the network and the task of a trial; trials with equal task options share one task.
 
@@ -74,6 +77,7 @@ class TrialBuilder:
 
     def _fill(self, values: dict[str, Any]) -> tuple[Namespace, int]:
         """Return the parsed config of model and data, and the optimizer steps."""
+        check_finite(**values)
         steps = values.get("trainer.max_steps", self.max_steps)
         if type(steps) is not int:
             raise ValueError(f"trainer.max_steps must be an integer (int_uniform, or q: 1), got {steps!r}")

@@ -67,8 +67,12 @@ def hide_password(storage: str | URL) -> str:
     try:
         url = make_url(storage)
     except (ArgumentError, ValueError):
-        return re.sub(r"(://[^:@/]*):.*@", r"\1:***@", str(storage))
+        return re.sub(r"(:/*[^:@/]*):.*@", r"\1:***@", str(storage))
     kind = url.drivername.partition("+")[0]
     if kind == "sqlite" and not url.host:
         return f"sqlite:///{url.database or ''}"
-    return url.set(drivername=kind).difference_update_query(["password"]).render_as_string(hide_password=True)
+    return (
+        url.set(drivername=kind)
+        .difference_update_query(["password", "sslpassword"])
+        .render_as_string(hide_password=True)
+    )

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from rnn_capacity.checks import check_choice, check_fraction, check_memory, check_minimum, check_positive
+from rnn_capacity.checks import check_choice, check_finite, check_fraction, check_memory, check_minimum, check_positive
 from rnn_capacity.metrics import StoredInformation
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, FixedTask, LossKind, generator
@@ -127,6 +127,7 @@ class RandomMapping(FixedTask):
     """Seed of the inputs, the labels and the order of the minibatches; the network has its own."""
 
     def __post_init__(self) -> None:
+        check_finite(**vars(self))
         if (self.samples is None) == (self.samples_per_parameter is None):
             raise ValueError(
                 "samples or samples_per_parameter must be given and the other be null, "

@@ -13,6 +13,9 @@ from pytorch_lightning import Trainer
 
 from rnn_capacity.files import write_atomically
 
+SPAWN_FILE = ".temp.ckpt"
+"""Name of the file in which Lightning's `ddp_spawn` returns the weights, which is no checkpoint."""
+
 
 def load_checkpoint(path: str, argument: str = "ckpt_path", mmap: bool = False) -> dict[str, Any]:
     """Read a checkpoint as mere data, after checking the checksums of its archive.
@@ -77,4 +80,6 @@ class RunCheckpointIO(TorchCheckpointIO):
         """Read a checkpoint to the CPU; whatever `weights_only` is, no code of a pickle runs."""
         if "://" in str(path):
             return super().load_checkpoint(path, weights_only=True)
+        if Path(path).name == SPAWN_FILE:
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
         return load_checkpoint(str(path))

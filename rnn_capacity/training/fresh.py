@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rnn_capacity.checks import check_memory, check_minimum
+from rnn_capacity.checks import check_finite, check_memory, check_minimum
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
@@ -51,6 +51,7 @@ class FreshTask(Task):
     """Whether an evaluation set is drawn one batch at a time, to save memory, instead of all at once."""
 
     def __post_init__(self) -> None:
+        check_finite(**vars(self))
         check_minimum(1, batch_size=self.batch_size, evaluation_samples=self.evaluation_samples)
         check_minimum(0, seed=self.seed)
         check_memory(batch_size=self.batch_size, evaluation_samples=self.evaluation_samples)

@@ -12,7 +12,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.cells import GatedCell, State, cell_class
-from rnn_capacity.checks import check_memory, check_minimum
+from rnn_capacity.checks import check_finite, check_memory, check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
 from rnn_capacity.training.denormals import flushed_denormals
 from rnn_capacity.training.divergence import first_divergence
@@ -122,8 +122,8 @@ class RecurrentModule(EvaluatedModule):
             )
         check_minimum(1, steps_per_call=steps_per_call)
         check_minimum(0, seed=seed)
-        if seed >= 2**63:
-            raise ValueError(f"seed must be at most {2**63 - 1}, got {seed}")
+        check_finite(b_fg=b_fg, cell_options=cell_options, depth=depth, hidden_size=hidden_size, seed=seed)
+        check_finite(max_parameters=max_parameters, steps_per_call=steps_per_call)
         self.rule = TrainingRule(optimizer, schedule, clip_value, clip_norm, l2, divergence_factor)
         self.save_hyperparameters(logger=False)
         for name in [name for name, value in self.hparams.items() if callable(value)]:

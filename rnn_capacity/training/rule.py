@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam, Optimizer, SparseAdam
 from torch.optim.lr_scheduler import LRScheduler
 
-from rnn_capacity.checks import check_minimum, check_positive
-from rnn_capacity.training.schedules import Schedule, build_schedule, check_finite
+from rnn_capacity.checks import check_finite, check_minimum, check_positive
+from rnn_capacity.training.schedules import Schedule, build_schedule
 
 OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
@@ -69,10 +69,12 @@ class TrainingRule:
             raise ValueError(f"optimizer: {error}") from None  # the command line reports the first of a chain
         except (TypeError, RuntimeError, ArithmeticError) as error:
             raise ValueError(f"optimizer must accept its arguments, got {error}") from error
+        check_finite(optimizer=optimizer.defaults)
+        if isinstance(optimizer, SparseAdam):
+            raise ValueError("optimizer must be one for dense gradients, got SparseAdam")
         if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
             raise ValueError(f"optimizer must be one that needs no closure, got {type(optimizer).__name__}")
         for group in optimizer.param_groups:
-            check_finite("optimizer", group)
             group["lr"] *= group.get("factor", 1.0)
         if self.schedule is None:
             return optimizer, None

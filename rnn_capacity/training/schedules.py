@@ -7,7 +7,6 @@ A schedule is built from the optimizer and stepped once after each optimizer ste
 from __future__ import annotations
 
 import inspect
-import math
 import warnings
 from collections.abc import Callable
 from copy import copy, deepcopy
@@ -16,6 +15,8 @@ from typing import Any, Protocol
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ChainedScheduler, LambdaLR, LRScheduler, ReduceLROnPlateau, SequentialLR
+
+from rnn_capacity.checks import check_finite
 
 LENGTHS = ("T_max", "total_steps", "total_iters")
 """Parameters of schedules that stand for the number of optimizer steps of the run."""
@@ -79,6 +80,7 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
     )
     try:
         schedule = factory(optimizer, *([steps] if takes_steps else []), **lengths)
+        check_finite(schedule={name: value for name, value in vars(schedule).items() if name != "optimizer"})
         try_step(schedule)
     except ValueError as error:
         raise ValueError(f"schedule: {error}") from None  # the command line reports the first of a chain
@@ -106,23 +108,7 @@ def try_step(schedule: LRScheduler) -> None:
     with warnings.catch_warnings(action="ignore"):  # of a step before the optimizer's
         trial.step()
     for group in optimizer.param_groups:
-        check_finite("the optimizer's next value of", {"lr": group["lr"]})
-
-
-def check_finite(owner: str, options: dict[str, Any]) -> None:
-    """Check that the numbers among the options of an optimizer or a schedule are finite.
-
-    Args:
-        owner: What has the options, for the message.
-        options: The options by name.
-
-    Raises:
-        ValueError: If one is infinite or not a number.
-    """
-    for name, value in options.items():
-        for number in value if isinstance(value, (tuple, list)) else (value,):
-            if isinstance(number, float) and not math.isfinite(number):
-                raise ValueError(f"{owner}.{name} must be finite, got {number}")
+        check_finite(lr=group["lr"])
 
 
 def unsuitable(kind: type[LRScheduler]) -> ValueError:

@@ -9,6 +9,8 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning import Trainer
 
+from rnn_capacity.trainer_options import trainer_error
+
 
 def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
     """Select the devices that Lightning's trainer selects for the same options.
@@ -33,7 +35,7 @@ def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
             enable_model_summary=False,
             plugins=[LightningEnvironment()],
         )
-    except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(f"trainer: {error}") from error
+    except (MisconfigurationException, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        raise trainer_error(error, accelerator=accelerator, devices=devices) from error
     kind = trainer.strategy.root_device.type
     return [torch.device(kind) if kind == "cpu" else torch.device(kind, index) for index in trainer.device_ids]

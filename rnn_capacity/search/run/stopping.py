@@ -15,6 +15,10 @@ class Stopped(Exception):
     """Ends a search after a signal; its running trials are given back."""
 
 
+class WorkerFailedError(Exception):
+    """Ends a worker that can create no network for a reason of its own; its trials are given back."""
+
+
 class StopRequest(SignalRecorder):
     """A context that records signals, so that a search ends between two steps and gives its trials back.
 

@@ -12,13 +12,16 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from rnn_capacity.population import Member, Result, quiet_trainer, train
 from rnn_capacity.search.run.events import Events
-from rnn_capacity.search.run.stopping import Stopped, StopRequest
+from rnn_capacity.search.run.stopping import Stopped, StopRequest, WorkerFailedError
 from rnn_capacity.search.space.parameter_names import format_values
 from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Snapshot, StorageError, Study, failures, retries_exhausted
 
 MAX_REASON = 300
 """Characters of an error that are stored."""
+
+MAX_IN_A_ROW = 5
+"""Trials one after another that memory, device or disk may keep from being created before the worker stops."""
 
 
 class StudyRunner:
@@ -37,6 +40,7 @@ class StudyRunner:
         self.objective = specification.objective
         self.total = specification.limit_trials(trials)
         self._in_events = False
+        self._failures_in_a_row = 0
 
     @property
     def snapshot(self) -> Snapshot:
@@ -99,6 +103,7 @@ class StudyRunner:
         Raises:
             Stopped: If a signal came.
             StorageError: If the storage fails.
+            WorkerFailedError: If this worker is the reason that trials cannot be created.
         """
         with self.study.alive(), self._given_back(trials):
             ready: list[FrozenTrial] = []
@@ -121,7 +126,7 @@ class StudyRunner:
         except StorageError:  # nothing can be given back; others take the trials when the grace is over
             raise
         except Exception as error:
-            caused = not (self._in_events or isinstance(error, Stopped))
+            caused = not (self._in_events or isinstance(error, (Stopped, WorkerFailedError)))
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:MAX_REASON]
             self.study.give_back(trials, reason if caused else None)
             raise
@@ -135,13 +140,32 @@ class StudyRunner:
             key, reason = "failed", f"{len(failures(trial))} workers ended: {failures(trial)[-1]}"
         else:
             try:
-                return self.specification.builder(self.specification.space.values(trial.params))
+                member = self.specification.builder(self.specification.space.values(trial.params))
+                self._failures_in_a_row = 0
+                return member
             except ValueError as error:
+                self._check_worker(error)
                 key, reason = "refused", str(error)
         line = f"{self.name}: trial {trial.number} {key}: {reason} ({format_values(self.values(trial))})"
         self._report(events.say, line)
         self._finish(trial, {**self.objective.baseline, "feasible": False, key: reason}, events)
         return None
+
+    def _check_worker(self, refusal: ValueError) -> None:
+        """Check, where a trial cannot be created, that its values are the reason and not this worker.
+
+        Raises:
+            WorkerFailedError: If the network that was possible at the study's start is not, or if memory, device or
+                disk failed for several trials one after another.
+        """
+        try:
+            self.specification.example()
+        except ValueError as error:
+            raise WorkerFailedError(f"{self.name}: this worker can create no network: {error}") from error
+        of_worker = isinstance(refusal.__cause__, (MemoryError, OSError, RuntimeError))
+        self._failures_in_a_row = self._failures_in_a_row + 1 if of_worker else 0
+        if self._failures_in_a_row == MAX_IN_A_ROW:
+            raise WorkerFailedError(f"{self.name}: {MAX_IN_A_ROW} trials one after another failed here: {refusal}")
 
     def _train(
         self, trials: list[FrozenTrial], members: list[Member], device: torch.device, events: Events, stop: StopRequest

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial
 
 from rnn_capacity.messages import settle_warnings
 from rnn_capacity.search.run.events import Events
-from rnn_capacity.search.run.stopping import Stopped, StopRequest
+from rnn_capacity.search.run.stopping import Stopped, StopRequest, WorkerFailedError
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.run.worker import run_worker
 from rnn_capacity.search.specification import StudySpecification
@@ -39,7 +39,7 @@ MESSAGE_SECONDS = 0.2
 class WorkerJob:
     """What a worker process is to do."""
 
-    storage: str
+    storage: str = field(repr=False)  # it may contain a password
     trials: dict[str, int]
     population: int
     device: torch.device
@@ -121,7 +121,7 @@ def worker_process(job: WorkerJob, pipe: Connection) -> None:
             run_worker(studies, job.device, job.population, events, stop)
         except Stopped:
             sys.exit(0)
-        except StorageError as error:
+        except (StorageError, WorkerFailedError) as error:
             events.say(str(error))
             sys.exit(1)
         except Exception as error:

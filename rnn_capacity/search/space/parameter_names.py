@@ -1,4 +1,4 @@
-"""Short names of hyperparameters, for people."""
+"""Short names of hyperparameters, and the full names that they stand for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,27 @@ from collections.abc import Iterable
 from typing import Any
 
 from rnn_capacity.formatting import format_value
+
+CLASSES = ("model", "data", "model.init_args.optimizer", "model.init_args.schedule")
+"""Options that are a class, whose arguments are below `init_args`."""
+
+
+def full_name(name: str) -> str:
+    """Return the name of a hyperparameter with every `init_args`, which the command line lets one leave out.
+
+    Args:
+        name: A dotted name.
+
+    Example:
+        >>> full_name("model.optimizer.lr"), full_name("trainer.max_steps")
+        ('model.init_args.optimizer.init_args.lr', 'trainer.max_steps')
+    """
+    found, *parts = name.split(".")
+    for part in parts:
+        if found in CLASSES and part not in ("class_path", "init_args", "dict_kwargs"):
+            found += ".init_args"
+        found += f".{part}"
+    return found
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:

@@ -205,10 +205,19 @@ class Quantile(Parameter):
             number = stats.beta.ppf(drawn, self.first, self.second)
         else:
             number = stats.norm.ppf(drawn, self.first, self.second)
-            number = math.exp(number) if self.law == "log_normal" else number
+            number = exponential(number) if self.law == "log_normal" else number
         return rounded(float(number), self.q)
 
 
 def rounded(number: float, q: float | None) -> float:
     """Round to the nearest multiple of q, an integer if q is one; None does not round."""
-    return number if q is None else round(number / q) * q
+    multiple = number if q is None else number / q
+    return number if q is None or not math.isfinite(multiple) else round(multiple) * q
+
+
+def exponential(number: float) -> float:
+    """Return e to the power of a number, infinity where it is beyond the largest float."""
+    try:
+        return math.exp(number)
+    except OverflowError:
+        return math.inf

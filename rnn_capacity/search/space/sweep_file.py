@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import yaml
 
+from rnn_capacity.checks import check_finite
+from rnn_capacity.search.space.parameter_names import full_name
 from rnn_capacity.search.space.parameters import Parameter
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_parameters import read_parameter
@@ -162,6 +164,7 @@ def parse_sweep(content: dict[str, Any]) -> Sweep:
     if content["method"] == "grid":
         space.check_grid()
     metric = content.get("metric", {})
+    check_finite(metric=metric)
     return Sweep(
         method=content["method"],
         space=space,
@@ -194,7 +197,7 @@ def read_parameters(prefix: str, content: dict[str, Any]) -> dict[str, Parameter
                 raise ValueError(f"parameters.{key} must have parameters alone, got {', '.join(settings)}")
             inner = read_parameters(f"{key}.", settings["parameters"])
         else:
-            inner = {key: read_parameter(f"parameters.{key}", settings)}
+            inner = {full_name(key): read_parameter(f"parameters.{key}", settings)}
         for twice in found.keys() & inner.keys():
             raise ValueError(f"parameters.{twice} must be given once, got it nested and with dots")
         found |= inner

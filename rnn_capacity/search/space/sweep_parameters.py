@@ -9,8 +9,18 @@ import json
 import math
 from typing import Any, cast
 
+from rnn_capacity.checks import check_finite
 from rnn_capacity.messages import closest
-from rnn_capacity.search.space.parameters import Choice, Constant, Integer, Interval, Law, Parameter, Quantile
+from rnn_capacity.search.space.parameters import (
+    Choice,
+    Constant,
+    Integer,
+    Interval,
+    Law,
+    Parameter,
+    Quantile,
+    exponential,
+)
 from rnn_capacity.search.space.sweep_schema import schemas, validate
 
 
@@ -55,6 +65,7 @@ def make_parameter(key: str, distribution: str, settings: dict[str, Any]) -> Par
         return Constant(settings["value"])
     if distribution.startswith("categorical"):
         return make_choice(key, settings["values"], settings.get("probabilities"))
+    check_finite(**{f"{key}.{name}": value for name, value in settings.items()})
     law, q = distribution.removeprefix("q_"), settings.get("q")
     if law in ("normal", "log_normal"):
         return Quantile(cast(Law, law), settings["mu"], settings["sigma"], q)
@@ -71,7 +82,10 @@ def make_parameter(key: str, distribution: str, settings: dict[str, Any]) -> Par
         return Interval(low, high, log=True, q=q)
     if law == "inv_log_uniform":  # log(1/x) = -log(x): the inverse of a log-uniform number is log-uniform itself
         low, high = -high, -low
-    return Interval(math.exp(low), math.exp(high), log=True, q=q)
+    ends = exponential(low), exponential(high)
+    if ends[0] == 0 or math.isinf(ends[1]):
+        raise ValueError(f"{key} must be exponents of floats, got {low} and {high}")
+    return Interval(*ends, log=True, q=q)
 
 
 def make_choice(key: str, values: list[Any], probabilities: list[float] | None) -> Choice:

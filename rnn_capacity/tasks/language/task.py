@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from rnn_capacity.cells import State
-from rnn_capacity.checks import check_choice, check_memory, check_minimum
+from rnn_capacity.checks import check_choice, check_finite, check_memory, check_minimum
 from rnn_capacity.metrics import BitsPerCharacter
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.tasks.language.batches import LanguageBatchSource
@@ -125,6 +125,7 @@ class Language(Task):
     """Seed of predict's draws."""
 
     def __post_init__(self) -> None:
+        check_finite(**vars(self))
         check_choice(get_args(CorpusName), corpus=self.corpus)
         check_choice(get_args(Order), order=self.order)
         check_minimum(1, steps=self.steps, batch_size=self.batch_size)
