@@ -222,7 +222,6 @@ class RecurrentModule(EvaluatedModule):
         source = self.batch_source()
         optimizer = cast(LightningOptimizer, self.optimizers())
         schedule = cast("LRScheduler | None", self.lr_schedulers())
-        world_size = self.trainer.world_size
         first = self.global_step
         steps = min(self.steps_per_call, self.trainer.max_steps - first)
         if self.kernel is None:
@@ -242,7 +241,7 @@ class RecurrentModule(EvaluatedModule):
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
             losses_of_samples = batch.apply_weights(self.task.loss_per_sample(predictions, batch))
-            loss = losses_of_samples.sum() * (world_size / batch.size)
+            loss = losses_of_samples.sum() * (self.trainer.world_size / batch.size)
             optimizer.zero_grad()
             self._backward(loss, carried=previous is not None)
             optimizer.step()
