@@ -35,8 +35,8 @@ T_max schedule | --model.schedule=CosineAnnealingLR --model.schedule.T_max=0
 start_factor schedule | --model.schedule=LinearLR --model.schedule.start_factor=2
 gamma schedule | --model.schedule=ExponentialLR --model.schedule.gamma=.nan
 decay schedule | --model.schedule.decay=0.5
-cell | --model.cell
-depth | --model.depth
+cell model | --model.cell
+depth model | --model.depth
 depth | --model.depth=null
 ünï | --model.ünï=1
 dept | --model.dept=1
@@ -154,11 +154,11 @@ def wrong_pairs() -> Iterator[Case]:
         ("predict", "language", PREDICT),
         ("search", "random_mapping", SEARCH),
     ):
-        for line in text.strip().splitlines():
+        for line in filter(None, text.splitlines()):
             names, _, options = line.partition(" | ")
             yield Case(command, tuple(shlex.split(options)), tuple(names.split()), task)
     yield Case("predict", (), ("data",))  # a task without text
     yield Case("fit", (), ("data",), base=None)
-    yield Case("search", (), ("sweep",), base=None)
+    yield Case("search", (), ("sweep", "data"), base=None)
     for command in ("", "train", "ünï", "--no_such", "FIT"):
         yield Case(command, (), ("COMMAND", "command", "no_such"), base=None)
