@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -68,6 +69,24 @@ def check_choice(choices: Iterable[str | None], **arguments: str | None) -> None
         if value not in allowed:
             listed = ", ".join("null" if choice is None else choice for choice in allowed)
             raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+
+
+def check_memory(**arguments: int) -> None:
+    """Check that 32-bit numbers fit in the memory of this machine.
+
+    Args:
+        **arguments: How many numbers there are at least, by the name of the argument that asks for them.
+
+    Raises:
+        ValueError: If they need more than the machine has.
+    """
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for name, numbers in arguments.items():
+        if 4 * numbers > memory:
+            raise ValueError(
+                f"{name} must fit in this machine's memory of {memory / 2**30:.3g} GiB, "
+                f"got {name} that needs {4 * numbers / 2**30:.3g} GiB"
+            )
 
 
 def check_finite(**arguments: Any) -> None:

@@ -101,10 +101,17 @@ def likelihood_bits(nll: float, samples: int, classes: int = 2) -> float:
     Returns:
         Bits, in [0, b log2 V].
 
+    Raises:
+        ValueError: If an argument is out of range.
+
     Example:
         >>> likelihood_bits(nll=0.0, samples=100)
         100.0
     """
+    check_minimum(1, samples=samples)
+    check_minimum(2, classes=classes)
+    if nll < 0:
+        raise ValueError(f"nll must be at least 0, got {nll:g}")
     return max(samples * math.log2(classes) - nll / math.log(2), 0.0)
 
 

@@ -70,6 +70,13 @@ class Initialization:
             scale = getattr(self, name)
             for factor in scale.values() if isinstance(scale, dict) else (scale,):
                 check_minimum(0, **{f"initialization.{name}": factor})
+                self._check_finite(name, factor)
+        self._check_finite("bias_scale", self.bias_scale)
+
+    def _check_finite(self, name: str, factor: float) -> None:
+        """Check that a factor is a finite number in single precision, in which most networks are."""
+        if not abs(factor) <= torch.finfo(torch.float32).max:
+            raise ValueError(f"initialization.{name} must be finite in single precision, got {factor:g}")
 
     def cell(self, cell: Cell, layer: int) -> None:
         """Initialise a cell in place, from the global generator; a cell that is not gated keeps its own weights.

@@ -83,6 +83,8 @@ def check_checkpoint(
         if module.rule.schedule is not None:
             compare("trainer", path, {"max_steps": max_steps}, {"max_steps": checkpoint.get("max_steps")})
     compare("data", path, {"alphabet": task.alphabet}, {"alphabet": checkpoint.get("alphabet")})
+    sizes = [{size: part.get(size) for size in ("input_size", "output_size")} for part in (given, saved)]
+    compare("data", path, *sizes)
 
 
 def compare(part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) -> None:

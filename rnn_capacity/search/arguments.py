@@ -156,16 +156,18 @@ def read_command_line(argv: list[str]) -> Arguments:
         SystemExit: With 2 if the parser rejects the command line, after one line.
     """
     parser = search_parser()
-    given = parser.parse_args(keep_text(argv, TEXT_OPTIONS))
-    check_nulls(given)
-    check_finite(seed=given.seed, **{"trainer.max_steps": given.trainer.max_steps})
-    if given.trainer.default_root_dir is not None:
-        given.trainer.default_root_dir = local_folder("trainer.default_root_dir", given.trainer.default_root_dir)
-    parsed = yaml.safe_load(parser.dump(given, skip_unset=False))
+    namespace = parser.parse_args(keep_text(argv, TEXT_OPTIONS))
+    check_nulls(namespace)
+    check_finite(seed=namespace.seed, **{"trainer.max_steps": namespace.trainer.max_steps})
+    if namespace.trainer.default_root_dir is not None:
+        namespace.trainer.default_root_dir = local_folder(
+            "trainer.default_root_dir", namespace.trainer.default_root_dir
+        )
+    parsed = yaml.safe_load(parser.dump(namespace, skip_unset=False))
     defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_unset=False))
     for name in FIT_ONLY:
-        if parsed.get(name):
-            raise ValueError(f"{name} must be null for a search, got {parsed[name]!r}")
+        if namespace[name] is not None:  # hidden options are not dumped
+            raise ValueError(f"{name} must be null for a search, got {namespace[name]!r}")
     trainer, default = parsed["trainer"], defaults["trainer"]
     for name, value in trainer.items():
         if name not in (*PLACE, *MEASURED, *FIT_ONLY_TRAINER) and value != default[name]:

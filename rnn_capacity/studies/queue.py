@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from rnn_capacity.studies.heartbeat import heartbeat
 from rnn_capacity.studies.snapshot import Snapshot
-from rnn_capacity.studies.storage import Storage
+from rnn_capacity.studies.storage import Storage, garbage_collection_paused
 from rnn_capacity.studies.storage_errors import StorageError
 from rnn_capacity.studies.trial import (
     ALIVE,
@@ -85,7 +85,9 @@ class TrialQueue:
         Raises:
             StorageError: If the storage fails.
         """
-        self._latest = Snapshot(self._call(self._study.get_trials, deepcopy=False), self.goal, self._timing.grace)
+        with garbage_collection_paused():
+            trials = self._call(self._study.get_trials, deepcopy=False)
+        self._latest = Snapshot(trials, self.goal, self._timing.grace)
         return self._latest
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,6 +64,21 @@ class Storage:
             StorageError: If the storage fails.
         """
         return retry_transient(partial(method, *args, **kwargs), self.name, self.timing.retry_seconds)
+
+
+@contextmanager
+def garbage_collection_paused() -> Iterator[None]:
+    """Open a context without Python's cyclic garbage collection, which takes half the time of reading many trials.
+
+    SQLAlchemy makes an object for each row, a dozen for a trial, and the collector visits all of them again and again.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def open_storage(storage: str, *, create: bool = True, timing: Timing | None = None) -> Storage:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rnn_capacity.checks import check_choice, check_minimum
+from rnn_capacity.checks import check_choice, check_memory, check_minimum
 from rnn_capacity.metrics import UNSCORED, CharacterAccuracy, nats_per_character
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, FreshTask, generator
@@ -143,6 +143,7 @@ class Arithmetic(FreshTask):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_minimum(1, operand_limit=self.operand_limit, compute_steps=self.compute_steps, steps=self.steps)
+        check_memory(steps=self.steps)
         if self.operand_limit > LARGEST_LIMIT:
             raise ValueError(f"operand_limit must be at most {LARGEST_LIMIT}, got {self.operand_limit}")
         check_choice(get_args(Scored), scored=self.scored)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from rnn_capacity.checks import check_choice, check_finite, check_minimum
+from rnn_capacity.checks import check_choice, check_finite, check_memory, check_minimum
 from rnn_capacity.metrics import ImpliedBits, sample_weights
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, FixedTask, Show, generator
@@ -80,6 +80,7 @@ class ContinuousFunction(FixedTask):
         check_finite(**vars(self))
         check_minimum(1, samples=self.samples, input_size=self.input_size, steps=self.steps, batch_size=self.batch_size)
         check_minimum(0, seed=self.seed, tau=self.tau)
+        check_memory(samples=self.samples * self.input_size, steps=self.steps)
         check_choice(get_args(Show), show=self.show)
         check_choice(get_args(Sampling), sampling=self.sampling)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rnn_capacity.checks import check_choice, check_minimum
+from rnn_capacity.checks import check_choice, check_memory, check_minimum
 from rnn_capacity.metrics import ReconstructionError
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, FreshTask, Show
@@ -54,6 +54,7 @@ class Memory(FreshTask):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_minimum(1, input_size=self.input_size, steps=self.steps)
+        check_memory(steps=self.steps)
         check_choice(get_args(Show), show=self.show)
 
     @property

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from rnn_capacity.checks import check_minimum
+from rnn_capacity.checks import check_memory, check_minimum
 from rnn_capacity.metrics import CountAccuracy, counting_loss
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, FreshTask
@@ -108,6 +108,7 @@ class Parentheses(FreshTask):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_minimum(1, steps=self.steps)
+        check_memory(steps=self.steps)
 
     @property
     def baseline_loss(self) -> float:

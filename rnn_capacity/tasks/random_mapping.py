@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from rnn_capacity.checks import check_choice, check_finite, check_fraction, check_minimum, check_positive
+from rnn_capacity.checks import check_choice, check_finite, check_fraction, check_memory, check_minimum, check_positive
 from rnn_capacity.metrics import StoredInformation
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, FixedTask, LossKind, Show, generator
@@ -136,6 +136,7 @@ class RandomMapping(FixedTask):
         check_minimum(2, classes=self.classes)
         check_minimum(1, samples=self.samples, input_size=self.input_size, steps=self.steps, batch_size=self.batch_size)
         check_minimum(0, seed=self.seed)
+        check_memory(steps=self.steps)
         check_choice(get_args(Show), show=self.show)
         check_choice(get_args(Encoding), encoding=self.encoding)
         check_fraction(loss_exponent_from=self.loss_exponent_from)
@@ -143,6 +144,7 @@ class RandomMapping(FixedTask):
             raise ValueError(f"loss_exponent must be in [0, 1], got {self.loss_exponent:g}")
         if self.samples is not None:
             check_distinct(self.samples, self.input_size)
+            check_memory(samples=self.samples * self.input_size)
         if self.loss_from is not None and not 1 <= self.loss_from <= self.steps:
             raise ValueError(f"loss_from must be in [1, steps = {self.steps}], got {self.loss_from}")
 

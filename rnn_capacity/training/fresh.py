@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rnn_capacity.checks import check_finite, check_minimum
+from rnn_capacity.checks import check_finite, check_memory, check_minimum
 from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
@@ -54,6 +54,7 @@ class FreshTask(Task):
         check_finite(**vars(self))
         check_minimum(1, batch_size=self.batch_size, evaluation_samples=self.evaluation_samples)
         check_minimum(0, seed=self.seed)
+        check_memory(batch_size=self.batch_size, evaluation_samples=self.evaluation_samples)
 
     @abstractmethod
     def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:

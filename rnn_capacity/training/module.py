@@ -12,7 +12,7 @@ from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rnn_capacity.cells import GatedCell, State, cell_class
-from rnn_capacity.checks import check_finite, check_minimum
+from rnn_capacity.checks import check_finite, check_memory, check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
 from rnn_capacity.training.denormals import flushed_denormals
 from rnn_capacity.training.divergence import first_divergence
@@ -130,8 +130,11 @@ class RecurrentModule(EvaluatedModule):
             del self.hparams[name]  # a class or function cannot be loaded back from a checkpoint as mere data
         if hidden_size is None:
             budget = cast(int, max_parameters)
+            check_memory(max_parameters=budget)
             hidden_size = units_for_budget(cell, depth, budget, input_size, output_size, layer_norm=layer_norm)
         options = dict(cell_options or {})
+        if "b_fg" in options:
+            raise ValueError(f"cell_options must be without b_fg, an option of its own, got {options!r}")
         if b_fg or issubclass(cell_class(cell), GatedCell):
             options["b_fg"] = b_fg
         self.network = RecurrentNetwork(
@@ -219,7 +222,6 @@ class RecurrentModule(EvaluatedModule):
         source = self.batch_source()
         optimizer = cast(LightningOptimizer, self.optimizers())
         schedule = cast("LRScheduler | None", self.lr_schedulers())
-        world_size = self.trainer.world_size
         first = self.global_step
         steps = min(self.steps_per_call, self.trainer.max_steps - first)
         if self.kernel is None:
@@ -239,7 +241,7 @@ class RecurrentModule(EvaluatedModule):
             state = [tuple(part.detach() for part in layer) for layer in state] if self.task.carries_state else None
             # this process's share of the mean; averaging over processes divides by their number
             losses_of_samples = batch.apply_weights(self.task.loss_per_sample(predictions, batch))
-            loss = losses_of_samples.sum() * (world_size / batch.size)
+            loss = losses_of_samples.sum() * (self.trainer.world_size / batch.size)
             optimizer.zero_grad()
             self._backward(loss, carried=previous is not None)
             optimizer.step()

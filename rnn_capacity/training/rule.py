@@ -65,7 +65,9 @@ class TrainingRule:
         """
         try:
             optimizer = self.optimizer(groups)
-        except (TypeError, ArithmeticError, RuntimeError) as error:
+        except ValueError as error:
+            raise ValueError(f"optimizer: {error}") from None  # the command line reports the first of a chain
+        except (TypeError, RuntimeError, ArithmeticError) as error:
             raise ValueError(f"optimizer must accept its arguments, got {error}") from error
         check_finite(optimizer=optimizer.defaults)
         if isinstance(optimizer, SparseAdam):

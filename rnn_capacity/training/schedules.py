@@ -7,7 +7,9 @@ A schedule is built from the optimizer and stepped once after each optimizer ste
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
+from copy import copy, deepcopy
 from functools import partial
 from typing import Any, Protocol
 
@@ -79,6 +81,9 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
     try:
         schedule = factory(optimizer, *([steps] if takes_steps else []), **lengths)
         check_finite(schedule={name: value for name, value in vars(schedule).items() if name != "optimizer"})
+        try_step(schedule)
+    except ValueError as error:
+        raise ValueError(f"schedule: {error}") from None  # the command line reports the first of a chain
     except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
         raise ValueError(f"schedule must accept its arguments, got {error}") from error
     if isinstance(schedule, ReduceLROnPlateau):
@@ -87,6 +92,23 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
     if length < steps:  # OneCycleLR, which raises beyond its end
         raise ValueError(f"schedule.total_steps must be at least the run's {steps} optimizer steps, got {length}")
     return schedule
+
+
+def try_step(schedule: LRScheduler) -> None:
+    """Step a copy of a schedule, since many find a wrong argument, such as a period of 0, at their first step alone.
+
+    Raises:
+        ValueError: If the next learning rate is not finite.
+    """
+    if isinstance(schedule, ReduceLROnPlateau):
+        return
+    optimizer = copy(schedule.optimizer)
+    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
+    trial = deepcopy(schedule, {id(schedule.optimizer): optimizer})  # without the parameters
+    with warnings.catch_warnings(action="ignore"):  # of a step before the optimizer's
+        trial.step()
+    for group in optimizer.param_groups:
+        check_finite(lr=group["lr"])
 
 
 def unsuitable(kind: type[LRScheduler]) -> ValueError:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchmetrics import Metric
 
 from rnn_capacity.cells import State
-from rnn_capacity.checks import check_choice, check_finite, check_minimum
+from rnn_capacity.checks import check_choice, check_finite, check_memory, check_minimum
 from rnn_capacity.metrics import BitsPerCharacter
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.tasks.language.batches import LanguageBatchSource
@@ -135,6 +135,7 @@ class Language(Task):
         if self.unknown is not None and len(self.unknown) != 1:
             raise ValueError(f"unknown must be one character, got {self.unknown!r}")
         split_bounds(self.length, self.validation_share, self.test_share, "length")
+        check_memory(length=self.length)
         self.language  # noqa: B018 (checks its arguments)
 
     @cached_property
