@@ -15,7 +15,8 @@ from torch.optim.lr_scheduler import StepLR
 
 from rnn_capacity.checks import check_finite
 from rnn_capacity.models import Initialization
-from rnn_capacity.training import RecurrentModule
+from rnn_capacity.tasks import Memory
+from rnn_capacity.training import RecurrentModule, is_diverged
 from tests.program import TASKS
 
 Module = partial(RecurrentModule, hidden_size=3)
@@ -74,7 +75,7 @@ def test_seeds_of_tasks_have_64_bits(task: str) -> None:
 
 def test_infinite_bounds_bound_nothing() -> None:
     rule = Module(clip_norm=math.inf, clip_value=math.inf, divergence_factor=math.inf).rule
-    assert not rule.is_diverged(1e30, 1.0)
+    assert not is_diverged(1e30, rule, Memory())
 
 
 def test_numbers_in_lists_and_mappings_are_checked() -> None:

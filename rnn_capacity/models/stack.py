@@ -185,7 +185,7 @@ class Stack(nn.Module):
 
 
 def check_sequence(inputs: Tensor, leading: tuple[str, ...], input_size: int, steps: int | None, warmup: int) -> int:
-    """Check the inputs of a stack, and return the number of its time steps.
+    """Check a stack's inputs, and return the number of steps to run: `steps`, or the length of the inputs.
 
     Args:
         inputs: Features or indices, the time in the last dimension but one.

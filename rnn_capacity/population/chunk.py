@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from rnn_capacity.models import NetworkEnsemble
 from rnn_capacity.population.memory_limits import keep_freed_memory
 from rnn_capacity.population.plan import MemberPlan
-from rnn_capacity.training import Batch, BatchSource, GradientLimits, Task, first_divergence
+from rnn_capacity.training import Batch, BatchSource, GradientLimits, Task, divergence_bound, first_divergence
 from rnn_capacity.training.denormals import flushed_denormals
 
 Leaving = list[tuple[MemberPlan, int | None]]
@@ -60,7 +60,7 @@ class Chunk:
         rules = [plan.member.module.rule for plan in self.plans]
         tasks = [plan.member.task for plan in self.plans]
         self.limits = GradientLimits(rules, self.values)
-        self.bounds = [rule.divergence_bound(task.baseline_loss) for rule, task in zip(rules, tasks, strict=True)]
+        self.bounds = [divergence_bound(rule, task) for rule, task in zip(rules, tasks, strict=True)]
         self.task, self.input_factors = common_task(tasks, self.values)
         self.latest: tuple[list[Batch], Batch, Tensor] | None = None
 

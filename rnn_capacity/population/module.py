@@ -17,7 +17,7 @@ from rnn_capacity.population.chunk import Chunk
 from rnn_capacity.population.kernel_chunk import KernelChunk
 from rnn_capacity.population.member import Member
 from rnn_capacity.population.plan import MemberPlan, make_chunks, plan_member
-from rnn_capacity.training import BatchSource, Split, diverged_metrics, evaluate_split, run_result
+from rnn_capacity.training import BatchSource, Split, diverged_metrics, evaluate_split, is_diverged, run_result
 
 Result = dict[str, Any]
 """Result of a member by the keys of summary.json: the final metrics, parameters, units, samples, steps, feasible and
@@ -233,7 +233,7 @@ def evaluate_member(member: Member, source: BatchSource, diverged_at: int | None
     for split in task.final_splits:
         if diverged_at is None:
             metrics[split] = evaluate_split(task, network, source, split)
-            if module.rule.is_diverged(metrics[split]["loss"], task.baseline_loss):
+            if is_diverged(metrics[split]["loss"], module.rule, task):
                 diverged_at = member.max_steps
         if diverged_at is not None:
             metrics[split] = diverged_metrics(task)

@@ -114,7 +114,7 @@ class Snapshot:
         return list(self.points.values())[: max(0, total)]
 
     def is_duplicate(self, trial: FrozenTrial) -> bool:
-        """Return whether another worker had stored a trial's point before, unknown to the worker that proposed it.
+        """Return whether another worker first stored a trial of the same point, unknown to this trial's worker.
 
         Workers that read the same trials may propose the same point, such as the next one of a grid. A duplicate is
         recognised from the stored trials alone, also if its worker died before it withdrew the trial.

@@ -56,10 +56,10 @@ def distinct_bits(samples: int, size: int, random: torch.Generator) -> Tensor:
 
 
 def check_distinct(samples: int, size: int) -> None:
-    """Check that inputs of a number of bits have enough distinct patterns.
+    """Check that there are at least `samples` distinct binary inputs of `size` bits.
 
     Raises:
-        ValueError: If they have fewer than samples.
+        ValueError: If there are fewer.
     """
     if samples > 2**size:
         raise ValueError(f"samples must be at most 2**input_size = {2**size} distinct patterns, got {samples}")

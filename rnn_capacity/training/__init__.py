@@ -2,7 +2,7 @@
 
 from rnn_capacity.training.checkpoint_files import RunCheckpointIO, load_checkpoint
 from rnn_capacity.training.data import CallLoader, TaskDataModule
-from rnn_capacity.training.divergence import diverged_metrics, first_divergence
+from rnn_capacity.training.divergence import diverged_metrics, divergence_bound, first_divergence, is_diverged
 from rnn_capacity.training.evaluation import evaluate_split, run_result
 from rnn_capacity.training.fixed import FixedTask, LossKind
 from rnn_capacity.training.fresh import FreshTask
@@ -34,10 +34,12 @@ __all__ = [
     "TotalDecay",
     "TrainingRule",
     "diverged_metrics",
+    "divergence_bound",
     "evaluate_split",
     "first_divergence",
     "generalized_cross_entropy",
     "generator",
+    "is_diverged",
     "learning_rates",
     "load_checkpoint",
     "rising_exponents",

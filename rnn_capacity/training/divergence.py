@@ -1,13 +1,49 @@
-"""When a training has diverged, and the metrics that it then gets."""
+"""When a training has diverged, and the metrics that it then gets.
+
+The compiled kernel stops a network by the same comparison (kernels/native/train.h).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from rnn_capacity.training.rule import TrainingRule
 from rnn_capacity.training.task import Task
+
+
+def divergence_bound(rule: TrainingRule, task: Task) -> float:
+    """Return the loss above which a training counts as diverged.
+
+    Args:
+        rule: The training rule, whose `divergence_factor` is a multiple of the baseline loss.
+        task: The task, whose baseline loss is that of the best predictor that ignores its input.
+
+    Example:
+        >>> from rnn_capacity.tasks import Memory
+        >>> divergence_bound(TrainingRule(divergence_factor=10.0), Memory())
+        10.0
+    """
+    return rule.divergence_factor * task.baseline_loss
+
+
+def is_diverged(loss: float, rule: TrainingRule, task: Task) -> bool:
+    """Return whether a loss is above the divergence bound or not finite.
+
+    Args:
+        loss: The loss, such as a final evaluation's.
+        rule: The training rule.
+        task: The task.
+
+    Example:
+        >>> from rnn_capacity.tasks import Memory
+        >>> [is_diverged(loss, TrainingRule(divergence_factor=10.0), Memory()) for loss in (9.0, 11.0, float("nan"))]
+        [False, True, True]
+    """
+    return not (math.isfinite(loss) and loss <= divergence_bound(rule, task))
 
 
 def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None]:

@@ -7,7 +7,7 @@ from typing import Any
 from pytorch_lightning import LightningModule
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training.divergence import diverged_metrics
+from rnn_capacity.training.divergence import diverged_metrics, is_diverged
 from rnn_capacity.training.evaluation import evaluate_split
 from rnn_capacity.training.rule import TrainingRule
 from rnn_capacity.training.task import BatchSource, Split, Task
@@ -101,7 +101,7 @@ class EvaluatedModule(LightningModule):
     def _evaluate(self, split: Split) -> None:
         """Compute and log the metrics of a split; a diverged run gets the baseline metrics."""
         metrics = evaluate_split(self.task, self.network, self.batch_source(), split)
-        if self.diverged_at is None and self.rule.is_diverged(metrics["loss"], self.task.baseline_loss):
+        if self.diverged_at is None and is_diverged(metrics["loss"], self.rule, self.task):
             self.diverged_at = self.steps_trained
             self.trainer.should_stop = True
         if self.diverged_at is not None:

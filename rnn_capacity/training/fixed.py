@@ -37,7 +37,7 @@ class FixedTask(Task):
     @property
     @abstractmethod
     def loss_kind(self) -> LossKind:
-        """Kind of the loss of a sample at one scored step."""
+        """The loss of a sample at one scored step: cross-entropy (`binary`, `classes`) or `squared` error."""
 
     @abstractmethod
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,4 +1,9 @@
-"""Whether the compiled kernel can run the training of a network, and the network's description for the kernel."""
+"""Whether the compiled kernel can run the training of a network, and the network's description for the kernel.
+
+Here are the conditions on network, task and optimizer. `KernelFit` adds those on a trainer, `plan_member` those on a
+population; for a recurrence whose loss torch computes, `kernels.native.recurrence.library_for` decides. Which build
+runs, if any, is up to `native_library`.
+"""
 
 from __future__ import annotations
 

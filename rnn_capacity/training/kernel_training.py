@@ -14,6 +14,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from rnn_capacity.kernels.native.library import Library
 from rnn_capacity.kernels.native.structures import Settings, TrainingJob, address
 from rnn_capacity.models import RecurrentNetwork
+from rnn_capacity.training.divergence import divergence_bound
 from rnn_capacity.training.fixed import FixedBatchSource, FixedTask
 from rnn_capacity.training.kernel_support import KERNEL_OPTIMIZERS, network_shape
 from rnn_capacity.training.optimizers import update_rule
@@ -100,7 +101,7 @@ class KernelTraining:
         self.rates = rates.contiguous()
         self.exponents = task.loss_exponents(len(rates))
         self.steps_made = steps_made
-        self.bound = rule.divergence_bound(task.baseline_loss)
+        self.bound = divergence_bound(rule, task)
         self.parameters = list(network.parameters())
         self.values = torch.cat([part.detach().flatten() for part in self.parameters])
         self.offsets = torch.cat([cast(Any, cell).gate_offset for cell in network.stack.cells]).to(self.values)

@@ -1,4 +1,4 @@
-"""The learning rate of every optimizer step of a run."""
+"""The learning rate of every optimizer step of a run; of a population's members, too (population/plan.py)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from rnn_capacity.cells import GatedCell, State, cell_class
 from rnn_capacity.checks import check_finite, check_memory, check_minimum
 from rnn_capacity.models import Initialization, RecurrentNetwork, units_for_budget
 from rnn_capacity.training.denormals import flushed_denormals
-from rnn_capacity.training.divergence import first_divergence
+from rnn_capacity.training.divergence import divergence_bound, first_divergence
 from rnn_capacity.training.evaluated_module import EvaluatedModule
 from rnn_capacity.training.gradient import GradientLimits
 from rnn_capacity.training.kernel_fit import KernelFit
@@ -152,15 +152,11 @@ class RecurrentModule(EvaluatedModule):
             cell_options=options,
             seed=seed,
         )
-        self.cell = cell
-        self.depth = depth
-        self.hidden_size = hidden_size
+        self.cell, self.depth, self.hidden_size = cell, depth, hidden_size
         self.parameters_total = self.network.parameters_total
         freeze_layers(self.network, freeze or [])
-        self.init_from = init_from
-        self.layer_rates = layer_rates
-        self.steps_per_call = steps_per_call
-        self.seed = seed
+        self.init_from, self.layer_rates = init_from, layer_rates
+        self.steps_per_call, self.seed = steps_per_call, seed
         self.draws_dropout = bool(dropout or recurrent_dropout)
         self.automatic_optimization = False
         self.limits: GradientLimits
@@ -281,7 +277,7 @@ class RecurrentModule(EvaluatedModule):
             shares: This process's share of each step's loss, times the number of processes.
         """
         losses = self.trainer.strategy.reduce(shares, reduce_op="mean")
-        (diverged,) = first_divergence(losses.unsqueeze(1), [self.rule.divergence_bound(self.task.baseline_loss)])
+        (diverged,) = first_divergence(losses.unsqueeze(1), [divergence_bound(self.rule, self.task)])
         self.log("step", float(first + len(losses)), batch_size=1)
         self.log("train/loss", losses.mean(), batch_size=1, prog_bar=True)
         if diverged is not None:

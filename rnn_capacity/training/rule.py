@@ -19,15 +19,17 @@ OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
 @dataclass(frozen=True)
 class TrainingRule:
-    """The rule by which a network is trained: optimizer, learning rates, gradient limits and divergence bound.
+    """The rule by which a network is trained: optimizer, learning rates, gradient limits and divergence factor.
 
     Raises:
         ValueError: If a field is out of range.
 
     Example:
-        >>> rule = TrainingRule(clip_norm=1.0, divergence_factor=10.0)
-        >>> rule.is_diverged(loss=7.5, baseline_loss=0.7), rule.is_diverged(float("nan"), baseline_loss=0.7)
-        (True, True)
+        >>> import torch
+        >>> rule = TrainingRule(clip_norm=1.0)
+        >>> optimizer, schedule = rule.build_optimizer([{"params": [torch.zeros(3)]}], total_steps=100)
+        >>> optimizer.param_groups[0]["lr"], schedule
+        (0.001, None)
     """
 
     optimizer: OptimizerFactory = Adam
@@ -46,7 +48,7 @@ class TrainingRule:
     """Factor of the penalty l2/2 · Σ θ², whose gradient is added before clipping."""
 
     divergence_factor: float = 1e3
-    """A loss above this multiple of the baseline loss counts as diverged, like one that is not finite."""
+    """A loss above this multiple of the baseline loss counts as diverged, see `training/divergence.py`."""
 
     def __post_init__(self) -> None:
         check_minimum(0, l2=self.l2)
@@ -79,20 +81,3 @@ class TrainingRule:
         if self.schedule is None:
             return optimizer, None
         return optimizer, build_schedule(self.schedule, optimizer, total_steps)
-
-    def divergence_bound(self, baseline_loss: float) -> float:
-        """Return the loss above which a training counts as diverged.
-
-        Args:
-            baseline_loss: Loss of the best predictor that ignores its input.
-        """
-        return self.divergence_factor * baseline_loss
-
-    def is_diverged(self, loss: float, baseline_loss: float) -> bool:
-        """Return whether a loss is above the divergence bound or not finite.
-
-        Args:
-            loss: The loss.
-            baseline_loss: Loss of the best predictor that ignores its input.
-        """
-        return not (math.isfinite(loss) and loss <= self.divergence_bound(baseline_loss))

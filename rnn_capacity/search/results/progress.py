@@ -113,7 +113,7 @@ class Progress:
         return f"{running} running{at if known else ''}, {study.infeasible_share:.0%} infeasible"
 
     def say(self, line: str) -> None:
-        """Show a line."""
+        """Write a line of text to stderr, above the bars; also where no bars are shown."""
         tqdm.write(line, file=sys.stderr)
 
     def close(self) -> None:

@@ -88,7 +88,7 @@ class SearchLogger:
             logger.finalize("success")
 
     def stop(self, signal: str) -> None:
-        """Finalize the loggers after a signal; on preemption, which leaves no time for charts, mark the W&B run."""
+        """Log the results and finalize the loggers after a signal; at SIGUSR1, only mark the W&B run as preempting."""
         if signal == "SIGUSR1":
             mark_preempting(self.loggers)
         else:

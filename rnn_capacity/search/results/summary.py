@@ -76,7 +76,7 @@ def trials_table(study: StudyRunner) -> Table:
 
 def studies_table(studies: list[StudyRunner]) -> Table:
     """Make the table of the best value of each study."""
-    table = Table(title="best trials")
+    table = Table(title="best of each study")
     for heading in ("study", "trials", "infeasible", "best", "parameters"):
         table.add_column(heading, justify="left" if heading == "study" else "right")
     for study in studies:

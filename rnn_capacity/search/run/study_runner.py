@@ -97,7 +97,7 @@ class StudyRunner:
 
     @property
     def finished(self) -> int:
-        """Finished trials; those beyond the total do not count."""
+        """Number of finished trials; those beyond the total do not count."""
         return min(len(self.snapshot.finished), self.total)
 
     @property
@@ -107,7 +107,7 @@ class StudyRunner:
 
     @property
     def missing(self) -> int:
-        """Trials that are yet to be finished; none once a trial has reached the sweep's target."""
+        """Number of trials yet to be finished; 0 once a trial has reached the sweep's target."""
         metric = self.specification.sweep.metric
         best = self.snapshot.best(1) if metric is not None and metric.target is not None else []
         if metric is not None and any(trial.value is not None and metric.reached(trial.value) for trial in best):

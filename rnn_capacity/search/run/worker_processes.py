@@ -95,7 +95,7 @@ class PipeEvents:
         self.send("say", line)
 
     def send(self, *message: Any) -> None:
-        """Send a message; that the parent is gone is noticed by `ParentStop`."""
+        """Send a message to the parent; a broken pipe is ignored, since `ParentStop` notices it."""
         with suppress(OSError):
             self.pipe.send(message)
 

@@ -1,6 +1,7 @@
 """Reads one entry under `parameters` of a sweep file into a hyperparameter.
 
-What W&B's settings mean is defined by github.com/wandb/sweeps, src/sweeps/params.py.
+A distribution must also be in sweep_schema.yaml. What W&B's settings mean is defined by
+github.com/wandb/sweeps, src/sweeps/params.py.
 """
 
 from __future__ import annotations
