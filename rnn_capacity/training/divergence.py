@@ -24,6 +24,7 @@ def divergence_bound(rule: TrainingRule, task: Task) -> float:
 
     Example:
         >>> from rnn_capacity.tasks import Memory
+        >>> from rnn_capacity.training import TrainingRule
         >>> divergence_bound(TrainingRule(divergence_factor=10.0), Memory())
         10.0
     """
@@ -40,6 +41,7 @@ def is_diverged(loss: float, rule: TrainingRule, task: Task) -> bool:
 
     Example:
         >>> from rnn_capacity.tasks import Memory
+        >>> from rnn_capacity.training import TrainingRule
         >>> [is_diverged(loss, TrainingRule(divergence_factor=10.0), Memory()) for loss in (9.0, 11.0, float("nan"))]
         [False, True, True]
     """

@@ -80,8 +80,9 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
     )
     try:
         schedule = factory(optimizer, *([steps] if takes_steps else []), **lengths)
-        check_finite(schedule={name: value for name, value in vars(schedule).items() if name != "optimizer"})
-        try_step(schedule)
+        if not isinstance(schedule, ReduceLROnPlateau):
+            check_finite(schedule={name: value for name, value in vars(schedule).items() if name != "optimizer"})
+            try_step(schedule)
     except ValueError as error:
         raise ValueError(f"schedule: {error}") from None  # the command line reports the first of a chain
     except (TypeError, AttributeError, ArithmeticError, LookupError) as error:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ctypes
 import struct
 
 import pytest
@@ -8,7 +7,6 @@ import torch
 from torch import Tensor
 
 from rnn_capacity.kernels.native import library, native_library
-from rnn_capacity.kernels.native.structures import address
 from tests.kernel_builds import RUNNABLE, kernel_build
 
 
@@ -21,14 +19,6 @@ def fresh_choice() -> object:
 
 def float_from_bits(bits: Tensor) -> Tensor:
     return bits.to(torch.int32).view(torch.float32)
-
-
-def activations(found: library.Library, values: Tensor) -> tuple[Tensor, Tensor]:
-    """Tanh and sigmoid of float32 numbers, whose count must be a multiple of 16."""
-    tanhs, sigmoids = torch.empty_like(values), torch.empty_like(values)
-    arrays = (ctypes.c_void_p(address(part)) for part in (values, tanhs, sigmoids))
-    found.functions.activations_float(*arrays, ctypes.c_int64(values.numel()))
-    return tanhs, sigmoids
 
 
 def distance(one: Tensor, two: Tensor) -> Tensor:
@@ -47,7 +37,7 @@ def test_tanh_and_sigmoid_are_within_four_units_in_the_last_place(build: str) ->
     with kernel_build(build):
         found = native_library()
         assert found is not None
-        tanhs, sigmoids = activations(found, values)
+        tanhs, sigmoids = found.activations(values)
     exact = values.double()
     assert int(distance(tanhs, torch.tanh(exact).float()).max()) <= 4
     expected = torch.sigmoid(exact).float()
@@ -62,7 +52,7 @@ def test_activations_of_infinity_and_nan(build: str) -> None:
     with kernel_build(build):
         found = native_library()
         assert found is not None
-        tanhs, sigmoids = activations(found, values)
+        tanhs, sigmoids = found.activations(values)
     assert tanhs[:2].tolist() == [1.0, -1.0]
     assert sigmoids[:2].tolist() == [1.0, 0.0]
     assert tanhs[2].isnan()

@@ -16,8 +16,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from rnn_capacity.kernels.native.structures import Recurrence, Shape, TrainingJob
+from rnn_capacity.kernels.native.structures import Recurrence, Shape, TrainingJob, address
 
 VARIABLE = "RNN_CAPACITY_KERNEL"
 """Environment variable that chooses the kernel's build: auto (default, the best), avx512, avx2, baseline, or off."""
@@ -35,19 +36,16 @@ class Library:
     Args:
         build: Its name.
         path: The shared library.
-
-    Attributes:
-        functions: The library's functions.
     """
 
     def __init__(self, build: str, path: Path) -> None:
         self.build = build
-        self.functions = ctypes.CDLL(str(path))
-        self.functions.lanes_of_tile.restype = ctypes.c_int64
+        self._functions = ctypes.CDLL(str(path))
+        self._functions.lanes_of_tile.restype = ctypes.c_int64
 
     def lanes(self, dtype: torch.dtype) -> int:
         """Return the number of samples in a tile."""
-        return int(self.functions.lanes_of_tile(ctypes.c_int64(dtype.itemsize)))
+        return int(self._functions.lanes_of_tile(ctypes.c_int64(dtype.itemsize)))
 
     def train(self, dtype: torch.dtype, shape: Shape, jobs: ctypes.Array[TrainingJob], steps: int) -> None:
         """Train several networks for some optimizer steps, on torch's number of threads.
@@ -78,8 +76,15 @@ class Library:
         workers = ctypes.c_int64(torch.get_num_threads())
         self._call("recurrence", dtype, ctypes.byref(recurrence), ctypes.c_int64(backward), workers)
 
+    def activations(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute tanh and sigmoid of float32 numbers, whose count must be a multiple of 16."""
+        tanhs, sigmoids = torch.empty_like(values), torch.empty_like(values)
+        arrays = (ctypes.c_void_p(address(part)) for part in (values, tanhs, sigmoids))
+        self._functions.activations_float(*arrays, ctypes.c_int64(values.numel()))
+        return tanhs, sigmoids
+
     def _call(self, name: str, dtype: torch.dtype, *arguments: object) -> None:
-        status = getattr(self.functions, f"{name}_{'double' if dtype == torch.float64 else 'float'}")(*arguments)
+        status = getattr(self._functions, f"{name}_{'double' if dtype == torch.float64 else 'float'}")(*arguments)
         if status == 2:
             raise MemoryError("the compiled kernel needs more memory than there is")
 

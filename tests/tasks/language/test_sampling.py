@@ -132,7 +132,7 @@ def test_a_prompt_outside_the_alphabet_is_rejected_despite_an_unknown_symbol(
         ({"prompt": ""}, "prompt must have at least one character, got ''"),
         ({"sample_length": 0}, "sample_length must be at least 1, got 0"),
         ({"temperature": -1.0}, "temperature must be at least 0, got -1"),
-        ({"temperature": float("nan")}, "temperature must be at least 0, got nan"),
+        ({"temperature": float("nan")}, "temperature must be a finite number, got nan"),
         ({"top_k": -2}, "top_k must be at least 1, got -2"),
     ],
 )
