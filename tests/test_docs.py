@@ -51,18 +51,24 @@ def command_lines(block: Block) -> Iterator[list[str]]:
             yield words[: words.index(">")] if ">" in words else words
 
 
-def in_text() -> Iterator[list[str]]:
-    """Find the whole commands of the program that stand within sentences and tables."""
+def commands_in_text() -> Iterator[list[str]]:
+    """Find the whole commands that stand within sentences and tables."""
     for path in PAGES:
-        for words in re.findall(r"`(rnn-capacity [^`]+)`", FENCE.sub("", path.read_text(encoding="utf-8"))):
-            command = shlex.split(words)
-            if len(command) > 2 or command[1] not in COMMANDS:  # otherwise it is the command's name
-                yield command
+        text = FENCE.sub("", path.read_text(encoding="utf-8"))
+        for line in re.findall(r"`((?:\w+=\S+ )?(?:rnn-capacity|python) [^`]+)`", text):
+            words = shlex.split(line)
+            if len(words) > 2 or words[1] not in COMMANDS:  # otherwise it is the command's name
+                yield words
 
 
-SHELL = [words for block in BLOCKS if block.kind == "bash" for words in command_lines(block)]
-PROGRAM = [words[words.index("rnn-capacity") + 1 :] for words in [*SHELL, *in_text()] if "rnn-capacity" in words]
+SHELL = [words for block in BLOCKS if block.kind == "bash" for words in command_lines(block)] + [*commands_in_text()]
+PROGRAM = [words[words.index("rnn-capacity") + 1 :] for words in SHELL if "rnn-capacity" in words]
 SCRIPTS = [words[words.index("python") + 1 :] for words in SHELL if "python" in words]
+
+
+def distinct(commands: list[list[str]]) -> list[list[str]]:
+    """Leave out repeated commands."""
+    return [list(words) for words in dict.fromkeys(map(tuple, commands))]
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +80,10 @@ def parser() -> LightningArgumentParser:
         found.append(parser)
         sys.exit(0)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CapacityCLI, "parse_arguments", stop)
-        main(["fit"])
+        with pytest.raises(SystemExit):
+            main(["fit"])
     return found[0]
 
 
@@ -96,7 +103,7 @@ def make_run(checkpoint: str) -> None:
 
 
 @pytest.mark.usefixtures("checkout")
-@pytest.mark.parametrize("arguments", PROGRAM, ids=" ".join)
+@pytest.mark.parametrize("arguments", distinct(PROGRAM), ids=" ".join)
 def test_the_program_accepts_a_command_line_of_the_docs(
     arguments: list[str], parser: LightningArgumentParser, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +129,7 @@ def test_the_program_accepts_a_command_line_of_the_docs(
             assert parser.parse_args(words)[command].data is not None
 
 
-@pytest.mark.parametrize("words", SCRIPTS, ids=" ".join)
+@pytest.mark.parametrize("words", distinct(SCRIPTS), ids=" ".join)
 def test_a_script_of_the_docs_exists_and_has_the_options(words: list[str]) -> None:
     if words[0] == "-c":
         compile(words[1], "docs", "exec")
@@ -149,7 +156,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text)) + re.findall(r"^:link: (\S+)", text, re.MULTILINE)
+    links = re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text))
     for link in links:
         if re.match(r"https?://", link):
             continue

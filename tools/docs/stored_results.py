@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ def read_results(name: str) -> Any:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def table(runs: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> Markdown:
-    """Write runs as a table; columns that no run has are left out.
+def table(runs: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Markdown:
+    """Write runs as a table, and below it their machines; columns that no run has are left out.
 
     Args:
         runs: The runs.
@@ -31,12 +31,14 @@ def table(runs: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> Mark
     rows = [[write(form, run) for form in columns.values()] for run in runs]
     kept = [place for place in range(len(columns)) if any(row[place] for row in rows)]
     lines = [list(columns), ["---"] * len(columns), *rows]
-    return Markdown("\n".join("| " + " | ".join(line[place] for place in kept) + " |" for line in lines))
+    text = "\n".join("| " + " | ".join(line[place] for place in kept) + " |" for line in lines)
+    machines = dict.fromkeys(run["machine"] for run in runs if "machine" in run)
+    return Markdown(f"{text}\n\nMachine: {'; '.join(machines)}." if machines else text)
 
 
 def write(form: str, run: Mapping[str, Any]) -> str:
-    """Fill a format with a run's entries; empty if the run lacks one."""
+    """Fill a format with a run's entries, lists of options as they were given; empty if the run lacks one."""
     try:
-        return form.format(**run)
+        return form.format(**{**run, "options": " ".join(run.get("options", []))})
     except (KeyError, TypeError, ValueError):
         return ""
