@@ -96,7 +96,7 @@ class CapacityCLI(LightningCLI):
             check_nulls(options)
             check_callbacks(options.trainer.callbacks)
         if options.data is None:
-            example = "give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
+            example = "give --config with a YAML file or the name of a shipped one, for example random_mapping"
             fail(f"data must be one of {', '.join(class_names(Task))}; got null, {example}, or --data")
 
     def _parse_ckpt_path(self) -> None:
