@@ -27,6 +27,7 @@ COMMANDS = {
     "search": "search for the best hyperparameters, many networks at once",
     "report": "write a page with the paper's figures, tables and claims",
     "configs": "list and copy the shipped configs and sweeps",
+    "completion": "print a script that completes command lines in a shell",
 }
 
 FILE_OPTIONS: dict[str, Kind] = {"-c": "config", "--config": "config", "--sweep": "sweep"}
@@ -86,6 +87,10 @@ def main(argv: list[str] | None = None) -> None:
         from rnn_capacity.reproduce import reproduce
 
         reproduce(arguments)
+    elif command == "completion":
+        from rnn_capacity.completion import completion
+
+        completion(arguments, COMMANDS)
     else:
         from rnn_capacity.commands import run
 

@@ -52,10 +52,25 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 class CapacityCLI(LightningCLI):
-    """Lightning's command line over the tasks of this package."""
+    """Lightning's command line over the tasks of this package.
+
+    Args:
+        argv: The command and its arguments.
+    """
 
     model: RecurrentModule
     datamodule: TaskDataModule
+
+    def __init__(self, argv: list[str]) -> None:
+        super().__init__(
+            RecurrentModule,
+            save_config_callback=RunRecord,
+            seed_everything_default=False,
+            parser_class=OneLineParser,
+            subclass_mode_model=True,
+            auto_configure_optimizers=False,
+            args=argv,
+        )
 
     @property
     def options(self) -> Any:
@@ -231,15 +246,7 @@ def run(argv: list[str]) -> None:
 
             search(argv[1:])
         else:
-            CapacityCLI(
-                RecurrentModule,
-                save_config_callback=RunRecord,
-                seed_everything_default=False,
-                parser_class=OneLineParser,
-                subclass_mode_model=True,
-                auto_configure_optimizers=False,
-                args=argv,
-            )
+            CapacityCLI(argv)
     except SystemExit as stop:
         finish_wandb_run(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
         raise
