@@ -7,7 +7,6 @@ import math
 import re
 import sys
 import warnings
-from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +15,7 @@ import yaml
 
 from rnn_capacity import __version__
 from rnn_capacity.messages import NO_VALUE, fail
-from rnn_capacity.shipped import Kind, find_file, is_existing_file
+from rnn_capacity.shipped import Kind, find_file, is_existing_file, shipped_files
 
 COMMANDS = {
     "fit": "train a network and measure it",
@@ -174,9 +173,8 @@ def with_shipped_files(arguments: list[str]) -> list[str]:
         joined = FILE_OPTION.fullmatch(argument)
         kind = FILE_OPTIONS.get(joined[1].rstrip("=") if joined else before)
         prefix, value = joined.groups() if joined else ("", argument)
-        if kind is not None:
-            with suppress(ValueError):
-                found[index] = f"{prefix}{find_file(kind, value)}"
+        if kind is not None and not is_existing_file(value):
+            found[index] = f"{prefix}{shipped_files(kind).get(value, value)}"
     return found
 
 

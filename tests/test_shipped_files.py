@@ -71,7 +71,7 @@ def test_a_file_in_the_working_directory_comes_before_a_shipped_one(
     (tmp_path / "language").mkdir()
     Path("memory").write_text("method: grid")
     assert find_file("config", "memory") == Path("memory")
-    assert with_shipped_files(["--config", "memory"]) == ["--config", "memory"]
+    assert with_shipped_files(["--config", "memory", "--sweep=./memory"]) == ["--config", "memory", "--sweep=./memory"]
     assert load_sweep("memory") == {"method": "grid"}
     assert find_file("config", "language") == CONFIGS / "language.yaml"  # a folder is no file
 
