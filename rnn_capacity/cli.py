@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 import warnings
 from io import TextIOWrapper
@@ -14,6 +15,7 @@ import yaml
 
 from rnn_capacity import __version__
 from rnn_capacity.messages import NO_VALUE, fail
+from rnn_capacity.shipped import Kind, find_file, is_existing_file, shipped_files
 
 COMMANDS = {
     "fit": "train a network and measure it",
@@ -23,7 +25,15 @@ COMMANDS = {
     "reproduce": "repeat a stored run and compare every metric",
     "search": "search for the best hyperparameters, many networks at once",
     "report": "write a page with the paper's figures, tables and claims",
+    "configs": "list and copy the shipped configs and sweeps",
+    "completion": "print a script that completes command lines in a shell",
 }
+
+FILE_OPTIONS: dict[str, Kind] = {"-c": "config", "--config": "config", "--sweep": "sweep"}
+"""Options whose value is a file or the name of a shipped one."""
+
+FILE_OPTION = re.compile(r"(-c=?|--config=|--sweep=)(.*)", re.DOTALL)
+"""Such an option and its value in one word."""
 
 MAX_CONFIG = 1_000_000
 """Bytes of a YAML file; PyYAML reads a larger one in minutes."""
@@ -65,12 +75,21 @@ def main(argv: list[str] | None = None) -> None:
 
         report(arguments)
         return
+    if command == "configs":
+        from rnn_capacity.configs_command import configs
+
+        configs(arguments)
+        return
 
     sys.path.insert(0, "")  # a user's cell may be in the current folder
     if command == "reproduce":
         from rnn_capacity.reproduce import reproduce
 
         reproduce(arguments)
+    elif command == "completion":
+        from rnn_capacity.completion import completion
+
+        completion(arguments, COMMANDS)
     else:
         from rnn_capacity.commands import run
 
@@ -101,7 +120,8 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
         arguments: Its arguments.
 
     Returns:
-        The arguments; a checkpoint without a config is measured with the config of its own run.
+        The arguments, with the path of a shipped file in place of its name; a checkpoint without a config is measured
+        with the config of its own run.
 
     Raises:
         ValueError: If a file does not exist or does not contain a YAML mapping, or a number is not a positive integer.
@@ -117,17 +137,19 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
     given = vars(parser.parse_known_args(arguments)[0])
     for path in given["config"]:
         if not path.lstrip().startswith("{"):  # YAML in place of a path
-            check_mapping("config", path)
+            check_mapping("config", find_file("config", path))
+    arguments = with_shipped_files(arguments)
     if given["help"]:
         return arguments
     if given.get("sweep") not in (None, "null"):
-        check_mapping("sweep", given["sweep"])
+        check_mapping("sweep", find_file("sweep", given["sweep"]))
     for name in ("trials", "population"):
         number = given.get(name)
         if number is not None and (name, number) != ("trials", "null") and not (number.isdecimal() and int(number)):
             raise ValueError(f"{name} must be a positive integer, got {number!r}")
     if given["ckpt_path"] not in (None, "null"):
-        check_exists("ckpt_path", given["ckpt_path"])
+        if not is_existing_file(given["ckpt_path"]):
+            raise ValueError(f"ckpt_path must be an existing file, got {given['ckpt_path']!r}")
         config = Path(given["ckpt_path"]).resolve().parent.parent / "config.yaml"
         if command in ("validate", "test", "predict") and not given["config"] and config.is_file():
             return ["--config", str(config), *arguments]
@@ -140,39 +162,40 @@ def fail_without_value(message: str) -> NoReturn:
     fail(f"{no_value[1]} must be given a value" if no_value else message)
 
 
-def check_exists(argument: str, path: str) -> None:
-    """Check that a file exists.
+def with_shipped_files(arguments: list[str]) -> list[str]:
+    """Return a command line with the path of each shipped file in place of its name.
 
-    Raises:
-        ValueError: If it does not.
+    Args:
+        arguments: The command line; what is no name of a shipped file stays as it is.
     """
-    try:
-        exists = Path(path).is_file()
-    except (OSError, ValueError):  # a name that is too long, or with a null byte
-        exists = False
-    if not exists:
-        raise ValueError(f"{argument} must be an existing file, got {path!r}")
+    found = list(arguments)
+    for index, (before, argument) in enumerate(zip(["", *arguments], arguments, strict=False)):
+        joined = FILE_OPTION.fullmatch(argument)
+        kind = FILE_OPTIONS.get(joined[1].rstrip("=") if joined else before)
+        prefix, value = joined.groups() if joined else ("", argument)
+        if kind is not None and not is_existing_file(value):
+            found[index] = f"{prefix}{shipped_files(kind).get(value, value)}"
+    return found
 
 
-def check_mapping(argument: str, path: str) -> None:
+def check_mapping(argument: str, path: Path) -> None:
     """Check that a file contains a YAML mapping.
 
     Raises:
         ValueError: If it does not.
     """
-    check_exists(argument, path)
     try:
-        if Path(path).stat().st_size > MAX_CONFIG:
-            raise ValueError(f"{argument} must be a file of at most {MAX_CONFIG:,} bytes, got {path!r}")
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        if path.stat().st_size > MAX_CONFIG:
+            raise ValueError(f"{argument} must be a file of at most {MAX_CONFIG:,} bytes, got {str(path)!r}")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if count_values(content, {}) > MAX_VALUES:
-            raise ValueError(f"{argument} must be a YAML file with at most {MAX_VALUES:,} values, got {path!r}")
+            raise ValueError(f"{argument} must be a YAML file with at most {MAX_VALUES:,} values, got {str(path)!r}")
     except OSError as error:
-        raise ValueError(f"{argument} must be a readable file, got {path!r} ({error.strerror})") from error
+        raise ValueError(f"{argument} must be a readable file, got {str(path)!r} ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{argument} must be a YAML file, got {path!r} ({error})") from error
+        raise ValueError(f"{argument} must be a YAML file, got {str(path)!r} ({error})") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{argument} must be a YAML file with a mapping of options, got {path!r}")
+        raise ValueError(f"{argument} must be a YAML file with a mapping of options, got {str(path)!r}")
 
 
 def count_values(content: object, known: dict[int, float]) -> float:

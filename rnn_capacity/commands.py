@@ -52,10 +52,25 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 class CapacityCLI(LightningCLI):
-    """Lightning's command line over the tasks of this package."""
+    """Lightning's command line over the tasks of this package.
+
+    Args:
+        argv: The command and its arguments.
+    """
 
     model: RecurrentModule
     datamodule: TaskDataModule
+
+    def __init__(self, argv: list[str]) -> None:
+        super().__init__(
+            RecurrentModule,
+            save_config_callback=RunRecord,
+            seed_everything_default=False,
+            parser_class=OneLineParser,
+            subclass_mode_model=True,
+            auto_configure_optimizers=False,
+            args=argv,
+        )
 
     @property
     def options(self) -> Any:
@@ -96,7 +111,7 @@ class CapacityCLI(LightningCLI):
             check_nulls(options)
             check_callbacks(options.trainer.callbacks)
         if options.data is None:
-            example = "give --config with one of the shipped YAML files, for example configs/random_mapping.yaml"
+            example = "give --config with a YAML file or the name of a shipped one, for example random_mapping"
             fail(f"data must be one of {', '.join(class_names(Task))}; got null, {example}, or --data")
 
     def _parse_ckpt_path(self) -> None:
@@ -231,15 +246,7 @@ def run(argv: list[str]) -> None:
 
             search(argv[1:])
         else:
-            CapacityCLI(
-                RecurrentModule,
-                save_config_callback=RunRecord,
-                seed_everything_default=False,
-                parser_class=OneLineParser,
-                subclass_mode_model=True,
-                auto_configure_optimizers=False,
-                args=argv,
-            )
+            CapacityCLI(argv)
     except SystemExit as stop:
         finish_wandb_run(stop.code if isinstance(stop.code, int) else int(stop.code is not None))
         raise

@@ -145,9 +145,9 @@ def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--trainer.default_root_dir=/dev/null"], ["default_root_dir must be a writable folder, got '/dev/null/"]),
         ([f"--run={'x' * 300}"], ["run must be the name of one folder, got 'xxx", "..."]),
         (["--run=a\0b"], ["run must be the name of one folder, got 'a\\x00b'"]),
-        ([f"--config={'x' * 5000}"], ["config must be an existing file, got 'xxx", "..."]),
+        ([f"--config={'x' * 5000}"], ["config must be an existing file or one of arithmetic, ", "got 'xxx", "..."]),
         (["--ckpt_path=nowhere.ckpt"], ["ckpt_path must be an existing file, got 'nowhere.ckpt'"]),
-        (["--config=nowhere.yaml"], ["config must be an existing file, got 'nowhere.yaml'"]),
+        (["--config=nowhere.yaml"], ["config must be an existing file or one of arithmetic, ", "got 'nowhere.yaml'"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].startswith("--") else None,
 )

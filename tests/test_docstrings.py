@@ -7,9 +7,7 @@ import pytest
 
 import rnn_capacity
 
-PACKAGES = ["rnn_capacity"] + [
-    found.name for found in pkgutil.walk_packages(rnn_capacity.__path__, "rnn_capacity.") if found.ispkg
-]
+PACKAGES = [found.name for found in pkgutil.walk_packages(rnn_capacity.__path__, "rnn_capacity.") if found.ispkg]
 EXPORTS = [
     pytest.param(package, name, id=f"{package}.{name}")
     for package in PACKAGES

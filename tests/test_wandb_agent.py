@@ -229,7 +229,7 @@ def test_hyperband_finds_a_row_with_its_metric_at_each_validation(preempted: Mac
 
 def test_a_stop_in_the_browser_ends_a_run_without_an_agent(tmp_path: Path) -> None:
     options = ["--trainer.max_steps=10_000_000", "--trainer.val_check_interval=10", "--trainer.logger=WandbLogger"]
-    config = ["--config", "configs/random_mapping.yaml", "--run=stopped"]
+    config = ["--config", "random_mapping", "--run=stopped"]
     with Backend() as backend, Machine(tmp_path, backend) as machine:
         process = machine.start("rnn-capacity", "fit", *config, *options)
         wait_for(lambda: machine.steps_saved("stopped"))

@@ -23,7 +23,7 @@ PATIENCE = 150
 
 
 class Machine:
-    """A folder where agents and runs of a backend's sweeps work, as in a checkout; a context manager.
+    """A folder where agents and runs of a backend's sweeps work, outside of a checkout; a context manager.
 
     Args:
         folder: The folder.
@@ -34,7 +34,6 @@ class Machine:
         self.folder = folder
         self.backend = backend
         self.processes: list[subprocess.Popen[bytes]] = []
-        (folder / "configs").symlink_to(CONFIGS)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
         beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         own = {"PATH": beside, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -56,9 +56,9 @@ class SearchOptions:
     """The options of a search that `fit` does not have.
 
     Args:
-        sweep: A sweep file in W&B's format: method, metric and parameters, which are dotted options such as
-            model.init_args.optimizer.init_args.lr, data.init_args.samples_per_parameter or trainer.max_steps. The
-            values of each trial replace those of the config.
+        sweep: A sweep file in W&B's format, or the name of a shipped one: method, metric and parameters, which are
+            dotted options such as model.init_args.optimizer.init_args.lr, data.init_args.samples_per_parameter or
+            trainer.max_steps. The values of each trial replace those of the config.
         trials: Finished trials that a study is to have, those of all workers and of earlier starts together; more than
             before goes on with a finished study. Null is the largest number that was ever asked for, at first 256.
         population: Trials that train at once in each worker.
@@ -132,7 +132,7 @@ def search_parser() -> OneLineParser:
         "of each trial, drawn as a sweep file says, replace those of the config; the results are in a database that "
         "several workers share.",
     )
-    parser.add_argument("-c", "--config", action="config", help="A YAML file with options, as for fit.")
+    parser.add_argument("-c", "--config", action="config", help="A YAML file or the name of a shipped one, as for fit.")
     parser.add_class_arguments(SearchOptions, skip={"begin_from", "resume", "print_sweep"}, fail_untyped=True)
     parser.add_argument("--begin_from", "--begin-from", type=str | None, default=None, help=BEGIN_FROM_HELP)
     parser.add_argument("--resume", action="store_true", help=RESUME_HELP)

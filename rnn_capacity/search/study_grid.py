@@ -38,9 +38,9 @@ def grid_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecificat
     options, config, sweep = arguments.options, arguments.config, arguments.sweep
     for part in BASES:
         if config[part] is None:
-            raise ValueError(f"{part} must be given, for example with --config configs/random_mapping.yaml")
+            raise ValueError(f"{part} must be given, for example with --config random_mapping")
     if sweep is None:
-        raise ValueError("sweep must be given, for example configs/sweeps/capacity.yaml")
+        raise ValueError("sweep must be given, for example with --sweep capacity")
     axes = grid_axes(options)
     fixed = tuple(f"model.init_args.{argument}" for axis in axes for argument in MODEL_ARGUMENTS[axis])
     configs, left_out = grid_configs(options, config, axes)

@@ -25,8 +25,8 @@ WITHOUT_AND_WITH = ("irnn", "intersection")
 def base(sweep: Path, cell: str) -> dict[str, Any]:
     """The config that a sweep's command names, with another cell."""
     command = load_sweep(sweep)["command"]
-    (config,) = {part for part in command if part.startswith("configs/")}
-    content: dict[str, Any] = yaml.safe_load((CONFIGS.parent / config).read_text())
+    config = CONFIGS / f"{command[command.index('--config') + 1]}.yaml"
+    content: dict[str, Any] = yaml.safe_load(config.read_text())
     options = {**content["model"], "cell": cell, "depth": 2}
     content["model"] = {"class_path": "rnn_capacity.training.RecurrentModule", "init_args": options}
     content["trainer"] = {"max_steps": content["trainer"]["max_steps"], "precision": None}

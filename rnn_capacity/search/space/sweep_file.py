@@ -14,6 +14,7 @@ from rnn_capacity.search.space.parameters import Parameter
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_parameters import read_parameter
 from rnn_capacity.search.space.sweep_schema import schemas, validate
+from rnn_capacity.shipped import find_file
 from rnn_capacity.studies import Goal
 
 Method = Literal["random", "grid", "bayes"]
@@ -87,7 +88,8 @@ def read_sweep(path: str | Path) -> Sweep:
     """Read a sweep file in W&B's format.
 
     Args:
-        path: The YAML file; its key `extends` may name another one, as for `load_sweep`.
+        path: The YAML file, or the name of a shipped sweep; its key `extends` may name another one, as for
+            `load_sweep`.
 
     Raises:
         ValueError: If there is no such file, or W&B would reject its content; one line with the key, the constraint and
@@ -108,16 +110,18 @@ def load_sweep(path: str | Path) -> dict[str, Any]:
     """Load a sweep file, completed by the file that it extends.
 
     Args:
-        path: The YAML file. Its key `extends` names a complete file beside it, whose other keys and parameters it has
-            unless it has them itself; a parameter that is null is left out.
+        path: The YAML file, or the name of a shipped sweep. Its key `extends` names a complete file, by its path from
+            the folder of this one or as a shipped sweep; this one has the other's keys and parameters unless it has
+            them itself, and a parameter that is null is left out.
 
     Raises:
-        ValueError: If a file cannot be read or is not a YAML mapping.
+        ValueError: If a file does not exist, cannot be read or is not a YAML mapping.
     """
+    path = find_file("sweep", path)
     content = load_yaml_mapping(path)
     if "extends" not in content:
         return content
-    extended = Path(path).parent / str(content.pop("extends"))
+    extended = find_file("sweep", str(content.pop("extends")), path.parent, "extends")
     base = load_yaml_mapping(extended)
     if "extends" in base:
         raise ValueError(f"extends must name a complete sweep file, got {str(extended)!r}")
@@ -126,14 +130,14 @@ def load_sweep(path: str | Path) -> dict[str, Any]:
     return {**base, **content, "parameters": parameters}
 
 
-def load_yaml_mapping(path: str | Path) -> dict[str, Any]:
+def load_yaml_mapping(path: Path) -> dict[str, Any]:
     """Load a YAML file that contains a mapping.
 
     Raises:
         ValueError: If the file cannot be read or contains something else.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"sweep must be a readable file, got {str(path)!r} ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

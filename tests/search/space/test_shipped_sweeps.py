@@ -20,7 +20,8 @@ SWEEPS = sorted(CONFIGS.glob("sweeps/*.yaml"))
 
 def config_of(sweep: dict[str, Any]) -> str:
     """The config that a sweep's command names first."""
-    return Path(next(part for part in sweep["command"] if part.startswith("configs/"))).stem
+    name: str = sweep["command"][sweep["command"].index("--config") + 1]
+    return name
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
