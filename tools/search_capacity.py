@@ -3,10 +3,10 @@
     python tools/search_capacity.py --out tools/results
 
 Runs `rnn-capacity search` for six cells of about 700 parameters (depth 1; the +RNN depth 2), one after another and from
-an empty storage each, with configs/sweeps/capacity_narrow.yaml or, for the cross-entropy,
-configs/sweeps/capacity_narrow_cross_entropy.yaml. A cell that is already in the results, with the same loss, as many
-trials, steps and members at once and the same options, is not searched again. Options that the script does not know go
-to the command.
+an empty storage each, with configs/sweeps/capacity_narrow.yaml (the RNN: tools/sweeps/capacity_rnn.yaml) or, for the
+cross-entropy, configs/sweeps/capacity_narrow_cross_entropy.yaml. A cell that is already in the results, with the same
+loss, as many trials, steps and members at once and the same options, is not searched again. Options that the script
+does not know go to the command.
 """
 
 from __future__ import annotations
@@ -23,6 +23,12 @@ KEPT = ("bits_per_parameter", "parameters", "units", "samples", "accuracy", "lik
 """Metrics of the best trial that are stored."""
 
 
+def sweep_of(cell: str, loss: str) -> Path:
+    """Return the sweep file of a cell and a loss."""
+    own = ROOT / f"tools/sweeps/capacity_{cell}.yaml"
+    return own if loss == "generalized" and own.is_file() else ROOT / "configs/sweeps" / SWEEPS[loss]
+
+
 def measure(wanted: Run) -> Run:
     """Search for one cell and return what was found."""
     from rnn_capacity.studies import metrics
@@ -30,7 +36,7 @@ def measure(wanted: Run) -> Run:
     depth = CELLS[wanted["cell"]].depth
     options = [f"--trials={wanted['trials']}", f"--population={wanted['population']}", f"--model.depth={depth}"]
     options += [f"--trainer.max_steps={wanted['steps']}", *wanted["options"]]
-    found = search(wanted["cell"], ROOT / "configs/sweeps" / SWEEPS[wanted["loss"]], options)
+    found = search(wanted["cell"], sweep_of(wanted["cell"], wanted["loss"]), options)
     best = found.snapshot.best(1)[0]
     return {
         "depth": depth,
