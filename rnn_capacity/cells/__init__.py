@@ -1,4 +1,4 @@
-"""Recurrent cells, one architecture per file: one time step of one layer, as the paper writes it."""
+"""The recurrent cells of Collins et al. 2017, one per file; a cell computes one time step of one layer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CELLS: dict[str, type[Cell]] = {
     "lstm": LSTMCell,
     "intersection": IntersectionRNNCell,
 }
-"""The paper's six cells by their name on the command line."""
+"""Class of each of the paper's six cells by its name on the command line (`--model.cell`)."""
 
 
 def cell_class(cell: str | type[Cell]) -> type[Cell]:

@@ -1,4 +1,4 @@
-"""The contract of a recurrent cell: one step of one layer."""
+"""Base class of all recurrent cells, which compute one time step of one layer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from rnn_capacity.checks import check_choice, check_minimum
 
 State = tuple[Tensor, ...]
-"""A cell's state: one tensor (batch, hidden_size) for each name in `Cell.state_names`."""
+"""State of a recurrent cell: one tensor (batch, hidden_size) for each name in `Cell.state_names`, e.g. h and c."""
 
 Projected = tuple[Tensor, ...]
 """Tensors that `Cell.project` computes from an input, (..., features) each."""
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
-"""The choices for the activation s of a candidate by name (Collins et al. 2017, sec. 1.4)."""
+"""Functions by name that a cell may use as activation s of its candidate state (Collins et al. 2017, sec. 1.4)."""
 
 
 class Cell(nn.Module):
@@ -61,13 +61,14 @@ class Cell(nn.Module):
     leaves no choice."""
 
     equal_sizes: ClassVar[bool] = False
-    """Whether input_size must equal hidden_size; a stack then projects its input first."""
+    """Whether the cell requires input_size = hidden_size. `Stack` then projects the network's input to hidden_size
+    first."""
 
     takes_indices: ClassVar[bool] = False
-    """Whether `project` also takes a multi-hot input by the indices of its ones."""
+    """Whether `project` also accepts a multi-hot input that is given as the integer indices of the ones."""
 
     min_network_depth: ClassVar[int] = 1
-    """The least depth at which the paper uses the cell in a network."""
+    """Smallest number of layers of a network of this cell in the paper: 2 for the Intersection RNN, else 1."""
 
     def __init__(self, input_size: int, hidden_size: int, nonlinearity: str | None = None) -> None:
         super().__init__()
@@ -83,7 +84,7 @@ class Cell(nn.Module):
         self.activation = ACTIVATIONS[self.nonlinearity]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the activation, since functions of torch cannot be pickled; it is found by its name again."""
+        """Return the state to pickle without the activation, a torch function, which cannot be pickled."""
         state = dict(super().__getstate__())  # type: ignore[no-untyped-call]  # torch types it so
         if state.get("activation") is ACTIVATIONS[self.nonlinearity]:
             del state["activation"]

@@ -48,10 +48,10 @@ class GatedCell(Cell):
     """
 
     gates: ClassVar[tuple[str, ...]]
-    """Names of the gates in the order of their rows; a candidate counts as a gate."""
+    """Names of the gates, candidate included, in the order of their rows in the weight matrices."""
 
     forget_gates: ClassVar[tuple[str, ...]] = ()
-    """The gates that `b_fg` is added to."""
+    """Names of the gates to whose pre-activation the forget-gate bias `b_fg` is added; empty for cells without one."""
 
     recurrent_kinds: ClassVar[tuple[str, ...]] = ("orthogonal", "normal", "identity")
     """Initialisations of the recurrent matrices that the paper allows for this cell; the first is the default."""
@@ -59,7 +59,7 @@ class GatedCell(Cell):
     takes_indices = True
 
     takes_bias: ClassVar[bool] = True
-    """Whether the biases may start from other values than zero."""
+    """Whether `Initialization` may set the biases to other values than zero."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class GatedCell(Cell):
         self.reset_parameters()
 
     def _offsets(self, b_fg: float | dict[str, float]) -> dict[str, float]:
-        """The value of b_fg of each forget gate."""
+        """Return the forget-gate bias b_fg as a dictionary from gate name to value."""
         if not isinstance(b_fg, dict):
             return dict.fromkeys(self.forget_gates, b_fg)
         if not self.forget_gates:
@@ -105,7 +105,7 @@ class GatedCell(Cell):
 
     @staticmethod
     def recur(projected: Tensor, hidden: Tensor, weight: Tensor, mask: Tensor | None) -> Tensor:
-        """Add the recurrent part of gates, projected + W_h (mask · h').
+        """Compute the pre-activations of all gates from their input part: projected + W_h (mask · h').
 
         Args:
             projected: (batch or 1, rows).
@@ -124,15 +124,15 @@ class GatedCell(Cell):
         return torch.addmm(projected, hidden, weight.t()).to(hidden.dtype)
 
     def input_matrices(self) -> dict[str, Tensor]:
-        """Views of the input matrices, (hidden_size, input_size) each, by gate."""
+        """Return views of the input matrices W_x by gate name, (hidden_size, input_size) each."""
         return dict(zip(self.gates, self.weight_input.chunk(len(self.gates)), strict=True))
 
     def recurrent_matrices(self) -> dict[str, Tensor]:
-        """Views of the recurrent matrices, (hidden_size, hidden_size) each, by gate."""
+        """Return views of the recurrent matrices W_h by gate name, (hidden_size, hidden_size) each."""
         return dict(zip(self.gates, self.weight_recurrent.chunk(len(self.gates)), strict=True))
 
     def biases(self) -> dict[str, Tensor]:
-        """Views of the biases, (hidden_size,) each, by gate."""
+        """Return views of the biases b by gate name, (hidden_size,) each."""
         return dict(zip(self.gates, self.bias.chunk(len(self.gates)), strict=True))
 
     @classmethod

@@ -54,7 +54,7 @@ class GRUCell(GatedCell):
         return hidden, (hidden,)
 
     def recurrent_matrices(self) -> dict[str, Tensor]:
-        """Views of the recurrent matrices, (hidden_size, hidden_size) each, by gate."""
+        """Return views of the recurrent matrices W_h by gate name, (hidden_size, hidden_size) each."""
         if "weight_candidate" not in self._parameters:  # while the base class draws its own parameters
             return {}
         reset, update = self.weight_recurrent.chunk(2)

@@ -33,7 +33,7 @@ class IntersectionRNNCell(GatedCell):
     min_network_depth = 2
 
     def project(self, inputs: Tensor) -> Projected:
-        """Compute the gates' part, (..., 4 * hidden_size), and pass on the input itself, which the output mixes in."""
+        """Compute W_x x + b (+ b_fg) of all gates, (..., 4 * hidden_size), and return it with x, which y mixes in."""
         return (*super().project(inputs), inputs)
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:

@@ -24,6 +24,6 @@ class IRNNCell(RNNCell):
     takes_bias = False
 
     def reset_parameters(self) -> None:
-        """Draw the input matrix from N(0, 1)/sqrt(input_size); identity recurrence, zero bias."""
+        """Set W_h to the identity and b to zero, and draw W_x from N(0, 1)/sqrt(input_size)."""
         super().reset_parameters()
         torch.nn.init.eye_(self.weight_recurrent)

@@ -1,4 +1,4 @@
-"""Step kernels: the cells' steps with hand-written gradients, for the stacked weights of K networks."""
+"""Hand-written forward and backward time steps of the cells ("step kernels") for K networks with stacked weights."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ STEP_KERNELS: dict[type[Cell], type[StepKernel]] = {
     LSTMCell: LSTMKernel,
     IntersectionRNNCell: IntersectionRNNKernel,
 }
-"""The step kernel of each cell, by the cell's exact class."""
+"""Hand-written forward and backward step of each cell class; subclasses of a cell have none."""
 
 
 def step_kernel(cell: Cell) -> StepKernel | None:
-    """Find the step kernel of a cell.
+    """Return the hand-written forward and backward step of a cell for K stacked networks, or None.
 
     Args:
         cell: The cell.

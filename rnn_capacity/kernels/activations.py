@@ -13,17 +13,17 @@ from torch import Tensor
 
 
 class ActivationKernel(NamedTuple):
-    """An elementwise function in place, and its gradient, which follows from the function's value."""
+    """An activation s computed in place, and its gradient computed from s(x) instead of x."""
 
     in_place: Callable[[Tensor], Tensor]
-    """`in_place(x)` writes s(x) over x."""
+    """`in_place(x)` overwrites x with s(x)."""
 
     backward: Callable[..., Tensor]
     """`backward(grad_output, s(x), grad_input=out)` writes grad_output · s'(x) to `out`."""
 
 
 def tanh_(x: Tensor) -> Tensor:
-    """Write tanh(x) over x.
+    """Compute tanh(x) in place.
 
     Where torch's tanh is slow this is 2 sigmoid(2x) - 1, which in float32 is within 2e-7 of it.
     """
@@ -34,7 +34,7 @@ def tanh_(x: Tensor) -> Tensor:
 
 @cache
 def tanh_is_slow() -> bool:
-    """Return whether torch's tanh takes several times as long as its sigmoid, as on processors not made by Intel.
+    """Return whether torch's tanh is several times slower than torch's sigmoid here: True on CPUs not made by Intel.
 
     The answer depends on the machine alone, so that results do not depend on its load.
     """
@@ -54,7 +54,7 @@ ACTIVATION_KERNELS: dict[str, ActivationKernel] = {
     "tanh": ActivationKernel(tanh_, torch.ops.aten.tanh_backward.grad_input),
     "relu": ActivationKernel(torch.relu_, relu_backward),
 }
-"""The activations of `rnn_capacity.cells.base.ACTIVATIONS` by the same names."""
+"""In-place activation and gradient for each name in `rnn_capacity.cells.base.ACTIVATIONS`."""
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 """`sigmoid_backward(grad_output, sigmoid(x), grad_input=out)` writes grad_output · sigmoid'(x) to `out`."""

@@ -12,7 +12,7 @@ from rnn_capacity.kernels.step import BackwardArguments, GradState, Saved, StepK
 
 
 class GRUKernel(StepKernel):
-    """Step kernel of `GRUCell`."""
+    """Hand-written forward and backward step of `GRUCell` for K networks."""
 
     recurrent_weights = ("weight_recurrent", "weight_candidate")
 

@@ -1,4 +1,4 @@
-"""The tensors that a recurrence of K networks depends on."""
+"""Container of the tensors that one layer of K networks reads: weights, initial state, input sequence and readout."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rnn_capacity.cells import State
 
 
 class RecurrenceInputs(NamedTuple):
-    """Tensors that `run_recurrence` depends on, or their gradients; the batch is the last dimension.
+    """Weights, initial state, input sequence and readout of one layer of K networks, or the gradients of these.
 
     Example:
         >>> import torch
@@ -30,40 +30,41 @@ class RecurrenceInputs(NamedTuple):
     """
 
     weight_input: Tensor
-    """W_x, (K, rows, input_size)."""
+    """Input weights W_x of all gates, (K, rows, input_size), where rows is gates · hidden_size."""
 
     bias: Tensor
-    """b, with b_fg, (K, rows)."""
+    """Biases of all gates, (K, rows), to which the forget-gate bias b_fg has been added."""
 
     recurrent_weights: tuple[Tensor, ...]
-    """The parameters named in the kernel's `recurrent_weights`, each (K, ...)."""
+    """Recurrent weights W_h, each (K, ...), in the order of `StepKernel.recurrent_weights`."""
 
     state: State
-    """State before the first step, each tensor (K, hidden_size, 1)."""
+    """Initial state of the layer, each tensor (K, hidden_size, 1)."""
 
     sequence: Tensor
-    """Inputs of the first steps, (time, K or 1, input_size, batch), or integers (time, K or 1, batch, k), the indices
-    of k ones."""
+    """Input sequence, (time, K or 1, input_size, batch), or integers (time, K or 1, batch, k), the indices of k ones in
+    a multi-hot input."""
 
     pad_input: Tensor | None = None
-    """Input of all steps after the sequence, (K, input_size, 1); None is zero, or the sequence's last input."""
+    """Constant input of the steps after the end of the sequence, (K, input_size, 1); None is zeros. Not read with
+    `repeat_last`."""
 
     readout: tuple[Tensor, Tensor] | None = None
-    """Weight, (K, output_size, hidden_size), and bias, (K, output_size), of a linear readout of the outputs; None
-    leaves the outputs as they are."""
+    """Weight, (K, output_size, hidden_size), and bias, (K, output_size), of a linear readout applied to the layer's
+    outputs; None applies no readout."""
 
     def select(self, networks: slice) -> RecurrenceInputs:
-        """Return views of the tensors of some networks."""
+        """Return views of all tensors for a slice of the K networks."""
         own = self.sequence.shape[1] == len(self.bias)
         return self._map(itemgetter(networks), self.sequence[:, networks] if own else self.sequence)
 
     def zeros_like(self, with_sequence: bool) -> RecurrenceInputs:
-        """Allocate zero gradients of the inputs' shapes; the sequence's is empty unless `with_sequence`."""
+        """Allocate zero-filled gradients of all tensors, an empty one of the sequence unless `with_sequence`."""
         zeros = partial(torch.zeros_like, memory_format=torch.contiguous_format)
         return self._map(zeros, zeros(self.sequence) if with_sequence else self.sequence[:0])
 
     def _map(self, change: Callable[[Tensor], Tensor], sequence: Tensor) -> RecurrenceInputs:
-        """Apply a function to all tensors but the sequence, which is replaced."""
+        """Return a copy with a function applied to every tensor except the sequence, and with another sequence."""
         return RecurrenceInputs(
             change(self.weight_input),
             change(self.bias),
@@ -89,7 +90,7 @@ class RecurrenceInputs(NamedTuple):
 
     @staticmethod
     def unflatten(tensors: tuple[Any, ...], states: int) -> RecurrenceInputs:
-        """Rebuild the inputs from the flat tuple that `flatten` returned.
+        """Rebuild a `RecurrenceInputs` from the flat tuple that `flatten` returned.
 
         Args:
             tensors: The tensors.

@@ -14,7 +14,7 @@ RELU, TANH = ACTIVATION_KERNELS["relu"], ACTIVATION_KERNELS["tanh"]
 
 
 class IntersectionRNNKernel(StepKernel):
-    """Step kernel of `IntersectionRNNCell`."""
+    """Hand-written forward and backward step of `IntersectionRNNCell` for K networks."""
 
     reads_input = True
 

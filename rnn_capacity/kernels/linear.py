@@ -1,4 +1,4 @@
-"""Linear functions of K networks at once, with their gradients.
+"""Affine maps W x + b of K networks with stacked weights, and their gradients.
 
 Weights are stacked, (K, out_features, in_features), and the batch is the last dimension of every result, so that the
 rows of a gate are one piece of memory. Inputs of one network only, which all K share, are never copied.
@@ -74,12 +74,12 @@ def batched_linear_grad_input(
 
 
 def table_indices(indices: Tensor, networks: int, columns: int) -> Tensor:
-    """Turn indices of columns into rows of a table that holds all networks' columns, (K, batch, k)."""
+    """Convert column indices of W into row indices, (K, batch, k), of an embedding table of all K networks' columns."""
     return indices + torch.arange(0, networks * columns, columns, device=indices.device).view(-1, 1, 1)
 
 
 def recurrent_linear_(projected: Tensor, hidden: Tensor, weight: Tensor) -> Tensor:
-    """Add W_h h' to the projected input, in place unless all samples share it.
+    """Add W_h h' to the projected input W_x x + b, in place unless all samples share one projected input.
 
     Args:
         projected: W_x x + b, (K, rows, batch or 1).
@@ -104,7 +104,7 @@ def recurrent_linear_backward(
     grad_hidden: Tensor | None = None,
     workspace: Tensor | None = None,
 ) -> Tensor:
-    """Compute the gradient of `recurrent_linear_` with respect to the state, and add the weight's to `grad_weight`.
+    """Return the gradient of `recurrent_linear_` with respect to h', and add that of W_h to `grad_weight`.
 
     Args:
         grad_gates: Gradient of the result, (K, rows, batch).
@@ -128,7 +128,7 @@ def recurrent_linear_backward(
 
 
 class LinearOverTime(torch.autograd.Function):
-    """`batched_linear` at every time step, as one operation of autograd."""
+    """Autograd function of `linear_over_time`: W x + b of K networks at every time step."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

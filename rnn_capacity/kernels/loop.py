@@ -1,4 +1,4 @@
-"""The loop that runs a step kernel over all time steps, forward and backward."""
+"""The loop over time that runs a cell's hand-written step, forward and backward through time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from rnn_capacity.kernels.step import BackwardArguments, GradState, StepKernel
 
 @dataclass(frozen=True)
 class TimeLoop:
-    """Runs a step kernel over all time steps, forward and backward; its fields are arguments of `run_recurrence`."""
+    """Runs the hand-written step of a cell over all time steps, forward and backward through time.
+
+    The fields are arguments of `run_recurrence`.
+    """
 
     kernel: StepKernel
     steps: int
@@ -24,7 +27,7 @@ class TimeLoop:
     repeat_last: bool
 
     def forward(self, inputs: RecurrenceInputs, outputs: Tensor) -> list[Tensor]:
-        """Run all time steps forward.
+        """Run all time steps forward, write the outputs, and return the tensors that `backward` needs.
 
         Args:
             inputs: The networks' tensors.
@@ -46,7 +49,7 @@ class TimeLoop:
         return saved
 
     def _projected(self, inputs: RecurrenceInputs, batch: int) -> Iterator[Projected]:
-        """Yield the projected input of each step just before the step needs it, so that it is still in the cache."""
+        """Yield W_x x + b of each time step, computed just before the step runs, so that it is still in the cache."""
         weight, bias = inputs.weight_input, inputs.bias
         times = len(inputs.sequence)
         repeats = self.repeat_last and times < self.steps
@@ -76,7 +79,7 @@ class TimeLoop:
         grad_outputs: Tensor,
         workspace: tuple[Tensor, ...],
     ) -> None:
-        """Run all steps backward and add to the gradients.
+        """Run backpropagation through time and add the results to the gradients of all inputs in place.
 
         Args:
             inputs: The networks' tensors.
@@ -126,7 +129,7 @@ class TimeLoop:
     def _project_backward(
         self, time: int, inputs: RecurrenceInputs, gradients: RecurrenceInputs, grad_projected: list[Tensor]
     ) -> None:
-        """Add one step's share to the gradients of the input and of the weights and biases that project it."""
+        """Add the contribution of one time step to the gradients of x, W_x and b."""
         x, grad_x = inputs.pad_input, gradients.pad_input
         if time < len(inputs.sequence):
             x, grad_x = inputs.sequence[time], gradients.sequence[time] if len(gradients.sequence) else None

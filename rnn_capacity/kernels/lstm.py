@@ -14,7 +14,7 @@ TANH = ACTIVATION_KERNELS["tanh"]
 
 
 class LSTMKernel(StepKernel):
-    """Step kernel of `LSTMCell`."""
+    """Hand-written forward and backward step of `LSTMCell` for K networks."""
 
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]

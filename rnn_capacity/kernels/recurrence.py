@@ -1,4 +1,4 @@
-"""A layer of K networks run over time by a step kernel, as one autograd operation."""
+"""One layer of K networks run over all time steps as a single autograd operation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rnn_capacity.kernels.native.recurrence import library_for, run_native_recur
 from rnn_capacity.kernels.step import StepKernel
 
 TILE_BYTES = 7 * 2**17
-"""Bytes of one step's gates per thread above which the networks run a few at a time, in tiles, so that the
-tensors written by one step are still in the cache at the next."""
+"""Bytes of gates per time step and thread above which the K networks are split into tiles that run one after another,
+so that the tensors written by one step are still in the cache at the next."""
 
 
 def run_recurrence(
     kernel: StepKernel, inputs: RecurrenceInputs, *, steps: int, warmup: int = 0, repeat_last: bool = False
 ) -> Tensor:
-    """Run K networks of one layer over time by a step kernel.
+    """Run one layer of K networks over all time steps as a single autograd operation.
 
     Autograd would record every operation of every step, and each result would go through memory; here it records one
     operation. The readout is part of it, so that outputs are read while they are in the cache.
@@ -69,7 +69,7 @@ class RecurrenceFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, loop: TimeLoop, states: int, *tensors: Tensor | None) -> Tensor:
-        """Run all steps of all networks, a tile of networks at a time."""
+        """Run all time steps of the layer, for one slice of the K networks after another."""
         inputs = RecurrenceInputs.unflatten(tensors, states)
         features = loop.kernel.hidden_size if inputs.readout is None else inputs.readout[0].shape[1]
         batch = batch_size(inputs.sequence)
@@ -101,12 +101,12 @@ class RecurrenceFunction(torch.autograd.Function):
 
 
 def batch_size(sequence: Tensor) -> int:
-    """Return the number of samples of each network."""
+    """Return the batch size of an input sequence, the number of samples that each network reads."""
     return sequence.shape[-1 if sequence.is_floating_point() else -2]
 
 
 def tiles(inputs: RecurrenceInputs) -> list[slice]:
-    """Divide the networks into tiles that run one after another: small ones on a CPU, a single one on a GPU."""
+    """Split the K networks into slices that run one after another: cache-sized ones on a CPU, a single one on a GPU."""
     networks, rows, _ = inputs.weight_input.shape
     most = networks
     if inputs.bias.device.type == "cpu":

@@ -10,7 +10,7 @@ from rnn_capacity.kernels.step import BackwardArguments, GradState, Saved, StepK
 
 
 class RNNKernel(StepKernel):
-    """Step kernel of `RNNCell` and `IRNNCell`."""
+    """Hand-written forward and backward step of `RNNCell` and `IRNNCell` for K networks."""
 
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]

@@ -1,4 +1,4 @@
-"""The contract of a step kernel: one step of K networks, forward and backward."""
+"""Base class of the hand-written forward and backward time steps of a cell, for K networks with stacked weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Saved = tuple[Tensor, ...]
 """Tensors saved by `StepKernel.forward_step` for `StepKernel.backward_step`."""
 
 GradState = tuple[Tensor | None, ...]
-"""Gradients of the tensors of a state; None is zero."""
+"""Gradients of a cell's state, one for each state tensor; None is zero."""
 
 
 class BackwardArguments(NamedTuple):
@@ -43,7 +43,7 @@ class BackwardArguments(NamedTuple):
     """
 
     saved: Saved
-    """Tensors that `forward_step` saved at this step."""
+    """Tensors that `forward_step` saved at this time step."""
 
     grad_output: Tensor | None
     """Gradient of the step's output, (K, hidden_size, batch), not to be changed; None if no loss depends on it."""
@@ -53,17 +53,18 @@ class BackwardArguments(NamedTuple):
     depends on it. `grad_output` and these are never all None."""
 
     weights: tuple[Tensor, ...]
-    """The recurrent weights, as `forward_step` got them."""
+    """Recurrent weights W_h, the same tensors that `forward_step` got."""
 
     grad_weights: tuple[Tensor, ...]
-    """Gradients of the recurrent weights, to be added to in place."""
+    """Gradients of the recurrent weights, to which `backward_step` adds in place."""
 
     grad_projected: Projected
-    """Tensors to fill with the gradients of `forward_step`'s `projected`, (K, features, batch) each."""
+    """Tensors that `backward_step` overwrites with the gradients of W_x x + b (`projected`), (K, features, batch)
+    each."""
 
 
 class StepKernel(ABC):
-    """Base of the hand-written steps of K networks of one cell.
+    """Base of the hand-written forward and backward steps of a cell, for K networks with stacked weights.
 
     A kernel computes what the cell's `step` does, without autograd, and its gradient. The networks are the first
     dimension of every tensor and the batch is the last, so that the rows of a gate are one piece of memory.
@@ -85,7 +86,7 @@ class StepKernel(ABC):
     """
 
     recurrent_weights: ClassVar[tuple[str, ...]] = ("weight_recurrent",)
-    """Names of the cell's parameters that multiply the state in a step."""
+    """Names of the cell's recurrent weights, the parameters that multiply the state in a step."""
 
     reads_input: ClassVar[bool] = False
     """Whether the step reads the raw input x in addition to W_x x + b."""
@@ -113,7 +114,7 @@ class StepKernel(ABC):
 
     @abstractmethod
     def backward_step(self, arguments: BackwardArguments) -> GradState:
-        """Compute the gradients of one time step.
+        """Compute the gradients of one time step with respect to projected input, recurrent weights and previous state.
 
         Args:
             arguments: See `BackwardArguments`; `grad_projected` is filled and `grad_weights` are added to.
@@ -124,7 +125,7 @@ class StepKernel(ABC):
 
 
 def sum_gradients(grad_output: Tensor | None, grad_state: Tensor | None) -> Tensor:
-    """Add the two gradients of an h that is both output and state; either may be None, the second may be changed."""
+    """Add the gradients that reach h as output and as state, in place of `grad_state`; one of the two may be None."""
     if grad_output is None or grad_state is None:
         return cast(Tensor, grad_state if grad_output is None else grad_output)
     return grad_state.add_(grad_output)

@@ -1,4 +1,4 @@
-"""The LSTM over time by torch's own implementation (oneDNN on a CPU, cuDNN on a GPU)."""
+"""The LSTM run over all time steps by `torch.lstm` (oneDNN on a CPU, cuDNN on a GPU)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rnn_capacity.cells.linear import multi_hot
 
 
 def is_torch_lstm(cell: Cell, dtype: torch.dtype) -> bool:
-    """Return whether a cell is an LSTM that `run_torch_lstm` can compute, which in float32 is faster than its steps.
+    """Return whether `torch.lstm` can replace a cell's step-by-step loop: an LSTM with tanh in float32, no autocast.
 
     Args:
         cell: The cell.
@@ -25,7 +25,7 @@ def is_torch_lstm(cell: Cell, dtype: torch.dtype) -> bool:
 
 
 def run_torch_lstm(cell: LSTMCell, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-    """Run an LSTM with s = tanh over time.
+    """Run an LSTM with tanh activations over a sequence by `torch.lstm`.
 
     Args:
         cell: The cell.
@@ -61,6 +61,6 @@ def run_torch_lstm(cell: LSTMCell, inputs: Tensor, state: State) -> tuple[Tensor
 
 
 def torch_order(rows: Tensor) -> Tensor:
-    """Reorder the rows of all gates from input, forget, output, candidate to input, forget, candidate, output."""
+    """Reorder the rows of LSTM gates (input, forget, output, candidate) to torch's: candidate before output."""
     input_gate, forget_gate, output_gate, candidate = rows.chunk(4)
     return torch.cat((input_gate, forget_gate, candidate, output_gate))

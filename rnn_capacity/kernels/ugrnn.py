@@ -11,7 +11,7 @@ from rnn_capacity.kernels.step import BackwardArguments, GradState, Saved, StepK
 
 
 class UGRNNKernel(StepKernel):
-    """Step kernel of `UGRNNCell`."""
+    """Hand-written forward and backward step of `UGRNNCell` for K networks."""
 
     def forward_step(
         self, projected: Projected, state: State, weights: tuple[Tensor, ...]

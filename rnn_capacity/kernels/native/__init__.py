@@ -1,4 +1,4 @@
-"""The compiled kernel: cells in C++, which run all time steps of a tile of samples while it is in the cache."""
+"""The compiled kernel: the cells in C++, which run all time steps of a few samples while these are in the cache."""
 
 from rnn_capacity.kernels.native.library import native_library
 

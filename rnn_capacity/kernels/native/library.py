@@ -1,4 +1,4 @@
-"""The compiled kernel as a shared library, in the build that this processor can run.
+"""Loads the compiled C++ kernel as a shared library, in the fastest build that this processor can run.
 
 `pip install` compiles the C++ files of this folder three times, for processors with AVX-512, with AVX2 and with neither
 (on ARM the last one uses NEON), if it finds a compiler. The builds are plain shared libraries that ctypes loads.
@@ -21,17 +21,19 @@ from torch import Tensor
 from rnn_capacity.kernels.native.structures import Recurrence, Shape, TrainingJob, address
 
 VARIABLE = "RNN_CAPACITY_KERNEL"
-"""Environment variable that chooses the kernel's build: auto (default, the best), avx512, avx2, baseline, or off."""
+"""Environment variable that chooses the build of the compiled kernel: auto (default, the fastest), avx512, avx2,
+baseline, or off."""
 
 BUILDS = ("avx512", "avx2", "baseline")
 """The builds of the compiled kernel, the fastest first."""
 
 CAPABILITIES = {"AVX512": BUILDS, "AVX2": BUILDS[1:]}
-"""The builds that a processor can run, by torch's name of its instruction set; other processors run the baseline."""
+"""Builds that a processor can run, by the name that torch gives its instruction set; other processors run only the
+baseline."""
 
 
 class Library:
-    """A loaded build of the kernel.
+    """A build of the compiled C++ kernel, loaded with ctypes.
 
     Args:
         build: Its name.
@@ -44,11 +46,11 @@ class Library:
         self._functions.lanes_of_tile.restype = ctypes.c_int64
 
     def lanes(self, dtype: torch.dtype) -> int:
-        """Return the number of samples in a tile."""
+        """Return the number of samples that the compiled kernel computes together in one tile, for a dtype."""
         return int(self._functions.lanes_of_tile(ctypes.c_int64(dtype.itemsize)))
 
     def train(self, dtype: torch.dtype, shape: Shape, jobs: ctypes.Array[TrainingJob], steps: int) -> None:
-        """Train several networks for some optimizer steps, on torch's number of threads.
+        """Train several networks of one shape for some optimizer steps, on `torch.get_num_threads()` threads.
 
         Args:
             dtype: float32 or float64.
@@ -63,7 +65,7 @@ class Library:
         self._call("train", dtype, ctypes.byref(shape), jobs, count, ctypes.c_int64(steps), workers)
 
     def run_recurrence(self, dtype: torch.dtype, recurrence: Recurrence, *, backward: bool) -> None:
-        """Run one layer of several networks over time, on torch's number of threads.
+        """Run one layer of K networks over all time steps, forward or backward, on `torch.get_num_threads()` threads.
 
         Args:
             dtype: float32 or float64.
@@ -77,7 +79,7 @@ class Library:
         self._call("recurrence", dtype, ctypes.byref(recurrence), ctypes.c_int64(backward), workers)
 
     def activations(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute tanh and sigmoid of float32 numbers, whose count must be a multiple of 16."""
+        """Compute tanh and sigmoid of a float32 tensor, of a multiple of 16 elements, by the compiled kernel."""
         tanhs, sigmoids = torch.empty_like(values), torch.empty_like(values)
         arrays = (ctypes.c_void_p(address(part)) for part in (values, tanhs, sigmoids))
         self._functions.activations_float(*arrays, ctypes.c_int64(values.numel()))
@@ -91,7 +93,7 @@ class Library:
 
 @contextmanager
 def kernel_build(build: str) -> Iterator[None]:
-    """Use another build of the compiled kernel, or none, within a context.
+    """Context manager that uses another build of the compiled kernel, or none.
 
     Args:
         build: A value of RNN_CAPACITY_KERNEL; "off" uses torch alone.

@@ -1,4 +1,4 @@
-"""A layer of K networks over time, by the compiled kernel."""
+"""One layer of K networks run over all time steps by the compiled C++ kernel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from rnn_capacity.kernels.step import StepKernel
 from rnn_capacity.kernels.ugrnn import UGRNNKernel
 
 MAX_UNITS = 48
-"""Units above which torch's matrix products are faster (`tools/bench_recurrence.py`)."""
+"""Largest hidden_size that the compiled kernel is used for; above it torch's matrix products are faster
+(`tools/bench_recurrence.py`)."""
 
 NATIVE_CELLS: dict[type[StepKernel], int] = {
     RNNKernel: 0,
@@ -28,17 +29,18 @@ NATIVE_CELLS: dict[type[StepKernel], int] = {
     LSTMKernel: 3,
     IntersectionRNNKernel: 4,
 }
-"""Code of each cell in the C interface, by the exact class of its step kernel."""
+"""Integer that stands for each cell in the C interface, by the exact class of the cell's hand-written step."""
 
 NATIVE_ACTIVATIONS = {"tanh": 1, "relu": 2}
-"""Code of each activation in the C interface."""
+"""Integer that stands for each activation in the C interface."""
 
 ZERO, REPEAT, CONSTANT = range(3)
-"""Codes of the input after the sequence in the C interface: zeros, the last input again, or a constant input."""
+"""Integers that tell the compiled kernel what a layer reads after the end of the input sequence: zeros, the last input
+again, or a constant input."""
 
 
 def library_for(kernel: StepKernel, inputs: RecurrenceInputs) -> Library | None:
-    """Return the compiled kernel if it can run a recurrence faster than torch.
+    """Return the compiled kernel if it supports a layer and is faster than torch for it, else None.
 
     Args:
         kernel: The kernel of the networks' cell.
@@ -63,7 +65,7 @@ def run_native_recurrence(
     warmup: int,
     repeat_last: bool,
 ) -> Tensor:
-    """Run K networks of one layer over time by the compiled kernel; see `run_recurrence`.
+    """Run one layer of K networks over time by the compiled kernel, with autograd.
 
     The gradient runs the layer forward again, tile by tile, which is faster than writing its activations to memory.
 
@@ -119,7 +121,7 @@ class NativeRecurrenceFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, library: Library, recurrence: Recurrence, values: Tensor, sequence: Tensor) -> Tensor:
-        """Run all steps of all networks."""
+        """Run all time steps of the layer for all K networks."""
         sequence = sequence.contiguous()
         dense = sequence.is_floating_point()
         recurrence.batch = sequence.shape[-1 if dense else -2]
@@ -141,7 +143,7 @@ class NativeRecurrenceFunction(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_results: Tensor) -> tuple[Tensor | None, ...]:
-        """Compute the gradients of the parameters and, where autograd needs it, of the sequence."""
+        """Compute the gradients of the parameters and, where autograd needs it, of the input sequence."""
         values, sequence = ctx.saved_tensors
         recurrence, grad_results = ctx.recurrence, grad_results.contiguous()
         grad_values = torch.empty_like(values)

@@ -1,4 +1,4 @@
-"""The C structures of the compiled kernel; their fields are described in its C++ files."""
+"""ctypes declarations of the C structures of the compiled kernel; the C++ files describe the fields."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def fields(kind: Any, names: str) -> list[tuple[str, Any]]:
 
 
 class LayerPlaces(ctypes.Structure):
-    """Positions of a layer's parameters in the flat parameter vector of a network; -1 for one that does not exist."""
+    """Offsets of a layer's parameters in the flat parameter vector of a network; -1 for a missing parameter."""
 
     _fields_ = fields(ctypes.c_int64, "inputs input bias weight candidate state")
 
 
 class Shape(ctypes.Structure):
-    """Sizes of a network, and the positions of its parameters in its flat parameter vector."""
+    """Sizes of a network, and the offsets of the parameters in its flat parameter vector."""
 
     _fields_ = [
         *fields(ctypes.c_int64, "cell activation depth units inputs outputs steps scored_from every_step loss"),
@@ -30,7 +30,7 @@ class Shape(ctypes.Structure):
 
 
 class Settings(ctypes.Structure):
-    """Hyperparameters of an optimizer, and the L2 penalty and clipping bounds, of which infinite ones do not clip."""
+    """Optimizer hyperparameters, L2 factor and clipping bounds of a training; an infinite bound does not clip."""
 
     _fields_ = [
         ("optimizer", ctypes.c_int),
@@ -39,7 +39,7 @@ class Settings(ctypes.Structure):
 
 
 class TrainingJob(ctypes.Structure):
-    """The next optimizer steps of one network: its parameters, optimizer state and data."""
+    """Pointers to the parameters, optimizer state and data of one network, for its next optimizer steps."""
 
     _fields_ = [
         *fields(ctypes.c_void_p, "values first second offsets tiles rows targets weights order counts"),
@@ -53,7 +53,7 @@ class TrainingJob(ctypes.Structure):
 
 
 class Recurrence(ctypes.Structure):
-    """One layer of K networks over time."""
+    """Arguments of one run of a layer of K networks over time: sizes, pointers to weights and inputs, results."""
 
     _fields_ = [
         ("layer", LayerPlaces),
