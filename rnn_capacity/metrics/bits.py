@@ -12,7 +12,7 @@ from rnn_capacity.checks import check_minimum
 
 
 def stored_bits(correct: float, samples: int, classes: int = 2) -> float:
-    """Compute the bits stored from the accuracy (Collins et al. 2017, eq. 21-22).
+    """Compute the bits that a classifier of random labels stores, from its accuracy (Collins et al. 2017, eq. 21-22).
 
     b [log2 V + p log2 p + (1 - p) log2((1 - p) / (V - 1))] for b samples, V classes, an accuracy p and errors that are
     equally likely to be any wrong class. The formula is symmetric around chance, 1/V; an accuracy below chance counts
@@ -88,7 +88,7 @@ def negative_log_likelihood(logits: Tensor, targets: Tensor, inverse_temperature
 
 
 def likelihood_bits(nll: float, samples: int, classes: int = 2) -> float:
-    """Compute the bits stored from the likelihood of the labels: b log2 V - nll / ln 2, at least 0.
+    """Compute the bits that a classifier stores from the labels' likelihood: max(0, b log2 V - nll / ln 2).
 
     This is a lower bound on the information in the logits. Unlike the bits from the accuracy it uses the network's
     confidence. Where it would be negative, a uniform guess is the better model and stores 0 bits.
@@ -116,7 +116,7 @@ def likelihood_bits(nll: float, samples: int, classes: int = 2) -> float:
 
 
 def bits_per_parameter(bits: float, parameters: int) -> float:
-    """Divide bits by the number of trainable parameters.
+    """Divide the bits that a network stores by the number of its trainable parameters.
 
     Args:
         bits: Bits stored by the network.

@@ -13,7 +13,7 @@ from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 
 class BitsPerCharacter(SummedMetric):
-    """Mean negative log2-likelihood of characters, for any split into batches and processes.
+    """Bits per character of a language model, the mean negative log2-likelihood of the next character.
 
     Args:
         entropy_rate: Bits per character of the text's source where it is known; the least that a model can reach.
@@ -38,7 +38,7 @@ class BitsPerCharacter(SummedMetric):
         self.add_sums(nats=torch.zeros(2), characters=torch.tensor(0))
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add the logits and targets of a batch.
+        """Add the logits and target characters of a batch to the sums of the metric.
 
         Args:
             logits: (batch, steps, symbols).
@@ -51,7 +51,7 @@ class BitsPerCharacter(SummedMetric):
         self.characters += targets.numel()
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json."""
+        """Return `bits_per_character` and, for a text of known entropy rate, the excess over that rate."""
         bits = float(self.nats[0].double().item() + self.nats[1].double().item()) / math.log(2) / int(self.characters)
         if self.entropy_rate is None:
             return {"bits_per_character": bits}

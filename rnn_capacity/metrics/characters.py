@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 UNSCORED = -100
-"""The target of a time step whose character is not scored; cross-entropy in torch ignores this value."""
+"""Target value of a time step whose character is not scored; pass it to torch's cross-entropy as `ignore_index`."""
 
 
 def nats_per_character(logits: Tensor, targets: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class CharacterAccuracy(SummedMetric):
         self.add_sums(samples=zero, nats=zero.float(), accuracies=zero.float(), exact=zero)
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add the logits and targets of a batch.
+        """Add the logits and target characters of a batch to the sums of the metric.
 
         Args:
             logits: (samples, T, V): logits of V characters at T time steps.
@@ -98,7 +98,7 @@ class CharacterAccuracy(SummedMetric):
         self.exact += (accuracies == 1).sum()
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json; the cross-entropy is in nats per character."""
+        """Return `cross_entropy` in nats per character, `character_accuracy` and `exact_match` over all strings."""
         samples = int(self.samples)
         return {
             "cross_entropy": float(self.nats) / samples,

@@ -58,7 +58,7 @@ class CountAccuracy(SummedMetric):
         self.add_sums(nats=zero.float(), correct_counts=zero, counts=zero, correct_sequences=zero, sequences=zero)
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add the logits and targets of a batch.
+        """Add the logits and target counts of a batch to the sums of the metric.
 
         Args:
             logits: (batch, counts, values).
@@ -72,7 +72,7 @@ class CountAccuracy(SummedMetric):
         self.sequences += len(correct)
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json; the cross-entropy is in nats per sequence."""
+        """Return `cross_entropy` in nats per sequence, `count_accuracy` and `sequence_accuracy` over all sequences."""
         sequences = int(self.sequences)
         return {
             "cross_entropy": float(self.nats) / sequences,

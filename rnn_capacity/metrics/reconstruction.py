@@ -40,7 +40,7 @@ def dimensions_recovered(mse: float, dimensions: int, variance: float = 1.0) -> 
 
 
 def theoretical_mse(units: int, dimensions: int) -> float:
-    """Compute the theoretical MSE per dimension, max(0, 1 - n_h / n_in) (Collins et al. 2017, sec. 2.2, Fig. 2c).
+    """Compute the paper's theoretical MSE of n_h units that store n_in reals, max(0, 1 - n_h / n_in) (sec. 2.2).
 
     Args:
         units: Units n_h of every layer.
@@ -100,7 +100,7 @@ class ReconstructionError(SummedMetric):
         self.add_sums(squares=torch.tensor(0.0), count=torch.tensor(0))
 
     def update(self, predictions: Tensor, targets: Tensor) -> None:
-        """Add the predictions and targets of a batch.
+        """Add the predictions and targets of a batch to the sums of the metric.
 
         Args:
             predictions: (samples, dimensions).
@@ -110,7 +110,7 @@ class ReconstructionError(SummedMetric):
         self.count += targets.numel()
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json; `mse` is per dimension."""
+        """Return `mse` per dimension, `dimensions_recovered`, `reals_per_unit` and `reals_per_state_real`."""
         mse = float(self.squares) / int(self.count)
         recovered = dimensions_recovered(mse, self.dimensions, self.variance)
         return {

@@ -56,7 +56,7 @@ class StoredInformation(SummedMetric):
         self.add_sums(correct=zero, samples=zero, nll=torch.zeros_like(self.inverse_temperatures))
 
     def update(self, logits: Tensor, targets: Tensor) -> None:
-        """Add the logits and labels of a batch.
+        """Add the logits and labels of a batch to the sums of the metric.
 
         Args:
             logits: (samples, V), or (samples, 1) for a sigmoid.
@@ -67,7 +67,7 @@ class StoredInformation(SummedMetric):
         self.nll += negative_log_likelihood(logits, targets, self.inverse_temperatures)
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json; bits count the whole data set."""
+        """Return the accuracy and the bits stored about all labels, in total and per parameter, by name."""
         samples = int(self.samples)
         stored = stored_bits(int(self.correct), samples, self.classes)
         likelihood = likelihood_bits(float(self.nll.min()), samples, self.classes)

@@ -1,4 +1,4 @@
-"""The base of the torchmetrics, which sum over samples."""
+"""Base class of the package's torchmetrics, which keep sums over samples."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from torch import Tensor
 from torchmetrics import Metric
 
 Direction = Literal["min", "max"]
-"""Whether the smallest or the largest value of a metric is the best."""
+"""Direction of a metric's optimum: "min" if smaller values are better, "max" if larger ones are."""
 
 
 class SummedMetric(Metric):
-    """Base of the metrics that keep sums over samples, so that any split into batches and processes gives the same."""
+    """Base of metrics that keep sums over samples, so that the split into batches and processes does not matter."""
 
     full_state_update = False
 
     directions: ClassVar[dict[str, Direction]]
-    """Whether the largest or the smallest value of each metric is the best."""
+    """Direction of each metric that `compute` returns: "min" if smaller values are better, "max" if larger ones are."""
 
     def add_sums(self, **zeros: Tensor) -> None:
-        """Add states that are sums over batches and processes.
+        """Register metric states that are summed over batches and processes.
 
         Args:
             **zeros: The sums of no samples by the states' names.

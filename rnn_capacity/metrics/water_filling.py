@@ -105,14 +105,14 @@ def implied_loss(bits: float, samples: int, tau: float = 5000.0) -> float:
 
 
 def _by_encoded_samples(samples: int, tau: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the weights of samples k and k + 1 (0 after the last) and Σ_{i>k} β_i, for k = 1 ... N encoded samples."""
+    """Return the weights β_k, β_{k+1} (0 for k = N) and Σ_{i>k} β_i for each number k = 1 ... N of encoded samples."""
     weights = sample_weights(samples, tau)
     rest = weights.flip(0).cumsum(0).flip(0) - weights
     return weights, torch.cat((weights[1:], weights.new_zeros(1))), rest
 
 
 class ImpliedBits(SummedMetric):
-    """Weighted squared error, the bits that it implies, and implied bits per parameter.
+    """Weighted squared error, and the bits about the targets that it implies, in total and per parameter.
 
     Args:
         parameters: Trainable parameters of the network.
@@ -144,7 +144,7 @@ class ImpliedBits(SummedMetric):
         self.add_sums(error=torch.tensor(0.0), measured=torch.tensor(0))
 
     def update(self, predictions: Tensor, targets: Tensor, weights: Tensor) -> None:
-        """Add the predictions, targets and sample weights of a batch.
+        """Add the predictions, targets and sample weights of a batch to the sums of the metric.
 
         Args:
             predictions: ŷ, (samples,).
@@ -155,7 +155,7 @@ class ImpliedBits(SummedMetric):
         self.measured += targets.numel()
 
     def compute(self) -> dict[str, float]:
-        """Compute the metrics by their names in summary.json; bits count the whole data set."""
+        """Return `weighted_mse`, and `implied_bits` about all targets, in total and per parameter."""
         loss = float(self.error) / int(self.measured)
         bits = implied_bits(loss, self.samples, self.tau)
         return {

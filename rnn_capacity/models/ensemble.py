@@ -22,7 +22,7 @@ from rnn_capacity.models.stacking import full_repr, layout, stack_networks
 
 
 class NetworkEnsemble(nn.Module):
-    """K networks of the same layout with stacked parameters, run in one call.
+    """K networks of the same architecture whose stacked parameters run in one call.
 
     Every parameter and buffer of its `network` has a dimension K in front, and is a copy. The networks run by a step
     kernel where their cell has one (`rnn_capacity.kernels`), otherwise by `torch.func.vmap` of one network's code. It
@@ -98,7 +98,7 @@ class NetworkEnsemble(nn.Module):
         return self._run_vmap(inputs, steps=steps, warmup=warmup, repeat_last=repeat_last), []
 
     def _run_vmap(self, inputs: Tensor, **options: Any) -> Tensor:
-        """Map the code of one network over the weights of all."""
+        """Run all K networks by `torch.func.vmap` of one network's forward over the stacked weights."""
         if not inputs.is_floating_point():  # vmap has no rule for embedding_bag
             inputs = multi_hot(inputs, self.network.stack.input_size, like=self.network.readout.weight)
         tensors = {**dict(self.network.named_parameters()), **dict(self.network.named_buffers())}
@@ -112,7 +112,7 @@ class NetworkEnsemble(nn.Module):
         return mapped(tensors, inputs[0] if shared else inputs)
 
     def _run_kernel(self, kernel: StepKernel, inputs: Tensor, steps: int, warmup: int, repeat_last: bool) -> Tensor:
-        """Run the layers by a step kernel, with the batch as the last dimension."""
+        """Run all K networks layer by layer by the cell's hand-written step, with the batch as the last dimension."""
         stack, readout = self.network.stack, (self.network.readout.weight, self.network.readout.bias)
         # (time, K or 1, features, batch), or indices (time, K or 1, batch, k)
         sequence = inputs.permute(2, 0, 3, 1) if inputs.is_floating_point() else inputs.movedim(2, 0)
@@ -150,13 +150,13 @@ class NetworkEnsemble(nn.Module):
 
 
 def normalise(norm: nn.LayerNorm, outputs: Tensor) -> Tensor:
-    """Normalise outputs, (time, K, hidden_size, batch), over their units with the stacked weights of K layer norms."""
+    """Apply the stacked layer norms of K networks to outputs, (time, K, hidden_size, batch), over the units."""
     normalised = F.layer_norm(outputs.mT, norm.normalized_shape, eps=norm.eps)
     return (normalised * norm.weight.unsqueeze(-2) + norm.bias.unsqueeze(-2)).mT
 
 
 def can_run_together(network: RecurrentNetwork) -> bool:
-    """Return whether a `NetworkEnsemble` of networks like this one computes and learns the same as each of them alone.
+    """Return whether networks like this one train in a `NetworkEnsemble` as they would one by one.
 
     True for trainable networks without dropout whose cell has a step kernel. Those of another cell are tried: a tiny
     input goes forward and backward through two of them. `torch.func.vmap` raises an error at code that it cannot map,

@@ -1,4 +1,4 @@
-"""Initial weights: the choices of Collins et al. 2017, sec. 1.2 and App. A."""
+"""Initialisation of weights, biases and initial states, with the choices of Collins et al. 2017 (sec. 1.2, App. A)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rnn_capacity.cells import CELLS, Cell, GatedCell
 from rnn_capacity.checks import check_choice, check_finite, check_minimum
 
 KNOWN_GATES = frozenset(gate for cell in CELLS.values() if issubclass(cell, GatedCell) for gate in cell.gates)
-"""The gates of the paper's cells; scales by gate may name them all, for any cell."""
+"""Names of all gates of the paper's cells, which a dictionary of scales by gate may contain for any cell."""
 
 
 @dataclass(frozen=True)
 class Initialization:
-    """The initial weights of a network; every choice is shared by its layers.
+    """How the weights, biases and initial states of a network are initialised, by the same choices in every layer.
 
     The paper scales each gate's matrices by a factor of their own. It does not say how the upper layers' input
     matrices, which are square, the readout and the initial state are drawn: see the attributes.
@@ -35,32 +35,36 @@ class Initialization:
     """
 
     recurrent: Literal["orthogonal", "normal", "identity"] | None = None
-    """Kind of the recurrent matrices: orthogonal, N(0, 1)/sqrt(hidden_size), or identity (not for the RNN; always for
-    the IRNN). Null is the cell's default: identity for the IRNN, else orthogonal."""
+    """Initialisation of the recurrent matrices: orthogonal, normal, which is N(0, 1)/sqrt(hidden_size), or identity
+    (not for the RNN; always for the IRNN). Null is the cell's default: identity for the IRNN, else orthogonal."""
 
     recurrent_scale: float | dict[str, float] = 1.0
-    """Factor of the recurrent matrices, not applied to an identity: a number, or one for each gate by name, where gates
-    of the paper's other cells may be named, too (the paper tunes it in [0.01, 2])."""
+    """Factor that multiplies the initial recurrent matrices, except an identity: a number, or one for each gate by
+    name, where gates of the paper's other cells may be named, too (the paper tunes it in [0.01, 2])."""
 
     input_scale: float | dict[str, float] = 1.0
-    """Factor of the input matrices, which are drawn from N(0, 1)/sqrt(input_size) at every layer: a number, or one for
-    each gate by name, as above (the paper tunes it in [0.001, 2])."""
+    """Factor that multiplies the initial input matrices of every layer, drawn from N(0, 1)/sqrt(input_size): a number,
+    or one for each gate by name (the paper tunes it in [0.001, 2])."""
 
     square_inputs: bool = False
-    """Draw the upper layers' input matrices, which are square, as the recurrent ones are (kind and factor)."""
+    """Whether the square input matrices of the upper layers are initialised like the recurrent matrices, with
+    `recurrent` and `recurrent_scale`."""
 
     bias: Literal["constant", "normal"] = "constant"
-    """Kind of the gates' biases: all equal, or drawn from N(0, 1). Readout and projection biases start at zero."""
+    """Initialisation of the gates' biases: all equal to bias_scale (constant), or drawn from N(0, 1) times bias_scale
+    (normal). Readout and projection biases start at zero."""
 
     bias_scale: float = 0.0
-    """Factor of the gates' biases (the paper tunes it in [-2, 2]; the IRNN's start at zero)."""
+    """Initial value of the gates' biases, or their standard deviation with bias = normal (the paper tunes it in [-2,
+    2]; must be 0 for the IRNN)."""
 
     readout_scale: float = 1.0
-    """Factor of the readout's matrix, drawn from N(0, 1)/sqrt(hidden_size); also of the +RNN's input projection,
-    drawn from N(0, 1)/sqrt(input_size)."""
+    """Factor that multiplies the readout's initial matrix, drawn from N(0, 1)/sqrt(hidden_size), and the +RNN's input
+    projection, drawn from N(0, 1)/sqrt(input_size)."""
 
     state_scale: float = 0.0
-    """Standard deviation of the initial values of the learned initial state."""
+    """Standard deviation of the normal distribution from which the learned initial states h_0 start; 0 starts them at
+    zero."""
 
     def __post_init__(self) -> None:
         check_finite(initialization=vars(self))
@@ -74,12 +78,12 @@ class Initialization:
         self._check_finite("bias_scale", self.bias_scale)
 
     def _check_finite(self, name: str, factor: float) -> None:
-        """Check that a factor is a finite number in single precision, in which most networks are."""
+        """Check that a scale is finite in float32, the precision of most networks."""
         if not abs(factor) <= torch.finfo(torch.float32).max:
             raise ValueError(f"initialization.{name} must be finite in single precision, got {factor:g}")
 
     def cell(self, cell: Cell, layer: int) -> None:
-        """Initialise a cell in place, from the global generator; a cell that is not gated keeps its own weights.
+        """Initialise a `GatedCell` in place from torch's global generator; any other cell keeps its own weights.
 
         Args:
             cell: The cell.
@@ -109,19 +113,19 @@ class Initialization:
                 bias.normal_(0.0, abs(self.bias_scale)) if self.bias == "normal" else bias.fill_(self.bias_scale)
 
     def affine(self, layer: nn.Linear) -> None:
-        """Initialise a readout or a projection in place, from the global generator."""
+        """Initialise a readout or an input projection in place from torch's global generator, with zero bias."""
         with torch.no_grad():
             draw_matrix(layer.weight, "normal", self.readout_scale)
             layer.bias.zero_()
 
     def state(self, state: Tensor) -> None:
-        """Initialise a learned initial state in place, from the global generator."""
+        """Initialise a learned initial state in place from torch's global generator."""
         with torch.no_grad():
             state.normal_(0.0, self.state_scale)
 
 
 def draw_matrix(matrix: Tensor, kind: str, scale: float) -> None:
-    """Initialise a matrix in place: scaled "normal", N(0, 1)/sqrt(columns), scaled "orthogonal", or "identity"."""
+    """Initialise a matrix in place: scale · N(0, 1)/sqrt(columns) ("normal"), scaled "orthogonal", or "identity"."""
     if kind == "identity":
         nn.init.eye_(matrix)
     elif kind == "orthogonal":
@@ -131,7 +135,7 @@ def draw_matrix(matrix: Tensor, kind: str, scale: float) -> None:
 
 
 def gate_scale(argument: str, scale: float | dict[str, float], gate: str, cell: GatedCell) -> float:
-    """Return the factor of one gate's matrix.
+    """Return the scale of one gate, from a number for all gates or a dictionary from gate name to scale.
 
     Raises:
         ValueError: If scales by gate leave a gate of the cell out or name one that neither it nor a known cell has.

@@ -1,4 +1,4 @@
-"""The network that the paper trains: a stack and an affine readout."""
+"""The network that the paper trains: a stack of recurrent layers and an affine readout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rnn_capacity.models.stack import Stack
 
 
 class RecurrentNetwork(nn.Module):
-    """A stack of cells and an affine readout of the top layer (Collins et al. 2017, sec. 1.2).
+    """A stack of recurrent layers and an affine readout of the top one (Collins et al. 2017, sec. 1.2).
 
     Args:
         cell: A name in `rnn_capacity.cells.CELLS`, a class path, or a class.
@@ -77,7 +77,7 @@ class RecurrentNetwork(nn.Module):
 
     @property
     def parameters_total(self) -> int:
-        """Number of parameters, with the learned initial states; frozen ones count."""
+        """Number of parameters, including the learned initial states and frozen layers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     def forward(

@@ -60,7 +60,7 @@ def units_for_budget(
     *,
     layer_norm: bool = False,
 ) -> int:
-    """Find the most units per layer whose network has at most `max_parameters` parameters.
+    """Find the largest hidden_size for which a network has at most `max_parameters` parameters.
 
     Args:
         cell: A name in `rnn_capacity.cells.CELLS`, a class path, or a class.

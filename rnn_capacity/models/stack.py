@@ -1,4 +1,4 @@
-"""A deep stack of cells."""
+"""A stack of recurrent layers of one cell type."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rnn_capacity.models.unroll import unroll
 
 
 class Stack(nn.Module):
-    """Layers of one cell, each with a learned initial state (Collins et al. 2017, sec. 1.2).
+    """A stack of recurrent layers of one cell type, each with a learned initial state (Collins et al. 2017, sec. 1.2).
 
     The first layer sees the input, every other one the layer below. A cell that needs an input of its own size (the
     +RNN) is preceded by an affine projection of the input. The weights are drawn from the global generator.
@@ -163,13 +163,13 @@ class Stack(nn.Module):
         return result, final
 
     def _recurrent_mask(self, batch: int) -> Tensor | None:
-        """Draw a mask of recurrent dropout, (batch, hidden_size); None without it."""
+        """Draw the recurrent-dropout mask of a batch, (batch, hidden_size), or return None if the dropout is off."""
         if not (self.training and self.recurrent_dropout):
             return None
         return F.dropout(self.initial_states[0].new_ones(batch, self.hidden_size), self.recurrent_dropout)
 
     def _check_samples(self, inputs: Tensor, state: list[State] | None, lengths: Tensor | None, steps: int) -> None:
-        """Check that states and lengths fit the inputs."""
+        """Check that there is a state for each layer and that the sequence lengths fit the batch and the time steps."""
         if state is not None and len(state) != len(self.cells):
             raise ValueError(f"state must have {len(self.cells)} layers, got {len(state)}")
         if lengths is None:
@@ -185,7 +185,7 @@ class Stack(nn.Module):
 
 
 def check_sequence(inputs: Tensor, leading: tuple[str, ...], input_size: int, steps: int | None, warmup: int) -> int:
-    """Check a stack's inputs, and return the number of steps to run: `steps`, or the length of the inputs.
+    """Check the shape of a stack's inputs and return the number of time steps to run.
 
     Args:
         inputs: Features or indices, the time in the last dimension but one.

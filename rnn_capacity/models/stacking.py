@@ -1,4 +1,4 @@
-"""Stacking of the parameters of several networks in one network."""
+"""Stacks the parameters of several networks of one architecture in one network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch.func import stack_module_state
 from rnn_capacity.models.network import RecurrentNetwork
 
 MODULE_ATTRIBUTES = frozenset(vars(nn.Module()))
-"""Attributes that torch keeps in every module."""
+"""Names of the attributes that torch itself keeps in every `nn.Module`."""
 
 
 def stack_networks(networks: Sequence[RecurrentNetwork]) -> RecurrentNetwork:
-    """Copy the first network and stack the parameters and buffers of all in it, with a dimension K in front."""
+    """Return a copy of the first network that holds the parameters and buffers of all K, stacked in dimension 0."""
     stacked = deepcopy(networks[0])
     parameters, buffers = stack_module_state(list(networks))
     values: dict[Any, Any] = {
@@ -30,7 +30,7 @@ def stack_networks(networks: Sequence[RecurrentNetwork]) -> RecurrentNetwork:
 
 
 def layout(network: RecurrentNetwork) -> list[object]:
-    """List all that a network's code reads except tensors' values; it must be equal in networks that are stacked."""
+    """Describe a network's architecture, so that networks whose descriptions are equal can be stacked."""
     return [
         (
             name,
@@ -44,5 +44,5 @@ def layout(network: RecurrentNetwork) -> list[object]:
 
 
 def full_repr(value: object) -> str:
-    """Return a `repr` of a value with all digits, which the `repr` of a tensor or an array rounds or leaves out."""
+    """Return a `repr` of a value that has all elements and digits even of a tensor or an array."""
     return repr(value.tolist() if hasattr(value, "tolist") else value)

@@ -25,7 +25,7 @@ def unroll(
     repeat_last: bool = False,
     warmup: int = 0,
 ) -> tuple[Tensor, State]:
-    """Run one cell over time.
+    """Run one cell over all time steps of a batch of sequences.
 
     The input's part of every step is computed before the loop, in one product; that of the pad input, which is the
     same at all steps, once. Under autocast the matrix products are of its type; the state, and all that is computed
