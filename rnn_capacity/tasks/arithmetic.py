@@ -18,18 +18,18 @@ from rnn_capacity.training import Batch, FreshTask, generator
 Scored = Literal["string", "answer"]
 
 ANSWER_CHARACTERS = " -0123456789"
-"""Characters of the output; the index of a character is its code."""
+"""Alphabet of the network's output; the position of a character is its integer code."""
 
 CHARACTERS = ANSWER_CHARACTERS + "+="
-"""Characters of the input."""
+"""Alphabet of the network's input, the output's characters, `+` and `=`."""
 
 SPACE, MINUS, ZERO, PLUS, EQUALS = map(CHARACTERS.index, " -0+=")
 
 LARGEST_LIMIT = 10**17
-"""The largest `operand_limit`: sums are computed in 64 bits."""
+"""Largest allowed `operand_limit`, with which sums still fit in 64-bit integers."""
 
 CONSTANT = 3
-"""First number of the `purpose` that seeds the constant predictor's samples; every `FreshTask` uses 0 to 2."""
+"""Number that, with the task's seed, seeds the samples of the constant predictor; the splits use 0 to 2."""
 
 CONSTANT_SAMPLES = 1 << 16
 """Number of samples from which the constant predictor is estimated."""
@@ -129,16 +129,16 @@ class Arithmetic(FreshTask):
     show = "first"
 
     operand_limit: int = 10**7
-    """The operands are uniform among the integers from minus this to this."""
+    """Largest absolute value of an operand; operands are drawn uniformly from -operand_limit to operand_limit."""
 
     compute_steps: int = 3
-    """Time steps between the `=` and the answer's first character (the paper tunes it in [1, 6])."""
+    """Number of time steps between the `=` and the answer's first character (the paper tunes it in [1, 6])."""
 
     steps: int = 36
-    """Time steps T that the network runs, enough for the longest sum."""
+    """Number T of time steps that the network runs; must be enough for the longest sum."""
 
     scored: Scored = "string"
-    """Score every step (string), or the answer's characters and the space after it (answer)."""
+    """Which time steps count in loss and accuracy: all (string), or the answer and the space after it (answer)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -155,14 +155,14 @@ class Arithmetic(FreshTask):
             )
 
     def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw additions: codes of the inputs, (samples, T, 1), and of the targets, (samples, T), or UNSCORED."""
+        """Draw random additions as codes: inputs, (samples, T, 1), and targets, (samples, T), or UNSCORED."""
         operands = torch.randint(-self.operand_limit, self.operand_limit + 1, (2, samples), generator=random)
         inputs, targets, answer = additions(operands[0], operands[1], self.steps, self.compute_steps)
         return inputs.unsqueeze(2), targets if self.scored == "string" else targets.masked_fill(~answer, UNSCORED)
 
     @cached_property
     def constant_predictor(self) -> tuple[float, float]:
-        """Loss in nats per character and accuracy of the best predictor that ignores its input.
+        """Cross-entropy in nats per character and character accuracy of the best predictor that ignores its input.
 
         It predicts the distribution of the characters at each time step, estimated from samples of its own.
         """
@@ -176,15 +176,15 @@ class Arithmetic(FreshTask):
 
     @property
     def baseline_loss(self) -> float:
-        """Nats per character of predicting the distribution of the characters at each step."""
+        """Cross-entropy, in nats per character, of the best predictor that ignores its input."""
         return self.constant_predictor[0]
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the cross-entropy in nats, averaged over a sample's scored characters: (batch,)."""
+        """Compute each sample's cross-entropy in nats per scored character, (batch,)."""
         return nats_per_character(predictions, batch.targets)
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
-        """Build the metric of cross-entropy and accuracies."""
+        """Build the `CharacterAccuracy` metric: cross-entropy, character accuracy and exact match."""
         return CharacterAccuracy()
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
@@ -192,6 +192,6 @@ class Arithmetic(FreshTask):
         metric.update(predictions, batch.targets)
 
     def baseline_metrics(self) -> dict[str, float]:
-        """Return the metrics of `constant_predictor`, which gets no sum right."""
+        """Return the metrics of the best predictor that ignores its input, with an exact match of 0."""
         loss, accuracy = self.constant_predictor
         return {"cross_entropy": loss, "character_accuracy": accuracy, "exact_match": 0.0}

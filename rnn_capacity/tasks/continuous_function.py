@@ -20,10 +20,10 @@ from rnn_capacity.training import Batch, FixedTask, Show, generator
 Sampling = Literal["weighted", "uniform"]
 
 DRAW, CHOICE = range(2)
-"""First numbers of the `purpose` that seeds the generators of samples and of minibatches."""
+"""Numbers that, with the task's seed, seed the random generators of the samples and of the minibatches."""
 
 BLOCK = 16384
-"""Samples that are drawn at once."""
+"""Number of samples that are drawn at once, from one random generator."""
 
 
 @dataclass(frozen=True)
@@ -52,29 +52,30 @@ class ContinuousFunction(FixedTask):
     baseline_loss = 1.0  # the variance of the targets
 
     samples: int = 1_000_000
-    """Samples N; a smaller set is the beginning of a larger one."""
+    """Number N of samples. With the same seed a smaller set is the beginning of a larger one."""
 
     input_size: int = 50
-    """Dimension d of an input."""
+    """Dimension d of an input vector."""
 
     tau: float = 5000.0
     """Offset τ of the weights: sample i has a weight proportional to 1/(i + tau)."""
 
     steps: int = 50
-    """Time steps T that the network runs; the last output is scored."""
+    """Number T of time steps that the network runs; only the last output is scored."""
 
     show: Show = "first"
-    """Show the input at the first step only, zeros after it, or at every step."""
+    """When the network reads the input: at the first time step, zeros after it (first), or at every time step
+    (every)."""
 
     batch_size: int | None = 512
-    """Samples of an optimizer step over all devices, drawn with replacement; null is every sample once."""
+    """Number of samples per optimizer step over all devices, drawn with replacement; null takes every sample once."""
 
     sampling: Sampling = "weighted"
-    """Estimate the loss from samples drawn by their weight (weighted), or drawn uniformly and weighted in the loss
+    """How a minibatch is drawn: samples by their loss weight (weighted), or uniformly, with the weights in the loss
     (uniform). Both are unbiased; the first has less variance. The paper does not say which it uses."""
 
     seed: int = 0
-    """Seed of the data and of the minibatches; the network has its own."""
+    """Seed of the samples and the minibatches; the network's weights have another seed."""
 
     def __post_init__(self) -> None:
         check_finite(**vars(self))
@@ -95,13 +96,13 @@ class ContinuousFunction(FixedTask):
         return inputs, torch.randn(BLOCK, generator=random, dtype=torch.float32)
 
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Draw inputs and targets, at most BLOCK at once, so that the peak of memory is little above their size."""
+        """Yield inputs and targets in blocks of at most BLOCK samples, which limits peak memory."""
         for index, start in enumerate(range(0, self.samples, BLOCK)):
             inputs, targets = self.block(index)
             yield inputs[: self.samples - start], targets[: self.samples - start]
 
     def sample_weights(self) -> Tensor:
-        """Return the weight N β_i of each sample, (samples,)."""
+        """Return the weight N β_i of each sample in the mean loss, (samples,)."""
         return self.samples * sample_weights(self.samples, self.tau)
 
     @cached_property
@@ -110,7 +111,7 @@ class ContinuousFunction(FixedTask):
         return sample_weights(self.samples, self.tau).cumsum(0)
 
     def minibatch(self, step: int) -> Tensor | None:
-        """Draw the samples of a step with replacement, by their weight or uniformly."""
+        """Draw the sample indices of an optimizer step with replacement, by weight or uniformly, or return None."""
         if self.batch_size is None:
             return None
         random = generator(self.seed, CHOICE, step)
@@ -121,11 +122,11 @@ class ContinuousFunction(FixedTask):
 
     @property
     def weighs_minibatches(self) -> bool:
-        """Whether the loss of a minibatch weighs its samples: only where they were drawn uniformly."""
+        """Whether the loss of a minibatch is a weighted mean, as it is if the samples were drawn uniformly."""
         return self.sampling == "uniform"
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the squared error, (batch,)."""
+        """Compute the squared error of each sample, (batch,)."""
         return (batch.targets - predictions[:, -1, 0]).square()
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
@@ -133,7 +134,7 @@ class ContinuousFunction(FixedTask):
         return ImpliedBits(network.parameters_total, self.samples, self.tau)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the outputs of the last step to the metric."""
+        """Add the outputs of the last time step, the targets and the sample weights of a batch to the metric."""
         weights = torch.ones_like(batch.targets) if batch.weights is None else batch.weights
         metric.update(predictions[:, -1, 0], batch.targets, weights)
 

@@ -40,16 +40,17 @@ class Memory(FreshTask):
     baseline_loss = 1.0  # the variance of the values: the best constant prediction is zero
 
     input_size: int = 64
-    """Values n_in of a sample, each from U(-sqrt 3, sqrt 3), whose variance is 1."""
+    """Number n_in of values to remember, each drawn from U(-sqrt 3, sqrt 3), which has variance 1."""
 
     steps: int = 12
-    """Time steps T that the network runs; the values are read after the last."""
+    """Number T of time steps that the network runs; the values are read out at the last."""
 
     show: Show = "first"
-    """Show the input at the first step only, zeros after it, or at every step."""
+    """When the network reads the input: at the first time step, zeros after it (first), or at every time step
+    (every)."""
 
     batch_size: int = 128
-    """Samples of an optimizer step over all devices, drawn afresh."""
+    """Number of new random samples per optimizer step over all devices."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,25 +60,25 @@ class Memory(FreshTask):
 
     @property
     def output_size(self) -> int:
-        """One output per value."""
+        """Number of network outputs, one per value to remember."""
         return self.input_size
 
     def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw values: inputs of one step, (samples, 1, input_size), and targets, (samples, input_size)."""
+        """Draw uniform values as inputs of one step, (samples, 1, input_size), and targets, (samples, input_size)."""
         values = (2 * torch.rand(samples, self.input_size, generator=random, dtype=torch.float32) - 1) * math.sqrt(3)
         return values.unsqueeze(1), values
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the squared error, averaged over the dimensions: (batch,)."""
+        """Compute the squared error of each sample, averaged over the values, (batch,)."""
         return (predictions[:, -1] - batch.targets).square().mean(1)
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
-        """Build the metric of squared error and real numbers recovered per unit and per real number of the state."""
+        """Build the `ReconstructionError` metric: squared error, and reals recovered per unit and per state real."""
         state_reals = sum(state.numel() for state in network.stack.initial_states)
         return ReconstructionError(self.input_size, network.stack.hidden_size, state_reals)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the predicted and true values of a batch to the metric."""
+        """Add the outputs of the last time step and the true values of a batch to the metric."""
         metric.update(predictions[:, -1], batch.targets)
 
     def baseline_metrics(self) -> dict[str, float]:

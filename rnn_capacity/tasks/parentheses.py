@@ -14,16 +14,16 @@ from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.training import Batch, FreshTask
 
 TYPES = 10
-"""Bracket types; each has its own stream of symbols."""
+"""Number of bracket types, each of which is counted in a symbol stream of its own."""
 
 NOISE = 10
-"""Noise characters."""
+"""Number of different noise characters."""
 
 SYMBOLS = 2 * TYPES + NOISE
-"""Symbols of a stream: the opening brackets of types 0 to 9, the closing brackets, the noise characters."""
+"""Number of different symbols in a stream: opening brackets of types 0 to 9, closing brackets, noise, in this order."""
 
 HIGHEST = 9
-"""The largest count; further opening brackets leave it unchanged, as closing ones leave 0."""
+"""Largest count of open brackets; at this count an opening bracket changes nothing, as a closing one at 0."""
 
 
 def draw_symbols(sequences: int, steps: int, random: torch.Generator) -> Tensor:
@@ -100,10 +100,10 @@ class Parentheses(FreshTask):
     draws_by_batch = True  # a sequence takes 14 kB
 
     steps: int = 175
-    """Time steps T of a sequence; the last output is scored."""
+    """Number T of time steps of a sequence; only the last output is scored."""
 
     evaluation_samples: int = 5000
-    """Sequences of the validation set, and of the test set."""
+    """Number of sequences in the validation set, and in the test set."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -112,24 +112,24 @@ class Parentheses(FreshTask):
 
     @property
     def baseline_loss(self) -> float:
-        """Ten times the entropy of a count, in nats."""
+        """Cross-entropy per sequence, in nats, of predicting the distribution of the ten counts."""
         return TYPES * float(torch.special.entr(count_distribution(self.steps)).sum())
 
     def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw sequences: indices of the input's ones, (samples, T, TYPES), and counts, (samples, TYPES); int64."""
+        """Draw symbol streams as indices of a multi-hot input, (samples, T, TYPES), and counts, (samples, TYPES)."""
         symbols = draw_symbols(samples, self.steps, random)
         return symbols + SYMBOLS * torch.arange(TYPES), open_brackets(symbols)
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the sum of ten cross-entropies, in nats: (batch,)."""
+        """Compute each sequence's cross-entropy in nats, summed over the ten counts, (batch,)."""
         return counting_loss(self._by_count(predictions), batch.targets)
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
-        """Build the metric of cross-entropy and accuracies."""
+        """Build the `CountAccuracy` metric: cross-entropy and accuracy of counts and of whole sequences."""
         return CountAccuracy()
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the logits of the last step to the metric."""
+        """Add the logits of the last time step and the true counts of a batch to the metric."""
         metric.update(self._by_count(predictions), batch.targets)
 
     def baseline_metrics(self) -> dict[str, float]:

@@ -22,7 +22,7 @@ from rnn_capacity.training.losses import generalized_cross_entropy, rising_expon
 Encoding = Literal["signed", "binary"]
 
 INPUTS, LABELS, ORDER = range(3)
-"""First numbers of the `purpose` that seeds the generators of inputs, labels and orders of the minibatches."""
+"""Numbers that, with the task's seed, seed the random generators of inputs, labels and minibatch orders."""
 
 
 def distinct_bits(samples: int, size: int, random: torch.Generator) -> Tensor:
@@ -87,43 +87,46 @@ class RandomMapping(FixedTask):
     metric_directions = StoredInformation.directions
 
     samples: int | None = None
-    """Number b of samples; give this or samples_per_parameter."""
+    """Number b of input-label pairs to memorise. Give this or samples_per_parameter."""
 
     samples_per_parameter: float | None = None
-    """Samples as a multiple of the network's parameters (the paper tunes it in [0.1, 10]). Give this or samples."""
+    """Number of samples as a multiple of the network's parameter count (the paper tunes it in [0.1, 10]). Give this or
+    samples."""
 
     input_size: int = 24
-    """Bits of an input; there must be at least as many distinct inputs as samples."""
+    """Number of bits of an input; must allow as many distinct inputs as there are samples."""
 
     classes: int = 2
-    """Number V of different labels; the paper has two. Two have one logit, more have one logit each."""
+    """Number V of classes; the paper has two. Two have one logit, more have one logit each."""
 
     steps: int = 5
-    """Time steps T that the network runs."""
+    """Number T of time steps that the network runs."""
 
     show: Show = "first"
-    """Show the input at the first step only, zeros after it, or at every step."""
+    """When the network reads the input: at the first time step, zeros after it (first), or at every time step
+    (every)."""
 
     loss_from: int | None = None
-    """First step, counted from 1, whose output is scored; null is the last step, the paper's choice for five steps. The
-    metrics are those of the last step."""
+    """First time step, counted from 1, whose output counts in the loss; null is the last step, the paper's choice for
+    five steps. The metrics are those of the last step."""
 
     encoding: Encoding = "signed"
-    """Input bits as -1 and +1 (signed) or as the paper's 0 and 1 (binary): the same information; signed trains more
-    easily."""
+    """Values of the input bits: -1 and +1 (signed), which train more easily, or the paper's 0 and 1 (binary)."""
 
     batch_size: int | None = None
-    """Samples of an optimizer step over all devices, in a new random order for each epoch; null is all of them."""
+    """Number of samples per optimizer step over all devices, in a new random order for each epoch; null is all
+    samples."""
 
     loss_exponent: float = 0.0
-    """Exponent q at the end of the run of the generalized cross-entropy (1 - p^q)/q, in [0, 1]; 0 is the cross-entropy,
-    the paper's loss. The generalized one stores more, since it gives up samples that cannot be fitted."""
+    """Exponent q of the training loss (1 - p^q)/q, the generalized cross-entropy, at the end of the run, in [0, 1]; 0
+    is the cross-entropy, the paper's loss. The generalized one stores more, since it gives up samples that cannot be
+    fitted."""
 
     loss_exponent_from: float = 0.2
-    """Share of the run after which the exponent rises linearly from 0 to loss_exponent."""
+    """Fraction of the run after which the exponent q of the loss rises linearly from 0 to loss_exponent."""
 
     seed: int = 0
-    """Seed of the inputs, the labels and the order of the minibatches; the network has its own."""
+    """Seed of the inputs, the labels and the order of the minibatches; the network's weights have another seed."""
 
     def __post_init__(self) -> None:
         check_finite(**vars(self))
@@ -149,7 +152,7 @@ class RandomMapping(FixedTask):
             raise ValueError(f"loss_from must be in [1, steps = {self.steps}], got {self.loss_from}")
 
     def for_network(self, parameters: int) -> RandomMapping:
-        """Return the task with the number of samples for a network of a given size."""
+        """Return the task with its number of samples computed from the parameter count of the network."""
         if self.samples_per_parameter is None:
             return self
         samples = max(1, round(self.samples_per_parameter * parameters))
@@ -157,7 +160,7 @@ class RandomMapping(FixedTask):
 
     @property
     def output_size(self) -> int:
-        """One logit for two classes, otherwise one per class."""
+        """Number of network outputs: one logit for two classes, otherwise one per class."""
         return 1 if self.classes == 2 else self.classes
 
     @property
@@ -166,7 +169,7 @@ class RandomMapping(FixedTask):
         return math.log(self.classes)
 
     def baseline_metrics(self) -> dict[str, float]:
-        """Return the metrics of a guess, which stores nothing."""
+        """Return the metrics of a uniform guess, which stores 0 bits."""
         bits = ("stored_bits", "bits_per_parameter", "likelihood_bits", "likelihood_bits_per_parameter")
         return {"accuracy": 1 / self.classes, **dict.fromkeys(bits, 0.0)}
 
@@ -184,33 +187,33 @@ class RandomMapping(FixedTask):
 
     @property
     def loss_kind(self) -> LossKind:
-        """The cross-entropy of one logit for two classes, otherwise of one logit per class."""
+        """Loss type: "binary", the cross-entropy of one logit, for two classes, else "classes", that of V logits."""
         return "binary" if self.classes == 2 else "classes"
 
     @property
     def training_loss(self) -> str:
-        """The cross-entropy, or the generalized cross-entropy with its exponent."""
+        """Name of the training loss in summary.json: cross-entropy, or generalized cross-entropy with its exponent."""
         if not self.loss_exponent:
             return "cross-entropy"
         return f"generalized cross-entropy, exponent {self.loss_exponent:g} from {self.loss_exponent_from:g}"
 
     def loss_exponents(self, total_steps: int) -> Tensor | None:
-        """Return the exponent q of each step, (total_steps,); None for the cross-entropy."""
+        """Return the generalized cross-entropy's exponent q at each step, (total_steps,), or None for cross-entropy."""
         if not self.loss_exponent:
             return None
         return rising_exponents(self.loss_exponent, self.loss_exponent_from, total_steps)
 
     @property
     def scored_from(self) -> int:
-        """First time step, from 0, whose output is scored."""
+        """Index, from 0, of the first time step whose output counts in the loss."""
         return (self.steps if self.loss_from is None else self.loss_from) - 1
 
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Draw all samples at once."""
+        """Yield the encoded inputs and the labels of all samples as one block."""
         yield self.draw_samples()
 
     def minibatch(self, step: int) -> Tensor | None:
-        """Return the samples of a step, in a new random order for each epoch; an epoch's last batch may be smaller."""
+        """Return the sample indices of an optimizer step, reshuffled each epoch; the last batch may be smaller."""
         if self.samples is None or self.batch_size is None or self.batch_size >= self.samples:
             return None
         epoch, index = divmod(step, math.ceil(self.samples / self.batch_size))
@@ -218,7 +221,7 @@ class RandomMapping(FixedTask):
         return order[index * self.batch_size : (index + 1) * self.batch_size]
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the cross-entropy, generalized if the batch has an exponent, over the scored steps: (batch,)."""
+        """Compute each sample's (generalized) cross-entropy in nats, averaged over the scored time steps, (batch,)."""
         targets = batch.targets.unsqueeze(1).expand(predictions.shape[:2])
         if self.classes == 2:
             nats = F.binary_cross_entropy_with_logits(predictions.squeeze(-1), targets, reduction="none")
@@ -229,15 +232,15 @@ class RandomMapping(FixedTask):
         return generalized_cross_entropy(nats, exponent).mean(1)
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
-        """Build the metric of accuracy and stored bits."""
+        """Build the `StoredInformation` metric: accuracy and stored bits."""
         return StoredInformation(network.parameters_total, self.classes)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the logits of the last step to the metric."""
+        """Add the logits of the last time step and the labels of a batch to the metric."""
         metric.update(predictions[:, -1], batch.targets.long())
 
 
 @lru_cache(maxsize=4)
 def epoch_order(samples: int, seed: int, epoch: int) -> Tensor:
-    """Draw the order of the samples in an epoch, (samples,), int64."""
+    """Draw the random order of the samples in an epoch as indices, (samples,), int64."""
     return torch.randperm(samples, generator=generator(seed, ORDER, epoch))

@@ -1,4 +1,4 @@
-"""Batches of a text: windows at random positions, or contiguous streams."""
+"""Batches of a text for language modelling: windows at random positions, or contiguous streams."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from rnn_capacity.tasks.language.task import Language
 
 POINTERS = 0
-"""First number of the `purpose` that seeds the random positions; the optimizer step follows."""
+"""Number that, with the task's seed and the optimizer step, seeds the random window positions."""
 
 EVALUATION_STREAMS = 128
-"""Number of streams into which a split is divided for evaluation."""
+"""Number of contiguous streams, read in parallel, into which a split is divided for evaluation."""
 
 EVALUATION_STEPS = 100
-"""Characters of each stream in an evaluation batch."""
+"""Number of characters of each stream in an evaluation batch."""
 
 
 class LanguageBatchSource(BatchSource):
@@ -43,7 +43,7 @@ class LanguageBatchSource(BatchSource):
         self.stream_starts = torch.arange(task.batch_size) * (length // task.batch_size)
 
     def batch(self, step: int) -> Batch:
-        """Return windows at the random positions of a step, or the next piece of every stream."""
+        """Return the batch of an optimizer step: windows at random positions, or the next piece of every stream."""
         task = self.task
         if task.order == "pointers":
             last = task.samples - task.steps
@@ -55,7 +55,7 @@ class LanguageBatchSource(BatchSource):
         return self._read(starts[self.share], task.steps, task.batch_size, starts_fresh=piece == 0)
 
     def evaluation_batches(self, split: Split) -> Iterator[Batch]:
-        """Iterate over the whole split: streams side by side, then the last character of those that are one longer."""
+        """Iterate over a split as parallel streams, with a last batch for the streams that are one character longer."""
         begin, end = self.task.text.part(split)
         streams = min(EVALUATION_STREAMS, end - begin)
         length, longer = divmod(end - begin, streams)
@@ -69,7 +69,7 @@ class LanguageBatchSource(BatchSource):
             yield self._read(starts[:few] + length, 1, few, starts_fresh=False)
 
     def _read(self, starts: Tensor, steps: int, size: int, starts_fresh: bool, warmup: int = 0) -> Batch:
-        """Read the windows of `steps` characters and their targets, the next characters, after `warmup` steps."""
+        """Read windows of `steps` characters, and as targets the next characters from step `warmup` on."""
         places = starts.to(self.text.device, non_blocking=True).unsqueeze(1) + self.window[: steps + 1]
         window = self.text[places].long()
         return Batch(window[:, :-1].unsqueeze(-1), window[:, warmup + 1 :], size, starts_fresh)

@@ -24,7 +24,7 @@ TEXT8_SHA256 = "a6640522afe85d1963ad56c05b0ede0a0c000dddc9671758a6cc09b7a38e5232
 TEXT8_ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 
 NOT_IN_TRAINING = "the training part has no such character; data.unknown sets a replacement"
-"""Reason of the error for characters of a file's later parts."""
+"""Explanation in the error about a validation or test character that the training part does not have."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,19 @@ class Corpus:
     """
 
     indices: Tensor
-    """(characters,), uint8 for up to 255 symbols, else int32."""
+    """The text as indices into the alphabet, (characters,), uint8 for up to 255 symbols, else int32."""
 
     alphabet: str
-    """Symbols by their indices."""
+    """The distinct symbols of the text; a symbol's position is its index."""
 
     bounds: tuple[int, int, int]
-    """Ends of the training, the validation and the test part."""
+    """End positions of the training, the validation and the test part, in characters."""
 
     entropy_rate: float | None = None
-    """Bits per character of the text's source, where it is known."""
+    """Entropy rate of the source of the text, in bits per character; None if it is not known."""
 
     def part(self, split: str) -> tuple[int, int]:
-        """Return the indices at which a part of the text begins and ends.
+        """Return the positions in the text at which a split begins and ends, in characters.
 
         Args:
             split: "train", "val" or "test".
@@ -61,7 +61,7 @@ class Corpus:
 
     @property
     def train(self) -> Tensor:
-        """The training part."""
+        """The training part of the text as indices into the alphabet."""
         return self.indices[: self.bounds[0]]
 
     @cached_property
@@ -73,7 +73,7 @@ class Corpus:
 
 
 def split_bounds(length: int, validation: float, test: float, argument: str = "path") -> tuple[int, int, int]:
-    """Compute the ends of the training, the validation and the test part.
+    """Compute where the training, the validation and the test part of a text end, in characters.
 
     Args:
         length: Characters of the text.
@@ -97,7 +97,7 @@ def split_bounds(length: int, validation: float, test: float, argument: str = "p
 
 
 def read_text(path: str) -> str:
-    """Read a UTF-8 file.
+    """Read a UTF-8 file that is not empty as a string.
 
     Args:
         path: The file.
@@ -125,7 +125,7 @@ def encode_corpus(
     argument: str = "path",
     reason: str = NOT_IN_TRAINING,
 ) -> Corpus:
-    """Encode a text as a corpus.
+    """Split a text into training, validation and test part and encode it as indices into an alphabet.
 
     Args:
         text: The text.
@@ -187,7 +187,7 @@ def encode(text: str, alphabet: str, argument: str, reason: str, unknown: str | 
 
 
 def download_text8(path: Path) -> None:
-    """Download text8 and check it against its known hash; the file is written whole or not at all.
+    """Download the text8 corpus, check its SHA-256, and write the unzipped file atomically.
 
     Args:
         path: Where to put it.
@@ -220,7 +220,7 @@ def download_text8(path: Path) -> None:
 
 
 def fetch(url: str, path: Path) -> None:
-    """Download a file, with a progress bar."""
+    """Download a URL to a file, with a progress bar."""
     with urllib.request.urlopen(url, timeout=30) as answer, path.open("wb") as out:
         size = int(answer.headers.get("Content-Length", 0)) or None
         with tqdm(total=size, unit="B", unit_scale=True, desc=url, file=sys.stderr) as bar:

@@ -14,12 +14,12 @@ from rnn_capacity.checks import check_positive
 SYMBOLS = "abcdefghijklmnopqrstuvwxyz "
 
 MIXING_STEPS = 20_000
-"""Characters after which the distribution must not depend on the start, to eleven digits."""
+"""Number of characters within which the source must forget its start, to eleven digits, to have an entropy rate."""
 
 
 @dataclass(frozen=True)
 class MarkovLanguage:
-    """A random Markov source of text, whose alphabet is the end of a-z and space.
+    """A random Markov source of text over the last `characters` symbols of a-z and space.
 
     The next character depends on the `order` characters before it; each context has its own distribution, drawn from a
     symmetric Dirichlet distribution. A small concentration gives contexts with few likely successors.
@@ -34,16 +34,16 @@ class MarkovLanguage:
     """
 
     characters: int = 27
-    """Symbols V, 2 to 27."""
+    """Number V of symbols in the alphabet, 2 to 27."""
 
     order: int = 2
-    """Characters on which the next one depends, 1 to 3."""
+    """Order of the Markov chain, the number of characters on which the next one depends, 1 to 3."""
 
     concentration: float = 0.1
-    """Concentration of the Dirichlet distributions."""
+    """Concentration of the symmetric Dirichlet distribution from which next-character distributions are drawn."""
 
     seed: int = 0
-    """Seed of the source and of the text."""
+    """Seed of the transition probabilities and of the text."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.characters <= len(SYMBOLS):
@@ -54,19 +54,19 @@ class MarkovLanguage:
 
     @property
     def alphabet(self) -> str:
-        """Symbols by their indices."""
+        """The symbols of the language; a symbol's position is its index."""
         return SYMBOLS[-self.characters :]
 
     @cached_property
     def successors(self) -> NDArray[np.float64]:
-        """Distribution of the next character in each context, (V^order, V), contexts in base V by age."""
+        """Probabilities of the next character in each context, (V^order, V); the oldest character varies slowest."""
         random = np.random.default_rng((self.seed, 0))
         shape = np.full(self.characters, self.concentration)
         return random.dirichlet(shape, self.characters**self.order) + 1e-300
 
     @cached_property
     def entropy_rate(self) -> float:
-        """Bits per character of the source: Σ_contexts π H(successors), π the stationary distribution.
+        """Entropy rate in bits per character: Σ_contexts π H(successors), where π is the stationary distribution.
 
         π is the limit of the lazy chain, which stays in its state with probability ½: it has the same stationary
         distribution, and converges where a nearly deterministic source would cycle. Two chains start from the uniform
@@ -98,7 +98,7 @@ class MarkovLanguage:
         )
 
     def text(self, length: int) -> NDArray[np.uint8]:
-        """Generate the indices of a text, after 1000 characters that are discarded.
+        """Generate a random text as indices into the alphabet, (length,), after discarding its first 1000 characters.
 
         Args:
             length: Characters of the text.

@@ -20,7 +20,7 @@ def sample_text(
     top_k: int | None = None,
     seed: int = 0,
 ) -> str:
-    """Continue a prompt, one state update per character.
+    """Generate text that continues a prompt, by sampling one character per time step.
 
     Args:
         network: The network, in evaluation mode.

@@ -58,70 +58,72 @@ class Language(Task):
     metric_directions = BitsPerCharacter.directions
 
     path: str | None = None
-    """A UTF-8 file, whose training part defines the alphabet; null takes the corpus."""
+    """Path of a UTF-8 text file, whose training part defines the alphabet; null uses `corpus` instead."""
 
     corpus: CorpusName = "synthetic"
-    """synthetic needs no file; text8 is 100 million characters of Wikipedia."""
+    """Text to use without a path: a random Markov language (synthetic), or 100 million characters of Wikipedia
+    (text8)."""
 
     download: bool = False
-    """Download text8 (31 MB) if the cache does not have it."""
+    """Whether text8 (31 MB) may be downloaded if the cache does not have it."""
 
     cache_dir: str | None = None
-    """Folder of text8; null is ~/.cache/rnn_capacity."""
+    """Folder in which the downloaded text8 is kept; null is ~/.cache/rnn_capacity."""
 
     unknown: str | None = None
-    """A symbol that replaces characters outside the training part's alphabet; null makes them an error."""
+    """Symbol that replaces characters which the training part does not have; null makes such characters an error."""
 
     validation_share: float = 0.1
-    """Share of the text that follows the training part."""
+    """Fraction of the text, after the training part, that is the validation part."""
 
     test_share: float = 0.1
-    """Share of the text at its end."""
+    """Fraction of the text, at its end, that is the test part."""
 
     characters: int = 27
-    """Symbols of the synthetic language, 2 to 27."""
+    """Number of symbols of the synthetic language, 2 to 27."""
 
     language_order: int = 2
-    """Characters on which the next one depends in the synthetic language, 1 to 3."""
+    """Order of the synthetic Markov language, the number of characters on which the next one depends, 1 to 3."""
 
     concentration: float = 0.1
     """Concentration of the synthetic language's Dirichlet distributions; small is more predictable."""
 
     length: int = 1_000_000
-    """Characters of the synthetic text."""
+    """Number of characters of the synthetic text."""
 
     language_seed: int = 0
-    """Seed of the synthetic language and its text."""
+    """Seed of the synthetic language's transition probabilities and of the synthetic text."""
 
     steps: int = 50
-    """Time steps T of a training window."""
+    """Number T of time steps of a training window or of a piece of a stream."""
 
     warmup: int = 13
-    """First steps of a window at a random position that are not scored; streams score every step."""
+    """Number of first time steps of a window that are not scored, with order = pointers; streams score every step."""
 
     batch_size: int = 64
-    """Windows, or streams, of an optimizer step over all devices."""
+    """Number of windows, or of streams, per optimizer step over all devices."""
 
     order: Order = "pointers"
-    """Windows at random positions (pointers, the paper's way), or contiguous streams with carried state (streams)."""
+    """How training reads the text: windows at random positions (pointers, the paper's way), or contiguous streams whose
+    state is carried from batch to batch (streams)."""
 
     seed: int = 0
-    """Seed of the random positions; the network has its own."""
+    """Seed of the random window positions; the network's weights have another seed."""
 
     prompt: str = "the "
-    """Text that predict continues."""
+    """Text that the `predict` subcommand continues."""
 
     sample_length: int = 200
-    """Characters that predict adds."""
+    """Number of characters that `predict` generates after the prompt."""
 
     temperature: float = 1.0
-    """Divides the logits in predict; 0 takes the likeliest character."""
+    """Sampling temperature of `predict`, which divides the logits; 0 always takes the likeliest character."""
 
     top_k: int | None = None
-    """Draw among the k likeliest characters in predict; null is all."""
+    """Number k of likeliest characters among which `predict` samples; null is all."""
 
     sample_seed: int = 0
-    """Seed of predict's draws."""
+    """Seed with which `predict` samples characters."""
 
     def __post_init__(self) -> None:
         check_finite(**vars(self))
@@ -140,12 +142,12 @@ class Language(Task):
 
     @cached_property
     def language(self) -> MarkovLanguage:
-        """The synthetic language."""
+        """The Markov source of the synthetic text."""
         return MarkovLanguage(self.characters, self.language_order, self.concentration, self.language_seed)
 
     @property
     def text8_file(self) -> Path | None:
-        """The text8 file in the cache; None if the task reads another text."""
+        """Path of the text8 file in the cache; None if the task reads another text."""
         if self.path is not None or self.corpus != "text8":
             return None
         return Path(self.cache_dir or os.path.join(os.path.expanduser("~"), ".cache", "rnn_capacity")) / "text8"
@@ -164,7 +166,7 @@ class Language(Task):
 
     @cached_property
     def text(self) -> Corpus:
-        """The text, read or generated at first use.
+        """The encoded and split text, which is read or generated at first use.
 
         Raises:
             ValueError: If the file cannot be read, or has characters in its later parts that its first does not have.
@@ -206,60 +208,60 @@ class Language(Task):
 
     @property
     def alphabet(self) -> str:
-        """Symbols of the text by their indices."""
+        """The distinct symbols of the text; a symbol's position is its index."""
         if self.path is not None:
             return self.text.alphabet
         return TEXT8_ALPHABET if self.corpus == "text8" else self.language.alphabet
 
     @property
     def input_size(self) -> int:
-        """One input per symbol."""
+        """Number of input features, one per symbol of the alphabet (one-hot)."""
         return len(self.alphabet)
 
     output_size = input_size  # one logit per symbol
 
     @property
     def samples(self) -> int:
-        """Characters of the training part."""
+        """Number of characters of the training part."""
         return len(self.text.train)
 
     @property
     def carries_state(self) -> bool:
-        """Whether training reads streams."""
+        """Whether training carries the state from batch to batch, as it does with order = streams."""
         return self.order == "streams"
 
     @property
     def baseline_loss(self) -> float:
-        """Entropy of the training part's character frequencies, in nats."""
+        """Cross-entropy of predicting the training part's character frequencies, in nats per character."""
         return self.text.unigram_entropy
 
     def baseline_metrics(self) -> dict[str, float]:
-        """Return the metrics of predicting the character frequencies."""
+        """Return the metrics of predicting the training part's character frequencies at every step."""
         bits = self.baseline_loss / math.log(2)
         rate = self.text.entropy_rate
         known = {} if rate is None else {"entropy_rate": rate, "excess_bits_per_character": bits - rate}
         return {"bits_per_character": bits, **known}
 
     def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Return a source of batches with the text on a device."""
+        """Return a source of batches that keeps the text on a device."""
         return LanguageBatchSource(self, device, rank, world_size)
 
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """Return the logits of the next character after each scored step, (batch, scored steps, symbols)."""
+        """Return next-character logits of scored time steps, (batch, scored steps, symbols), and the final state."""
         if state is not None and len(batch.inputs) < len(state[0][0]):  # the few streams that are one longer
             state = [tuple(part[: len(batch.inputs)] for part in layer) for layer in state]
         logits, state = network(batch.inputs, state, warmup=batch.inputs.shape[-2] - batch.targets.shape[-1])
         return logits, state
 
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the cross-entropy in nats per character, averaged over the scored steps: (batch,)."""
+        """Compute the cross-entropy of each window, (batch,), in nats per scored character."""
         losses = F.cross_entropy(predictions.transpose(1, 2), batch.targets, reduction="none")
         return losses.mean(1)
 
     def make_metric(self, network: RecurrentNetwork) -> Metric:
-        """Build the metric of bits per character."""
+        """Build the `BitsPerCharacter` metric."""
         return BitsPerCharacter(self.text.entropy_rate)
 
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
@@ -267,7 +269,7 @@ class Language(Task):
         metric.update(predictions, batch.targets)
 
     def check_generation(self) -> None:
-        """Check that the network's alphabet has the characters of the prompt.
+        """Check that the alphabet of the text contains every character of the prompt.
 
         Raises:
             ValueError: If it has not.
@@ -275,7 +277,7 @@ class Language(Task):
         encode_prompt(self.prompt, self.alphabet)
 
     def generate(self, network: RecurrentNetwork) -> str:
-        """Continue the prompt with a trained network."""
+        """Return the text with which a trained network continues the prompt."""
         return sample_text(
             network, self.alphabet, self.prompt, self.sample_length, self.temperature, self.top_k, self.sample_seed
         )
