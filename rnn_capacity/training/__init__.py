@@ -1,4 +1,4 @@
-"""Training: the rule that `fit` and the population share, and the LightningModule and DataModule of every task."""
+"""Training of networks: hyperparameters, task interface, and one LightningModule and DataModule for every task."""
 
 from rnn_capacity.training.checkpoint_files import RunCheckpointIO, load_checkpoint
 from rnn_capacity.training.data import CallLoader, TaskDataModule

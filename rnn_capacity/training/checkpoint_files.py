@@ -1,4 +1,4 @@
-"""Checkpoints on the disk: written whole or not at all, and read as mere data."""
+"""Reads and writes checkpoint files: written atomically, and read without running code from a pickle."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pytorch_lightning import Trainer
 from rnn_capacity.files import write_atomically
 
 SPAWN_FILE = ".temp.ckpt"
-"""Name of the file in which Lightning's `ddp_spawn` returns the weights, which is no checkpoint."""
+"""Name of the temporary file by which Lightning's `ddp_spawn` returns the weights; it holds no full checkpoint."""
 
 
 def load_checkpoint(path: str, argument: str = "ckpt_path", mmap: bool = False) -> dict[str, Any]:
-    """Read a checkpoint as mere data, after checking the checksums of its archive.
+    """Read a checkpoint with `weights_only=True`, after checking the checksums of its zip archive.
 
     Args:
         path: The checkpoint.
@@ -49,7 +49,7 @@ def load_checkpoint(path: str, argument: str = "ckpt_path", mmap: bool = False) 
 
 
 class RunCheckpointIO(TorchCheckpointIO):
-    """Lightning's reading and writing of checkpoints, by `load_checkpoint` and `write_atomically`.
+    """Lightning `CheckpointIO` plugin that writes checkpoints atomically and reads them with `weights_only=True`.
 
     Example:
         >>> from pytorch_lightning import Trainer
@@ -61,12 +61,12 @@ class RunCheckpointIO(TorchCheckpointIO):
 
     @classmethod
     def install(cls, trainer: Trainer) -> None:
-        """Give it to a trainer that has Lightning's own; a user's plugin stays."""
+        """Set this plugin in a trainer that has Lightning's default one; a user's own plugin is kept."""
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = cls()
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write a checkpoint; after an error the earlier one stays."""
+        """Write a checkpoint atomically, so that an error leaves an earlier file of that name intact."""
         if "://" in str(path) or storage_options is not None:
             return super().save_checkpoint(checkpoint, path, storage_options)
         buffer = BytesIO()
@@ -77,7 +77,7 @@ class RunCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
     ) -> dict[str, Any]:
-        """Read a checkpoint to the CPU; whatever `weights_only` is, no code of a pickle runs."""
+        """Read a checkpoint to the CPU with `weights_only=True`, whatever the argument is."""
         if "://" in str(path):
             return super().load_checkpoint(path, weights_only=True)
         if Path(path).name == SPAWN_FILE:

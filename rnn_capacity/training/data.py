@@ -1,4 +1,4 @@
-"""The LightningDataModule of every task."""
+"""The one LightningDataModule, which serves every task."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rnn_capacity.training.task import Task
 
 
 class CallLoader:
-    """Yields the numbers of the `training_step` calls in place of a DataLoader; a checkpoint stores the position.
+    """Replaces a DataLoader and yields the index of each `training_step` call instead of data; can be resumed.
 
     The samples are on the device, or are generated there, and the module asks its task for them by step. Workers,
     collation and copies would take longer than the step of a small network.
@@ -36,23 +36,23 @@ class CallLoader:
         return self.calls
 
     def __iter__(self) -> Iterator[int]:
-        """Iterate over the remaining calls."""
+        """Iterate over the indices of the remaining `training_step` calls."""
         first, self.first = self.first, 0
         for call in range(first, self.calls):
             self.done = call + 1
             yield call
 
     def state_dict(self) -> dict[str, int]:
-        """Return the number of `training_step` calls made."""
+        """Return the number of `training_step` calls made so far, for a checkpoint."""
         return {"done": self.done}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue after the calls that a checkpoint has counted."""
+        """Restore the number of calls made from a checkpoint; the next iteration yields only the remaining ones."""
         self.first = state["done"]
 
 
 class TaskDataModule(LightningDataModule):
-    """LightningDataModule that provides a task to a RecurrentModule, and loaders that count the run's calls.
+    """LightningDataModule that gives a RecurrentModule its task, and loaders that yield call indices instead of data.
 
     Args:
         options: The task as configured; the task for the network's size is made at setup.
@@ -65,7 +65,7 @@ class TaskDataModule(LightningDataModule):
     """
 
     task: Task
-    """The task for the trainer's network."""
+    """The task with its data sized for the network of the trainer; set by `setup`."""
 
     def __init__(self, options: Task) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class TaskDataModule(LightningDataModule):
         self.options.prepare_data()
 
     def setup(self, stage: str) -> None:
-        """Make the task for the trainer's network."""
+        """Create the task for the size of the trainer's network (`Task.for_network`)."""
         self.task = self.options.for_network(self._module.parameters_total)
 
     @property
@@ -87,13 +87,13 @@ class TaskDataModule(LightningDataModule):
         return self.trainer.lightning_module
 
     def train_dataloader(self) -> CallLoader:
-        """Return a loader of the calls that make `trainer.max_steps` optimizer steps; one epoch is the whole run."""
+        """Return a loader of as many `training_step` calls as `trainer.max_steps` needs; one epoch is the whole run."""
         trainer = self._module.trainer
         made = trainer.fit_loop.epoch_loop.batch_progress.current.ready  # a resumed run's
         return CallLoader(made + math.ceil((trainer.max_steps - trainer.global_step) / self._module.steps_per_call))
 
     def val_dataloader(self) -> CallLoader:
-        """Return a loader of one call, in which the module evaluates the whole split, or generates text."""
+        """Return a loader of a single call, in which the module evaluates the whole split, or generates text."""
         return CallLoader(1)
 
     test_dataloader = predict_dataloader = val_dataloader

@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Flush denormal numbers to zero on this thread; restore the former behaviour at the end.
+    """Context manager that flushes denormal numbers to zero on this thread.
 
     The gradients of learnt samples are denormal numbers, which slow matrix products by up to 100 times.
     """

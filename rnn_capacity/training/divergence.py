@@ -1,4 +1,4 @@
-"""When a training has diverged, and the metrics that it then gets.
+"""Detects diverged trainings, whose loss is not finite or too high, and gives them baseline metrics.
 
 The compiled kernel stops a network by the same comparison (kernels/native/train.h).
 """
@@ -49,7 +49,7 @@ def is_diverged(loss: float, rule: TrainingRule, task: Task) -> bool:
 
 
 def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None]:
-    """Find the first step at which each network's loss diverged; the host waits for the device once.
+    """Find the first step at which each network's loss is not finite or above its divergence bound, or None.
 
     Args:
         losses: Loss of each step and network, (steps, K).
@@ -69,7 +69,7 @@ def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None
 
 
 def diverged_metrics(task: Task) -> dict[str, float]:
-    """Return the metrics of a diverged run, which equal the best constant predictor's.
+    """Return the metrics of a diverged run: those of the best predictor that ignores its input.
 
     Args:
         task: The task.

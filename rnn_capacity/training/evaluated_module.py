@@ -1,4 +1,4 @@
-"""The part of a LightningModule that evaluates its network on the splits of a task."""
+"""LightningModule base that evaluates a network on the splits of a task."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from rnn_capacity.training.task import BatchSource, Split, Task
 
 
 class EvaluatedModule(LightningModule):
-    """Evaluates its network on the task of its trainer, and keeps the metrics of each split."""
+    """LightningModule base that evaluates its network on the trainer's task and keeps the metrics of each split."""
 
     network: RecurrentNetwork
-    """The network."""
+    """The network that is trained and evaluated."""
 
     rule: TrainingRule
-    """The training rule, which decides whether a loss has diverged."""
+    """Training hyperparameters, whose `divergence_factor` decides whether a loss counts as diverged."""
 
     task: Task
-    """The task of the trainer's TaskDataModule."""
+    """The task of the trainer's TaskDataModule; set by `setup`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class EvaluatedModule(LightningModule):
                 raise ValueError(f"{name} must be {getattr(task, name)} for the task {task.name}, got {size}")
 
     def setup(self, stage: str) -> None:
-        """Take the task from the trainer's datamodule, which made it for this network."""
+        """Take the task from the trainer's TaskDataModule and check that its sizes match the network's."""
         task = getattr(getattr(self.trainer, "datamodule", None), "task", None)
         if not isinstance(task, Task):
             raise ValueError(f"datamodule must be a TaskDataModule, got {getattr(self.trainer, 'datamodule', None)!r}")
@@ -65,7 +65,7 @@ class EvaluatedModule(LightningModule):
         self.check_sizes(task)
 
     def teardown(self, stage: str) -> None:
-        """Free the memory of the data."""
+        """Release the task's data, which frees its memory on the device."""
         self.source = None
 
     def batch_source(self) -> BatchSource:
@@ -85,21 +85,21 @@ class EvaluatedModule(LightningModule):
             self._evaluate(split)
 
     def predict_step(self, call: int) -> str:
-        """Generate text, where the task is a language."""
+        """Generate text with the network; only a language task can."""
         return self.task.generate(self.network)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the step of divergence and the task's alphabet."""
+        """Store in a checkpoint at which optimizer step the run diverged, and the task's alphabet."""
         checkpoint["diverged_at"] = self.diverged_at
         checkpoint["alphabet"] = self.task.alphabet
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the step of divergence and the number of steps trained."""
+        """Restore from a checkpoint at which optimizer step the run diverged, and the number of steps trained."""
         self.diverged_at = checkpoint.get("diverged_at")
         self.loaded_step = checkpoint.get("global_step", 0)
 
     def _evaluate(self, split: Split) -> None:
-        """Compute and log the metrics of a split; a diverged run gets the baseline metrics."""
+        """Evaluate a split and log the metrics, which are the baseline metrics if the run has diverged."""
         metrics = evaluate_split(self.task, self.network, self.batch_source(), split)
         if self.diverged_at is None and is_diverged(metrics["loss"], self.rule, self.task):
             self.diverged_at = self.steps_trained

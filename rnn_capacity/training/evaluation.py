@@ -1,4 +1,4 @@
-"""Evaluation of a network on the splits of its task, and the result of a run."""
+"""Evaluates a network on a split of its task, and assembles the result of a run for summary.json."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def aligned_parameters(network: nn.Module) -> Iterator[None]:
-    """Give each parameter of a network memory of its own for a while.
+    """Context manager that copies each parameter of a network to separate, aligned memory.
 
     The compiled kernel and a population keep all parameters in one vector. Matrix products round differently by the
     alignment of their factors, so that a loaded checkpoint would differ from the training's end in the last bit.
@@ -36,7 +36,7 @@ def aligned_parameters(network: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def evaluate_split(task: Task, network: RecurrentNetwork, source: BatchSource, split: Split) -> dict[str, float]:
-    """Compute the loss and the metrics of a network on a split; all processes compute the same values.
+    """Compute the loss and the metrics of a network on a split, reduced over all processes.
 
     Args:
         task: The task.
@@ -74,7 +74,7 @@ def evaluate_split(task: Task, network: RecurrentNetwork, source: BatchSource, s
 def run_result(
     module: RecurrentModule, task: Task, metrics: dict[Split, dict[str, float]], diverged_at: int | None, steps: int
 ) -> dict[str, Any]:
-    """Assemble the result of a run, by the keys of summary.json.
+    """Assemble the result of a run as a dictionary with the keys of summary.json.
 
     Args:
         module: The trained module.

@@ -13,10 +13,10 @@ from torch import Tensor
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
 LossKind = Literal["binary", "classes", "squared"]
-"""Cross-entropy of one logit, cross-entropy of several logits, or squared error of one output."""
+"""Loss of a fixed task: cross-entropy of one logit (binary), of several logits (classes), or squared error."""
 
 EVALUATION_BATCH = 8192
-"""Samples that are evaluated at once."""
+"""Number of samples in an evaluation batch."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class FixedTask(Task):
     @property
     @abstractmethod
     def loss_kind(self) -> LossKind:
-        """The loss of a sample at one scored step: cross-entropy (`binary`, `classes`) or `squared` error."""
+        """Loss at a scored time step: cross-entropy of one logit (binary), of several (classes), or squared error."""
 
     @abstractmethod
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Draw all samples on the CPU, block by block: inputs, (block, input_size), and targets, (block,)."""
+        """Yield all samples, drawn on the CPU, in blocks of inputs, (block, input_size), and targets, (block,)."""
 
     def sample_weights(self) -> Tensor | None:
-        """Return each sample's weight in the mean loss over all samples, (samples,), float64, or None."""
+        """Return each sample's weight in the mean loss over all samples, (samples,), float64; None if all are equal."""
         return None
 
     @abstractmethod
@@ -57,16 +57,16 @@ class FixedTask(Task):
 
     @property
     def weighs_minibatches(self) -> bool:
-        """Whether the loss of a minibatch weighs its samples; it does not where they were drawn by weight."""
+        """Whether a minibatch's loss uses the sample weights; False if samples are drawn in proportion to them."""
         return True
 
     def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Return a source of batches with all samples on a device."""
+        """Return a source of batches that keeps all samples on a device."""
         return FixedBatchSource(self, device, dtype, rank, world_size)
 
 
 class FixedBatchSource(BatchSource):
-    """Keeps all samples of a task on one device, since a minibatch may need any of them.
+    """Batch source that keeps all samples of a task on one device, since a minibatch may need any of them.
 
     Args:
         task: The task.
@@ -96,7 +96,7 @@ class FixedBatchSource(BatchSource):
         self.whole = self._select(self.share, samples, weighted=True)
 
     def batch(self, step: int) -> Batch:
-        """Return all samples, or the minibatch of a step."""
+        """Return the batch of an optimizer step: a minibatch, or all samples."""
         chosen = self.task.minibatch(step)
         if chosen is None:
             return self.whole
@@ -104,7 +104,7 @@ class FixedBatchSource(BatchSource):
         return self._select(share, len(chosen), weighted=self.task.weighs_minibatches)
 
     def evaluation_batches(self, split: Split) -> Iterator[Batch]:
-        """Iterate over every sample; all splits are the same."""
+        """Iterate over all samples in batches; every split is the same."""
         for first in range(0, len(self.whole.inputs), EVALUATION_BATCH):
             part = slice(first, first + EVALUATION_BATCH)
             weights = None if self.whole.weights is None else self.whole.weights[part]

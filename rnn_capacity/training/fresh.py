@@ -15,7 +15,7 @@ from rnn_capacity.training.randomness import generator
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
 TRAINING, VALIDATION, TEST = range(3)
-"""First numbers of the `purpose` that seeds each split's generator; TRAINING is followed by the optimizer step."""
+"""Numbers that, with the task's seed, seed the samples of each split; training adds the optimizer step."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class FreshTask(Task):
     """
 
     batch_size: int = 64
-    """Samples of an optimizer step over all devices, drawn afresh."""
+    """Number of new random samples per optimizer step over all devices."""
 
     evaluation_samples: int = 4096
-    """Samples of the validation set, and of the test set."""
+    """Number of samples in the validation set, and in the test set."""
 
     seed: int = 0
-    """Seed of the samples; the network has its own."""
+    """Seed of the samples; the network's weights have another seed."""
 
     samples = None
 
     evaluation_batch: ClassVar[int]
-    """Samples that are evaluated at once."""
+    """Number of samples in an evaluation batch."""
 
     draws_by_batch: ClassVar[bool] = False
     """Whether an evaluation set is drawn one batch at a time, to save memory, instead of all at once."""
@@ -58,7 +58,7 @@ class FreshTask(Task):
 
     @abstractmethod
     def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw inputs and targets on the CPU.
+        """Draw random inputs and targets of the task on the CPU.
 
         Args:
             samples: Number of samples.
@@ -74,7 +74,7 @@ class FreshTask(Task):
 
 
 class FreshBatchSource(BatchSource):
-    """Draws batches on the CPU, so that they are the same for every device, and moves them to the device.
+    """Batch source that draws samples on the CPU, so that they are the same for every device, and moves them there.
 
     Args:
         task: The task.
@@ -91,12 +91,12 @@ class FreshBatchSource(BatchSource):
         self.share = slice(rank, None, world_size)
 
     def batch(self, step: int) -> Batch:
-        """Draw the samples of an optimizer step."""
+        """Draw the training batch of an optimizer step."""
         size = self.task.batch_size
         return Batch(*self._draw_share(size, TRAINING, step), size)
 
     def evaluation_batches(self, split: Split) -> Iterator[Batch]:
-        """Draw the samples of a split, the same at every call."""
+        """Draw the batches of a validation or test set, the same at every call."""
         purpose = VALIDATION if split == "val" else TEST
         total, most = self.task.evaluation_samples, self.task.evaluation_batch
         parts: Iterable[tuple[Tensor, ...]]

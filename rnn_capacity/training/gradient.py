@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class GradientLimits:
-    """The L2 penalty and the clipping of K networks, each with its own constants.
+    """Adds the L2 penalty to the gradients of K networks and clips them, with constants of each network's own.
 
     The order is: add the gradient of l2/2 · Σ θ², clip each element to ±clip_value, clip the norm of a network's whole
     gradient to clip_norm.
@@ -74,7 +74,7 @@ class GradientLimits:
 
 
 def column(values: Sequence[float | None], absent: float, like: Tensor) -> Tensor | None:
-    """Make a column (K, 1) of one constant per network; None if no network has the constant."""
+    """Return one constant per network as a tensor (K, 1), or None if no network sets the constant."""
     if not any(values):
         return None
     numbers = [[absent if value is None else value] for value in values]

@@ -1,4 +1,4 @@
-"""Optimizer steps of `fit` that the compiled kernel makes."""
+"""Makes the optimizer steps of a Lightning `fit` with the compiled C++ kernel."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from rnn_capacity.training.module import RecurrentModule
 
 STEP_HOOKS = ("on_before_zero_grad", "on_before_backward", "on_after_backward", "on_before_optimizer_step")
-"""Hooks of Lightning that see the gradient of a single optimizer step."""
+"""Names of Lightning hooks that run within one optimizer step; if one is overridden the compiled kernel is not used."""
 
 
 class KernelFit:
-    """Makes all optimizer steps of a module with the compiled kernel, if the kernel supports its training.
+    """Makes the optimizer steps of a RecurrentModule with the compiled C++ kernel, if the kernel supports them.
 
     It can where the task and the network allow it (`kernel_for`), in one process, without mixed precision, with a
     schedule that changes the learning rate alone, and where no hook sees the gradient of a single step.
@@ -56,7 +56,7 @@ class KernelFit:
         self.usable = True
 
     def make_steps(self, steps: int, optimizer: LightningOptimizer, schedule: LRScheduler | None) -> Tensor:
-        """Make optimizer steps.
+        """Make a number of optimizer steps with the compiled kernel and return the loss before each.
 
         Args:
             steps: Number of steps.
@@ -76,5 +76,5 @@ class KernelFit:
 
 
 def hooks_into_steps(one: LightningModule | Callback, base: type[LightningModule | Callback]) -> bool:
-    """Return whether a module or callback overrides a hook of a class that sees the gradient of a single step."""
+    """Return whether a module or callback overrides one of the `STEP_HOOKS` of a base class."""
     return any(getattr(type(one), name) is not getattr(base, name) for name in STEP_HOOKS)

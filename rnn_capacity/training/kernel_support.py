@@ -1,4 +1,4 @@
-"""Whether the compiled kernel can run the training of a network, and the network's description for the kernel.
+"""Decides whether the compiled C++ kernel can train a network, and describes the network for it.
 
 Here are the conditions on network, task and optimizer. `KernelFit` adds those on a trainer, `plan_member` those on a
 population; for a recurrence whose loss torch computes, `kernels.native.recurrence.library_for` decides. Which build
@@ -24,14 +24,14 @@ from rnn_capacity.training.optimizers import has_plain_options, update_rule
 from rnn_capacity.training.task import Task
 
 KERNEL_OPTIMIZERS: dict[type[Optimizer], int] = {Adam: 0, AdamW: 1, RMSprop: 2, SGD: 3}
-"""Code in the C interface of each optimizer that the kernel implements."""
+"""Integer that stands for each optimizer that the compiled kernel implements, in the C interface."""
 
 LOSSES = {"binary": 0, "classes": 1, "squared": 2}
-"""Code of each loss in the C interface."""
+"""Integer that stands for each loss in the C interface of the compiled kernel."""
 
 
 def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> Library | None:
-    """Return the compiled kernel if it can run the whole training of a network.
+    """Return the compiled kernel if it supports training a network on a task with an optimizer, else None.
 
     It needs a task with fixed data, a cell of this package, plain layers that are all trained, float32 or float64
     numbers on a CPU, and an optimizer that it implements.
@@ -56,7 +56,7 @@ def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> L
 
 
 def network_shape(network: RecurrentNetwork, task: FixedTask) -> Shape:
-    """Describe a network and its task in the C interface of the compiled kernel.
+    """Describe the sizes of a network and its task as a `Shape` for the compiled kernel.
 
     Args:
         network: A network that `kernel_for` accepts; its parameters in their order are the row of numbers.

@@ -1,4 +1,4 @@
-"""Trainings of tasks with fixed data by the compiled kernel, with many optimizer steps per call."""
+"""Trains networks on tasks with fixed data by the compiled C++ kernel, many optimizer steps per call."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ STATE_NAMES: dict[type[Optimizer], tuple[str, str | None]] = {
     RMSprop: ("square_avg", "momentum_buffer"),
     SGD: ("momentum_buffer", None),
 }
-"""Names in torch.optim of the two state tensors that the kernel keeps for an optimizer."""
+"""Names of the (at most two) torch.optim state tensors that the compiled kernel keeps for each optimizer."""
 
 MAX_CALL_SECONDS = 0.2
-"""Approximate limit of the seconds of one call of the kernel, during which no signal is handled."""
+"""Approximate longest time of one call of the compiled kernel in seconds; Python handles no signal during a call."""
 
 
 class KernelData:
-    """The fixed data of a task in the layout of the compiled kernel.
+    """Samples, targets and weights of a task with fixed data, in the memory layout of the compiled kernel.
 
     Args:
         source: The task's data on the CPU.
@@ -64,7 +64,7 @@ class KernelData:
         self.weights[: self.samples] = (1 if weights is None else weights) / (self.samples * scored)
 
     def minibatches(self, first: int, steps: int) -> tuple[Tensor, Tensor] | None:
-        """Return the concatenated minibatches of some optimizer steps and their sizes; None for full batches."""
+        """Return the concatenated sample indices of some steps' minibatches and the batch sizes, or None."""
         if self.rows is None:
             return None
         batches = [cast(Tensor, self.task.minibatch(step)) for step in range(first, first + steps)]
@@ -72,7 +72,7 @@ class KernelData:
 
 
 class KernelTraining:
-    """The training of one network by the compiled kernel.
+    """Parameters, optimizer state, learning rates and data of one network that the compiled kernel trains.
 
     The parameters of the network and the state of its optimizer become views of rows of numbers that the kernel
     changes, so that checkpoints, resumption and evaluation work as without it.
@@ -132,7 +132,7 @@ class KernelTraining:
         return torch.cat([part.detach().flatten() for part in parts])
 
     def store_state(self) -> None:
-        """Store the kernel's optimizer state in the torch optimizer, as views of the kernel's memory."""
+        """Set the state of the torch optimizer to views of the compiled kernel's optimizer state."""
         for name, row in zip(STATE_NAMES[type(self.optimizer)], self.states, strict=True):
             if name is None or (name == "momentum_buffer" and not self.settings.momentum):
                 continue
@@ -143,7 +143,7 @@ class KernelTraining:
                 self.optimizer.state[part]["step"] = torch.tensor(float(self.steps_made))
 
     def job(self, steps: int) -> tuple[TrainingJob, Tensor, list[Any]]:
-        """Describe the next optimizer steps in the C interface of the compiled kernel.
+        """Describe the next optimizer steps as a `TrainingJob` for the compiled kernel.
 
         Args:
             steps: Optimizer steps.
@@ -179,7 +179,7 @@ class KernelTraining:
 
 
 class KernelTrainer:
-    """Makes optimizer steps of networks of one shape, in calls of the kernel that are short enough for signals.
+    """Makes optimizer steps of networks of one shape by calls of the compiled kernel of about 0.2 s each.
 
     Args:
         library: The compiled kernel.
@@ -194,7 +194,7 @@ class KernelTrainer:
         self.seconds_per_step = math.inf  # of one network; unknown
 
     def make_steps(self, trainings: Sequence[KernelTraining], steps: int) -> Tensor:
-        """Make optimizer steps of every network.
+        """Make the same number of optimizer steps with every network and return the losses.
 
         A network whose loss diverges makes no further steps.
 

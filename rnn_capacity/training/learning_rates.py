@@ -1,4 +1,4 @@
-"""The learning rate of every optimizer step of a run; of a population's members, too (population/plan.py)."""
+"""Computes the learning rate of every optimizer step of a run ahead of the training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler
 
 
 def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: int) -> Tensor | None:
-    """Compute the learning rate of each step.
+    """Compute the learning rate of each optimizer step under a schedule, without training.
 
     Args:
         optimizer: An optimizer with one group of parameters; its learning rate is changed.
@@ -43,7 +43,7 @@ def learning_rates(optimizer: Optimizer, schedule: LRScheduler | None, steps: in
 
 @lru_cache(maxsize=64)
 def cosine_factors(period: int, steps: int) -> Tensor:
-    """Return the ratio of each step's rate to the first in a cosine schedule, (steps,), float64."""
+    """Return the factor of cosine annealing at each step relative to the initial learning rate, (steps,), float64."""
     optimizer = SGD([torch.zeros(1)], lr=1.0)
     return cast(Tensor, step_through(optimizer, CosineAnnealingLR(optimizer, period), steps))
 

@@ -33,7 +33,7 @@ def generalized_cross_entropy(nats: Tensor, exponent: Tensor | float) -> Tensor:
 
 
 def rising_exponents(end: float, rises_from: float, total_steps: int) -> Tensor:
-    """Compute the exponent q of each optimizer step: 0 for a share of the run, then linear up to its end value.
+    """Compute the loss exponent q of each optimizer step: 0 up to a fraction of the run, then linearly rising.
 
     Args:
         end: Value at the end of the run.

@@ -28,11 +28,11 @@ from rnn_capacity.training.task import Task
 from rnn_capacity.training.warm_start import load_weights
 
 DROPOUT = 1
-"""First number of the `purpose` that seeds dropout; the optimizer step and the process rank follow."""
+"""Number that, with the module's seed, the optimizer step and the process rank, seeds dropout."""
 
 
 class RecurrentModule(EvaluatedModule):
-    """Trains a recurrent network on the task of its trainer's TaskDataModule.
+    """LightningModule that trains a recurrent network on the task of the trainer's TaskDataModule.
 
     One `training_step` makes several optimizer steps, since Lightning's own work for a call would outweigh the step of
     a small network; `global_step` counts optimizer steps all the same. A run whose loss diverges stops there and has a
@@ -165,11 +165,11 @@ class RecurrentModule(EvaluatedModule):
         self.carried_state: list[State] | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the network: see `RecurrentNetwork.forward`."""
+        """Run the network over a batch of sequences, with the arguments of `RecurrentNetwork.forward`."""
         return self.network(*args, **kwargs)
 
     def build_optimizer(self, total_steps: int) -> tuple[Optimizer, LRScheduler | None]:
-        """Build the optimizer of the network's parameters and its schedule.
+        """Build the optimizer of the network's parameters and the learning-rate schedule over a run.
 
         Args:
             total_steps: Optimizer steps of the run.
@@ -180,12 +180,12 @@ class RecurrentModule(EvaluatedModule):
         return self.rule.build_optimizer(parameter_groups(self.network, self.layer_rates), total_steps)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer and the schedule over the whole run for Lightning."""
+        """Return to Lightning the optimizer and the learning-rate schedule over `trainer.max_steps` steps."""
         optimizer, schedule = self.build_optimizer(self.trainer.max_steps)
         return [optimizer], [] if schedule is None else [schedule]
 
     def load_initial_weights(self, task: Task) -> None:
-        """Load the weights of `init_from` once; later calls do nothing.
+        """Load the weights of the checkpoint `init_from` at the first call; later calls do nothing.
 
         Args:
             task: The task, whose alphabet tells which weights of input and readout carry over.
@@ -198,7 +198,7 @@ class RecurrentModule(EvaluatedModule):
             self.init_from = None
 
     def setup(self, stage: str) -> None:
-        """Take the task from the trainer's datamodule; before a training, load the initial weights."""
+        """Take the task from the trainer's TaskDataModule, and before a `fit` load the weights of `init_from`."""
         super().setup(stage)
         if stage == "fit":
             check_minimum(1, max_steps=self.trainer.max_steps)
@@ -206,7 +206,7 @@ class RecurrentModule(EvaluatedModule):
             self.load_initial_weights(self.task)
 
     def on_fit_start(self) -> None:
-        """Move the gradient limits to the device."""
+        """Create the L2 and clipping constants, and the loss exponents of all steps, on the network's device."""
         self.limits = GradientLimits([self.rule], next(self.network.parameters()))
         exponents = self.task.loss_exponents(self.trainer.max_steps)
         self.exponents = None if exponents is None else exponents.to(next(self.parameters()))
@@ -214,7 +214,7 @@ class RecurrentModule(EvaluatedModule):
 
     @flushed_denormals()
     def training_step(self, call: int) -> None:
-        """Make up to `steps_per_call` optimizer steps; log their mean loss and check for divergence once."""
+        """Make up to `steps_per_call` optimizer steps, log their mean loss and check it for divergence."""
         source = self.batch_source()
         optimizer = cast(LightningOptimizer, self.optimizers())
         schedule = cast("LRScheduler | None", self.lr_schedulers())
@@ -248,7 +248,7 @@ class RecurrentModule(EvaluatedModule):
         self._log_training(first, torch.stack(losses))
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Add L2 to the gradient and clip it, after mixed precision has undone its scaling."""
+        """Add the L2 penalty's gradient and clip, after the gradient scaling of mixed precision is undone."""
         self.limits.apply_to_module(self.network.parameters())
 
     def _dropout_generators(self, step: int) -> Any:
@@ -257,7 +257,7 @@ class RecurrentModule(EvaluatedModule):
         return seeded_global_generators(self.device, self.seed, DROPOUT, step, self.global_rank)
 
     def _backward(self, loss: Tensor, carried: bool) -> None:
-        """Compute the gradient of the loss; the learned initial state has none where the state is carried over.
+        """Compute the gradient of the loss, without one of the learned initial state if the batch does not use it.
 
         Several processes wait for the gradient of every parameter: there it is zero, and is removed again, since an
         optimizer keeps moving every parameter that has a gradient.
@@ -270,7 +270,7 @@ class RecurrentModule(EvaluatedModule):
             start.grad = None
 
     def _log_training(self, first: int, shares: Tensor) -> None:
-        """Log the mean loss of a call's steps, and stop the run if one of them diverged.
+        """Log the mean loss of the optimizer steps of a `training_step`, and stop the run if one of them diverged.
 
         Args:
             first: Optimizer steps made before the call.
@@ -285,13 +285,13 @@ class RecurrentModule(EvaluatedModule):
             self.trainer.should_stop = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store the length of the run and the carried state of the streams in a checkpoint."""
+        """Store `max_steps` and the recurrent state that text streams carry between batches in a checkpoint."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["max_steps"] = self.trainer.max_steps
         checkpoint["carried"] = gather_streams(self, self.carried_state) if self.carried_state else []
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the carried state of the streams from a checkpoint; a run that has diverged makes no more steps."""
+        """Restore the recurrent state of text streams from a checkpoint, and stop a run that has diverged."""
         super().on_load_checkpoint(checkpoint)
         if self.diverged_at is not None and self._trainer is not None:
             self._trainer.should_stop = True

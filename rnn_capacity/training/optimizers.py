@@ -13,11 +13,11 @@ from rnn_capacity.checks import check_choice, check_positive
 Kind = Literal["sgd", "momentum", "rmsprop", "adam"]
 
 UNSUPPORTED_OPTIONS = ("amsgrad", "maximize", "centered", "nesterov", "differentiable")
-"""Options of torch.optim that neither the population nor the compiled kernel implements."""
+"""Options of torch.optim's optimizers that the compiled kernel and the training of stacked networks do not support."""
 
 
 def update_rule(optimizer: Optimizer) -> type[Optimizer]:
-    """Return the class of torch.optim whose steps an optimizer makes: Adam with decoupled weight decay is AdamW.
+    """Return the torch.optim class of an optimizer's update rule: AdamW for Adam with decoupled weight decay.
 
     Args:
         optimizer: The optimizer.
@@ -28,7 +28,7 @@ def update_rule(optimizer: Optimizer) -> type[Optimizer]:
 
 
 def has_plain_options(optimizer: Optimizer) -> bool:
-    """Return whether an optimizer has one group of parameters and none of `UNSUPPORTED_OPTIONS`.
+    """Return whether an optimizer has a single parameter group and sets none of the `UNSUPPORTED_OPTIONS`.
 
     Args:
         optimizer: The optimizer.
@@ -67,7 +67,7 @@ class OptimizerChoice(Optimizer):
     def __new__(  # type: ignore[misc]  # not one of its own instances
         cls, params: Iterable[Any], kind: Kind = "adam", lr: float = 1e-3, momentum_logit: float = 2.2
     ) -> Optimizer:
-        """Create an optimizer of torch.optim."""
+        """Create the chosen optimizer, an instance of a torch.optim class and not of this one."""
         check_choice(get_args(Kind), kind=kind)
         check_positive(lr=lr)
         if not math.isfinite(momentum_logit):

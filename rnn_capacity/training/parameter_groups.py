@@ -20,7 +20,7 @@ def layer_parameters(network: RecurrentNetwork, layer: int) -> list[nn.Parameter
 
 
 def freeze_layers(network: RecurrentNetwork, layers: list[int]) -> None:
-    """Exclude layers from training.
+    """Freeze layers of a network by setting `requires_grad` of their parameters to False.
 
     Args:
         network: The network.
@@ -38,7 +38,7 @@ def freeze_layers(network: RecurrentNetwork, layers: list[int]) -> None:
 
 
 def parameter_groups(network: RecurrentNetwork, rates: list[float] | None) -> list[dict[str, Any]]:
-    """Group the trainable parameters for an optimizer: one group, or with rates one per layer and one for the readout.
+    """Return the optimizer's parameter groups: one, or with rates one per layer and one for the readout.
 
     Args:
         network: The network.

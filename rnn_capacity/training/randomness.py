@@ -1,4 +1,4 @@
-"""Random generators seeded by their purpose."""
+"""Random generators seeded by a seed and by numbers that name what is drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def generator(seed: int, *purpose: int) -> torch.Generator:
-    """Create a CPU generator whose state depends on the arguments alone.
+    """Create a CPU random generator seeded by a seed and by numbers that name what is drawn.
 
     Drawing on the CPU gives the same numbers whatever device the network is on. Batch k of a task comes from
     `generator(task_seed, k)`, so that a resumed run, another process and a population all see the same data. The
@@ -38,7 +38,7 @@ def generator(seed: int, *purpose: int) -> torch.Generator:
 
 @contextmanager
 def seeded_global_generators(device: torch.device, seed: int, *purpose: int) -> Iterator[None]:
-    """Seed the global generators of the CPU and a device for the duration of a context, then restore them.
+    """Context manager that seeds torch's global generators of the CPU and a device, and restores them at the end.
 
     Functions such as dropout take no generator of their own.
 

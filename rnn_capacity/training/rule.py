@@ -1,4 +1,4 @@
-"""The training rule that `fit` and the population share."""
+"""Training hyperparameters of a network other than its architecture, task and number of steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OptimizerFactory = Callable[[Iterable[Any]], Optimizer]
 
 @dataclass(frozen=True)
 class TrainingRule:
-    """The rule by which a network is trained: optimizer, learning rates, gradient limits and divergence factor.
+    """Training hyperparameters: optimizer, learning-rate schedule, L2, gradient clipping and divergence factor.
 
     Raises:
         ValueError: If a field is out of range.
@@ -33,22 +33,24 @@ class TrainingRule:
     """
 
     optimizer: OptimizerFactory = Adam
-    """Builds the optimizer from parameters or groups of parameters."""
+    """Function that builds the optimizer from parameters or parameter groups, such as `torch.optim.Adam`."""
 
     schedule: Schedule | None = None
-    """Builds the learning-rate schedule from the optimizer, see `build_schedule`; None keeps the rate."""
+    """Function that builds the learning-rate schedule from the optimizer (see `build_schedule`); None keeps the
+    rate."""
 
     clip_value: float | None = None
-    """Bound of each element of the gradient; None does not clip."""
+    """Absolute value to which each element of the gradient is clipped; None does not clip."""
 
     clip_norm: float | None = None
-    """Bound of the norm of the whole gradient; None does not clip."""
+    """L2 norm to which the whole gradient is clipped; None does not clip."""
 
     l2: float = 0.0
-    """Factor of the penalty l2/2 · Σ θ², whose gradient is added before clipping."""
+    """Factor l2 of the penalty l2/2 · Σ θ² on the parameters, whose gradient is added before clipping."""
 
     divergence_factor: float = 1e3
-    """A loss above this multiple of the baseline loss counts as diverged, see `training/divergence.py`."""
+    """Multiple of the baseline loss, that of the best predictor that ignores its input, above which a loss counts as
+    diverged."""
 
     def __post_init__(self) -> None:
         check_minimum(0, l2=self.l2)

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import ChainedScheduler, LambdaLR, LRScheduler, Re
 from rnn_capacity.checks import check_finite
 
 LENGTHS = ("T_max", "total_steps", "total_iters")
-"""Parameters of schedules that stand for the number of optimizer steps of the run."""
+"""Names of schedule arguments that are set to the number of optimizer steps of the run unless given."""
 
 UNSUITABLE: dict[type[LRScheduler], str] = {
     ReduceLROnPlateau: "which needs a metric at every step",
@@ -27,21 +27,21 @@ UNSUITABLE: dict[type[LRScheduler], str] = {
     ChainedScheduler: "which needs other schedules of the same optimizer: write a function that builds them",
     LRScheduler: "which is abstract",
 }
-"""Schedules that cannot be built from an optimizer and stepped without a metric, with the reason."""
+"""Schedule classes that are rejected, with the reason: not built from an optimizer alone, or stepped with a metric."""
 
 
 class RunSchedule(Protocol):
-    """Builds a learning-rate schedule with the run's number of steps as its length."""
+    """Protocol of a function that builds a learning-rate schedule from an optimizer and the run's number of steps."""
 
     def __call__(self, optimizer: Optimizer, /, *, T_max: int, total_steps: int, total_iters: int) -> LRScheduler:
-        """Build the schedule."""
+        """Build the schedule of an optimizer; the three lengths are the run's number of optimizer steps."""
 
 
 Schedule = RunSchedule | Callable[[Optimizer], LRScheduler]
 
 
 def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRScheduler:
-    """Build a schedule for a run.
+    """Build a learning-rate schedule for a run of a known number of optimizer steps, and check that it works.
 
     Args:
         factory: A class of schedules, perhaps with some of its arguments, or a function of the optimizer and, if it has
@@ -96,7 +96,7 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
 
 
 def try_step(schedule: LRScheduler) -> None:
-    """Step a copy of a schedule, since many find a wrong argument, such as a period of 0, at their first step alone.
+    """Step a copy of a schedule to find wrong arguments, such as a period of 0, that fail only at the first step.
 
     Raises:
         ValueError: If the next learning rate is not finite.
@@ -113,7 +113,7 @@ def try_step(schedule: LRScheduler) -> None:
 
 
 def unsuitable(kind: type[LRScheduler]) -> ValueError:
-    """Return the error about a schedule that cannot be used."""
+    """Return the error about a schedule class in `UNSUITABLE`."""
     return ValueError(
         f"schedule must be one that is stepped at every optimizer step, got {kind.__name__}, {UNSUITABLE[kind]}"
     )

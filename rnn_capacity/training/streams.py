@@ -1,4 +1,4 @@
-"""The state that text streams carry from batch to batch; process r of n has the streams r, r + n, r + 2n, ..."""
+"""Distributes the recurrent state that text streams carry between batches over the processes of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rnn_capacity.cells import State
 
 
 def gather_streams(module: LightningModule, state: list[State]) -> list[State]:
-    """Gather the state of all streams from all processes, in the streams' order; every process must call this.
+    """Gather the recurrent state of all text streams from all processes, in stream order (a collective call).
 
     Args:
         module: A module whose trainer runs.
@@ -32,11 +32,11 @@ def gather_streams(module: LightningModule, state: list[State]) -> list[State]:
 
 
 def gather(module: LightningModule, values: Tensor) -> Tensor:
-    """Gather values of the same shape from all processes: (processes, ...)."""
+    """Gather a tensor of the same shape from every process, (processes, ...)."""
     return cast(Tensor, module.all_gather(values)).reshape(-1, *values.shape)
 
 
 def select_streams(module: LightningModule, state: list[State]) -> list[State]:
-    """Select this process's streams from the carried state of all streams, and move them to the device."""
+    """Select this process's streams, every n-th of n processes, from the state of all, and move them to the device."""
     share = slice(module.trainer.global_rank, None, module.trainer.world_size)
     return [tuple(part[share].to(module.device) for part in layer) for layer in state]

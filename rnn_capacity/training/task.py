@@ -1,4 +1,4 @@
-"""The interface of a task: sizes, data, loss per sample and metrics, apart from any training loop."""
+"""Base class of all tasks: input and output sizes, data, loss per sample and metrics, without a training loop."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from rnn_capacity.models import RecurrentNetwork
 Split = Literal["val", "test"]
 
 Show = Literal["first", "every"]
-"""Whether the input is shown at the first step only, zeros after it, or at every step."""
+"""When a network reads a task's input: at the first time step, zeros after it (first), or at every step (every)."""
 
 
 class Batch(NamedTuple):
-    """Samples of one optimizer step; with several processes, the share of this process.
+    """Samples of one optimizer step or evaluation batch; with several processes, this process's share of them.
 
     Example:
         >>> import torch
@@ -31,22 +31,23 @@ class Batch(NamedTuple):
     """
 
     inputs: Tensor
-    """(batch, time, input_size), or indices of ones, (batch, time, k)."""
+    """Input sequences, (batch, time, input_size), or the indices of k ones of a multi-hot input, (batch, time, k)."""
 
     targets: Tensor
-    """(batch, ...)."""
+    """Targets of the samples, (batch, ...), in the task's own format."""
 
     size: int
-    """Samples of the optimizer step over all processes; the loss is the mean over these."""
+    """Number of samples of the optimizer step over all processes, by which the summed loss is divided."""
 
     starts_fresh: bool = True
-    """Whether the samples start from the learned initial state; otherwise they continue the previous batch."""
+    """Whether the sequences start from the learned initial state rather than from the last state of the previous
+    batch."""
 
     weights: Tensor | None = None
     """Weight of each sample in the mean loss, (batch,), whose mean over all samples is 1; None is 1 for each."""
 
     loss_exponent: Tensor | float = 0.0
-    """Exponent q of the generalized cross-entropy, one or (batch,), where the task has this loss."""
+    """Exponent q of the generalized cross-entropy, a number or one per sample, (batch,); 0 is the cross-entropy."""
 
     def apply_weights(self, losses: Tensor) -> Tensor:
         """Multiply the loss of each sample, (batch,), by the sample's weight."""
@@ -54,7 +55,7 @@ class Batch(NamedTuple):
 
 
 class BatchSource(ABC):
-    """A task's data on one device, for one of several processes.
+    """Provides a task's training and evaluation batches on one device, for one of several processes.
 
     Example:
         >>> import torch
@@ -66,7 +67,7 @@ class BatchSource(ABC):
 
     @abstractmethod
     def batch(self, step: int) -> Batch:
-        """Return the samples of an optimizer step, a pure function of the task's seed and the step.
+        """Return the training batch of an optimizer step, a pure function of the task's seed and the step.
 
         Args:
             step: Optimizer step, from 0.
@@ -101,44 +102,44 @@ class Task(ABC):
     """Name of the task's main metric, a key of the dictionary that its torchmetric computes."""
 
     metric_directions: ClassVar[dict[str, Direction]]
-    """Whether the largest or the smallest value of each metric is the best."""
+    """Direction of each metric, by name: "min" if smaller values are better, "max" if larger ones are."""
 
     final_splits: ClassVar[tuple[Split, ...]] = ("val", "test")
-    """The splits that are evaluated at the end of a run; the final metrics are those of the last one."""
+    """Splits that are evaluated at the end of a run, the last of which gives the final metrics."""
 
     if TYPE_CHECKING:  # a field in one task, derived in another
 
         @property
         def input_size(self) -> int:
-            """Features of the input."""
+            """Number of input features m of the network."""
 
         @property
         def output_size(self) -> int:
-            """Outputs of the network."""
+            """Number of outputs o of the network."""
 
         @property
         def samples(self) -> int | None:
-            """Samples of the training set; None where they are drawn afresh at every step."""
+            """Number of samples in the training set; None if new samples are drawn at every step."""
 
         @property
         def steps(self) -> int:
-            """Time steps T that the network runs."""
+            """Number T of time steps that the network runs."""
 
         @property
         def show(self) -> Show:
-            """Whether the last input is repeated after the inputs (every), or the input is zero there (first)."""
+            """What the network reads after the end of the given inputs: zeros (first) or the last input (every)."""
 
         @property
         def seed(self) -> int:
-            """Seed of the data; the network has its own."""
+            """Seed of the data; the network's weights have another seed."""
 
     @property
     def scored_from(self) -> int:
-        """First time step, from 0, whose output is scored."""
+        """Index, from 0, of the first time step whose output counts in the loss."""
         return self.steps - 1
 
     def direction(self, metric: str) -> Direction | None:
-        """Return whether the largest or the smallest value of a metric is the best; None where neither is.
+        """Return "min" if smaller values of a metric are better, "max" if larger ones are, None if neither.
 
         Args:
             metric: Name of the metric; a prefix "val_" does not matter.
@@ -161,12 +162,12 @@ class Task(ABC):
 
     @property
     def alphabet(self) -> str | None:
-        """Symbols of input and output by their indices; None for a task without symbols."""
+        """Symbols of input and output, a symbol's position being its index; None for a task without symbols."""
         return None
 
     @property
     def carries_state(self) -> bool:
-        """Whether training continues sequences from batch to batch."""
+        """Whether training carries the recurrent state from batch to batch, to continue sequences."""
         return False
 
     @property
@@ -176,11 +177,11 @@ class Task(ABC):
 
     @abstractmethod
     def baseline_metrics(self) -> dict[str, float]:
-        """Return the metrics of the best predictor that ignores its input; a diverged run gets these."""
+        """Return the metrics of the best predictor that ignores its input, which a diverged run also gets."""
 
     @abstractmethod
     def batch_source(self, device: torch.device, dtype: torch.dtype, rank: int = 0, world_size: int = 1) -> BatchSource:
-        """Return a source of the task's batches with the data on a device.
+        """Return the `BatchSource` that provides the task's batches on a device.
 
         Args:
             device: The device.
@@ -192,7 +193,7 @@ class Task(ABC):
     def predict(
         self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
     ) -> tuple[Tensor, list[State]]:
-        """Run the network on a batch; in a task on texts, whose batches differ in length, this differs.
+        """Run the network on a batch and return the outputs of the scored time steps and the final state.
 
         Args:
             network: The network.
@@ -209,7 +210,7 @@ class Task(ABC):
 
     @abstractmethod
     def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute the loss of each sample, (batch,), in nats where it is a cross-entropy.
+        """Compute the loss of each sample, (batch,), a cross-entropy in nats or a squared error.
 
         Args:
             predictions: Scored outputs, (batch, scored steps, output_size).
@@ -236,11 +237,11 @@ class Task(ABC):
 
     @property
     def training_loss(self) -> str:
-        """Name of the training loss, as in summary.json."""
+        """Name of the training loss in summary.json, such as "cross-entropy"."""
         return "cross-entropy"
 
     def loss_exponents(self, total_steps: int) -> Tensor | None:
-        """Return the exponent q of the generalized cross-entropy at each step, (total_steps,); None without this loss.
+        """Return the generalized cross-entropy's exponent q at each step, (total_steps,), or None without this loss.
 
         Args:
             total_steps: Optimizer steps of the run.
@@ -256,7 +257,7 @@ class Task(ABC):
         raise ValueError(f"data must be a task that generates text (Language), got {type(self).__name__}")
 
     def generate(self, network: RecurrentNetwork) -> str:
-        """Generate text with a trained network, where the task is a language.
+        """Generate text with a trained network; raises ValueError unless the task is a language.
 
         Args:
             network: The network, in evaluation mode.

@@ -1,4 +1,4 @@
-"""Loading the weights of another run."""
+"""Loads the weights of another run's checkpoint into a network before a training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rnn_capacity.training.checkpoint_files import load_checkpoint
 
 
 def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> None:
-    """Load a checkpoint's weights into a network in place.
+    """Load the weights of a checkpoint into a network, those of input and readout symbol by symbol.
 
     The layers must have the same shapes. The weights of input and readout carry over symbol by symbol: the columns and
     rows of symbols that both alphabets contain are loaded, those of new symbols keep their initial values. Between runs
@@ -54,7 +54,7 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
 def copy_symbol_weights(
     own: Tensor, saved: Tensor, dimension: int, alphabet: str | None, saved_alphabet: str | None
 ) -> Tensor:
-    """Copy the input or readout weights of the symbols that the network's and the checkpoint's alphabet share.
+    """Return a network's input or readout weights with those of the symbols shared with a checkpoint copied in.
 
     Args:
         own: The network's initial weights.

@@ -277,7 +277,7 @@ class Language(Task):
         encode_prompt(self.prompt, self.alphabet)
 
     def generate(self, network: RecurrentNetwork) -> str:
-        """Return the text with which a trained network continues the prompt."""
+        """Return the prompt with the text by which a trained network continues it."""
         return sample_text(
             network, self.alphabet, self.prompt, self.sample_length, self.temperature, self.top_k, self.sample_seed
         )
