@@ -95,7 +95,7 @@ class Cell(nn.Module):
         super().__setstate__(found)  # type: ignore[no-untyped-call]  # torch types it so
 
     def project(self, inputs: Tensor) -> Projected:
-        """Compute the part of the step that depends on the input alone.
+        """Compute the part of a time step that depends on the input alone, such as W_x x + b, for any number of steps.
 
         Args:
             inputs: (..., input_size); for a cell with `takes_indices` also integers (..., k), the indices of k ones.
@@ -106,7 +106,7 @@ class Cell(nn.Module):
         return (inputs,)
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Advance the state by one time step.
+        """Compute the output and the next state of one time step from the projected input.
 
         Args:
             projected: The result of `project` at this step, each tensor (batch, features) or (1, features).
@@ -124,6 +124,6 @@ class Cell(nn.Module):
 
     @classmethod
     def parameter_count(cls, input_size: int, hidden_size: int) -> int:
-        """Count the trainable parameters of one cell, without its initial state, on the meta device."""
+        """Count the trainable parameters of one cell, without its initial state, without allocating them."""
         with torch.device("meta"):
             return sum(parameter.numel() for parameter in cls(input_size, hidden_size).parameters())

@@ -1,4 +1,4 @@
-"""The gated recurrent unit."""
+"""The gated recurrent unit (GRU) cell."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class GRUCell(GatedCell):
         self.reset_parameters()
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Advance by one time step; output and state are h, (batch, hidden_size)."""
+        """Compute the new state h of one time step, (batch, hidden_size), which is also the output."""
         (hidden,) = state
         size = self.hidden_size
         gates, candidate = torch.split(projected[0], [2 * size, size], dim=-1)

@@ -1,4 +1,4 @@
-"""The Intersection RNN."""
+"""The Intersection RNN (+RNN) cell."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class IntersectionRNNCell(GatedCell):
         return (*super().project(inputs), inputs)
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Advance by one time step; the output is y, the state h, each (batch, hidden_size)."""
+        """Compute the output y and the new state h of one time step, (batch, hidden_size) each."""
         gates, inputs = projected
         (hidden,) = state
         size = self.hidden_size

@@ -1,4 +1,4 @@
-"""The identity RNN."""
+"""The identity RNN (IRNN) cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The long short-term memory."""
+"""The long short-term memory (LSTM) cell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LSTMCell(GatedCell):
     state_names: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Advance by one time step; the output is h, the state (h, c), each (batch, hidden_size)."""
+        """Compute the new state (h, c) of one time step, (batch, hidden_size) each; the output is h."""
         hidden, cell_state = state
         size = self.hidden_size
         gates, candidate = torch.split(

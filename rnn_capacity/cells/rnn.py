@@ -1,4 +1,4 @@
-"""The vanilla RNN."""
+"""The vanilla RNN cell."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class RNNCell(GatedCell):
     recurrent_kinds: ClassVar[tuple[str, ...]] = ("orthogonal", "normal")
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Advance by one time step; output and state are h, (batch, hidden_size)."""
+        """Compute the new state h of one time step, (batch, hidden_size), which is also the output."""
         hidden = self.activation(self.recur(projected[0], state[0], self.weight_recurrent, mask))
         return hidden, (hidden,)

@@ -1,4 +1,4 @@
-"""The update-gate RNN."""
+"""The update-gate RNN (UGRNN) cell."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class UGRNNCell(GatedCell):
     forget_gates = ("gate",)
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Advance by one time step; output and state are h, (batch, hidden_size)."""
+        """Compute the new state h of one time step, (batch, hidden_size), which is also the output."""
         (hidden,) = state
         gate, candidate = self.recur(projected[0], hidden, self.weight_recurrent, mask).chunk(2, dim=-1)
         hidden = torch.lerp(self.activation(candidate), hidden, torch.sigmoid(gate))

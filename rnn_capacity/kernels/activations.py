@@ -45,7 +45,7 @@ def tanh_is_slow() -> bool:
 
 
 def relu_backward(grad_output: Tensor, value: Tensor, *, grad_input: Tensor) -> Tensor:
-    """Write grad_output to `grad_input` where relu(x) is positive, and zero elsewhere."""
+    """Compute the gradient of ReLU: write grad_output to `grad_input` where relu(x) is positive, else zero."""
     torch.ops.aten.threshold_backward.grad_input(grad_output, value, 0, grad_input=grad_input)
     return grad_input
 

@@ -1,4 +1,4 @@
-"""The step of the gated recurrent unit for K networks."""
+"""Hand-written forward and backward step of the gated recurrent unit for K networks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The step of the RNN and the IRNN for K networks."""
+"""Hand-written forward and backward step of the RNN and the IRNN for K networks."""
 
 from __future__ import annotations
 

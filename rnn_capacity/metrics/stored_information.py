@@ -18,7 +18,7 @@ from rnn_capacity.metrics.summed import Direction, SummedMetric
 
 
 class StoredInformation(SummedMetric):
-    """Accuracy, and bits stored according to the accuracy and to the likelihood, in total and per parameter.
+    """Accuracy on random labels, and bits stored by accuracy and by likelihood, in total and per parameter.
 
     The metric sums counts and log-likelihoods, so that any split into batches and processes gives the same result. The
     likelihood is that of the best of 235 temperatures, spaced by 3 % from 1/32 to 32; each of them is a valid bound.

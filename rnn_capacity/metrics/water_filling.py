@@ -44,7 +44,7 @@ def sample_weights(samples: int, tau: float = 5000.0) -> Tensor:
 
 
 def implied_bits(loss: float, samples: int, tau: float = 5000.0) -> float:
-    """Compute the least information about the targets, in bits, that predictions with a given loss contain.
+    """Compute the least bits about the targets that predictions with a given weighted squared error contain.
 
     Args:
         loss: L = Σ β_i (y_i - ŷ_i)², with targets of variance 1.
@@ -76,7 +76,7 @@ def implied_bits(loss: float, samples: int, tau: float = 5000.0) -> float:
 
 
 def implied_loss(bits: float, samples: int, tau: float = 5000.0) -> float:
-    """Compute the least loss that a number of bits about the targets allows: the inverse of `implied_bits`.
+    """Compute the least weighted squared error that some bits about the targets allow, the inverse of `implied_bits`.
 
     Args:
         bits: Information B, in bits.

@@ -108,7 +108,7 @@ class Stack(nn.Module):
         warmup: int = 0,
         repeat_last: bool = False,
     ) -> tuple[Tensor, list[State]]:
-        """Run the stack over time.
+        """Run all layers over all time steps of a batch of sequences.
 
         Args:
             inputs: (batch, time, input_size); or integers (batch, time, k), the indices of k ones in an input of

@@ -32,7 +32,7 @@ CONSTANT = 3
 """Number that, with the task's seed, seeds the samples of the constant predictor; the splits use 0 to 2."""
 
 CONSTANT_SAMPLES = 1 << 16
-"""Number of samples from which the constant predictor is estimated."""
+"""Number of samples from which the best predictor that ignores its input is estimated."""
 
 
 def spell(numbers: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,7 +55,7 @@ def spell(numbers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def additions(first: Tensor, second: Tensor, steps: int, compute_steps: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Write additions as input and target strings, one character per time step.
+    """Encode additions as input and target strings, one character code per time step.
 
     With compute_steps = 3 and steps = 20, the addition 12 + -7 = 5 looks like this (a dot is a space):
 

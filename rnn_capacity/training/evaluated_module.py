@@ -69,7 +69,7 @@ class EvaluatedModule(LightningModule):
         self.source = None
 
     def batch_source(self) -> BatchSource:
-        """Return the task's data for this process, moved to the device at the first call of a run."""
+        """Return the source of the task's batches for this process, created at the first call of a run."""
         if self.source is None:
             dtype = next(self.parameters()).dtype
             self.source = self.task.batch_source(self.device, dtype, self.global_rank, self.trainer.world_size)

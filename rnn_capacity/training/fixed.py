@@ -21,7 +21,7 @@ EVALUATION_BATCH = 8192
 
 @dataclass(frozen=True)
 class FixedTask(Task):
-    """A task with fixed samples of one input frame each, which the network memorises.
+    """A task with a fixed set of samples, each a single input vector, that the network memorises.
 
     The whole training of such a task can run in the compiled kernel, which needs its data and the kind of its loss.
 

@@ -1,4 +1,4 @@
-"""Classification losses other than the cross-entropy."""
+"""The generalized cross-entropy, a classification loss, and the values of its exponent over a run."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def encode_prompt(prompt: str, alphabet: str) -> Tensor:
 def check_sampling(
     prompt: str, length: int, temperature: float, top_k: int | None, length_name: str = "length"
 ) -> None:
-    """Check the arguments of `sample_text`.
+    """Check that prompt, length, temperature and top_k of `sample_text` are in range.
 
     Args:
         prompt: The prompt.
