@@ -44,7 +44,7 @@ def sample_weights(samples: int, tau: float = 5000.0) -> Tensor:
 
 
 def implied_bits(loss: float, samples: int, tau: float = 5000.0) -> float:
-    """Compute the least bits about the targets that predictions with a given weighted squared error contain.
+    """Compute the fewest bits about the targets that predictions with a given weighted squared error contain.
 
     Args:
         loss: L = Σ β_i (y_i - ŷ_i)², with targets of variance 1.

@@ -55,8 +55,8 @@ class Initialization:
     (normal). Readout and projection biases start at zero."""
 
     bias_scale: float = 0.0
-    """Initial value of the gates' biases, or their standard deviation with bias = normal (the paper tunes it in [-2,
-    2]; must be 0 for the IRNN)."""
+    """Initial value of the gates' biases, or their standard deviation with bias = normal. The paper tunes it in [-2,
+    2]; it must be 0 for the IRNN."""
 
     readout_scale: float = 1.0
     """Factor that multiplies the readout's initial matrix, drawn from N(0, 1)/sqrt(hidden_size), and the +RNN's input

@@ -13,7 +13,7 @@ from torch import Tensor
 from rnn_capacity.training.task import Batch, BatchSource, Split, Task
 
 LossKind = Literal["binary", "classes", "squared"]
-"""Loss of a fixed task: cross-entropy of one logit (binary), of several logits (classes), or squared error."""
+"""Loss of a task with fixed samples: cross-entropy of one logit (binary), of several (classes), or squared error."""
 
 EVALUATION_BATCH = 8192
 """Number of samples in an evaluation batch."""

@@ -147,7 +147,7 @@ class Task(ABC):
         return {"loss": "min", **self.metric_directions}.get(metric.removeprefix("val_"))
 
     def for_network(self, parameters: int) -> Task:
-        """Return the task for a network of a given size; tasks whose data depend on the size override this.
+        """Return the task with its data sized for a network of some number of parameters; by default the same task.
 
         Args:
             parameters: Trainable parameters of the network.

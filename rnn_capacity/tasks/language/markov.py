@@ -98,7 +98,7 @@ class MarkovLanguage:
         )
 
     def text(self, length: int) -> NDArray[np.uint8]:
-        """Generate a random text as indices into the alphabet, (length,), after discarding its first 1000 characters.
+        """Generate a random text as indices into the alphabet, (length,), after 1000 discarded characters.
 
         Args:
             length: Characters of the text.
