@@ -1,4 +1,4 @@
-"""Members of a population whose whole trainings run in the compiled kernel."""
+"""A chunk of a population's members whose whole training steps run in the compiled kernel."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class KernelChunk:
         return leaving, losses.mean(0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the members, the steps made, the weights and the optimizers' states."""
+        """Return the members' indices, the number of steps made, the weights and the optimizers' states."""
         return {
             "members": [plan.index for plan in self.plans],
             "steps_made": self.steps_made,
@@ -75,7 +75,7 @@ class KernelChunk:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of a chunk of the same members."""
+        """Restore the number of steps, the weights and the optimizers' states from a chunk with the same members."""
         self.steps_made = state["steps_made"]
         for training, stored in zip(self.trainings, state["kernel"], strict=True):
             training.steps_made = self.steps_made

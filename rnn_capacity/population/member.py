@@ -41,7 +41,7 @@ class Member:
     """The optimizer of the module's parameters."""
 
     schedule: LRScheduler | None = field(init=False, repr=False)
-    """Its learning-rate schedule."""
+    """The learning-rate schedule of the optimizer; None for a constant rate."""
 
     def __post_init__(self) -> None:
         check_minimum(1, max_steps=self.max_steps)
