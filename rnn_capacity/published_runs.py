@@ -122,7 +122,7 @@ def latin1_bytes(text: str, encoding: str) -> bytes:
 
 
 def read_published(folder: str | Path, argument: str = "published") -> list[PublishedRun]:
-    """Read the authors' runs from all dataset files (*.p) in a folder.
+    """Read the authors' runs from all dataset files, `*.p`, in a folder.
 
     Args:
         folder: The folder into which `rnn_hp_dataset.tar.gz` was unpacked.
