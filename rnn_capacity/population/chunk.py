@@ -17,8 +17,8 @@ from rnn_capacity.training import Batch, BatchSource, GradientLimits, Task, dive
 from rnn_capacity.training.denormals import flushed_denormals
 
 Leaving = list[tuple[MemberPlan, int | None]]
-"""Plans of the members that leave their chunk, each with the optimizer step at which the loss diverged, or None for a
-member that made its last step."""
+"""Members that leave the group trained together (chunk) since they made their last step or diverged, each with the step
+of the divergence or None."""
 
 
 class Chunk:

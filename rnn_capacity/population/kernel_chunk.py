@@ -44,7 +44,7 @@ class KernelChunk:
         self.trainer = KernelTrainer(library, network, task)
 
     def advance(self) -> tuple[Leaving, Tensor]:
-        """Make the optimizer steps of one `training_step` call: the smallest `steps_per_call` of the members.
+        """Make the optimizer steps of one `training_step` call, as many as the smallest `steps_per_call`.
 
         Returns:
             The members that leave after these steps, and each member's mean loss, (K,).

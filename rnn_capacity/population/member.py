@@ -38,7 +38,7 @@ class Member:
     max_steps: int
 
     optimizer: Optimizer = field(init=False, repr=False)
-    """The optimizer of the module's parameters."""
+    """The torch optimizer of the network's parameters, built from the module's options."""
 
     schedule: LRScheduler | None = field(init=False, repr=False)
     """The learning-rate schedule of the optimizer; None for a constant rate."""

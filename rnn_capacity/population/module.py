@@ -1,4 +1,4 @@
-"""The LightningModule that trains a population."""
+"""The LightningModule that trains a population, which is many networks with their own hyperparameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rnn_capacity.population.plan import MemberPlan, make_chunks, plan_member
 from rnn_capacity.training import BatchSource, Split, diverged_metrics, evaluate_split, is_diverged, run_result
 
 Result = dict[str, Any]
-"""Result of a member by the keys of summary.json: the final metrics, parameters, units, samples, steps, feasible and
+"""Result of a member by the keys of summary.json: final metrics, parameters, units, samples, steps, feasible and
 diverged_at."""
 
 
@@ -145,7 +145,7 @@ class Population(LightningModule):
         return -1
 
     def training_step(self, call: int) -> None:
-        """Make some optimizer steps of the current chunk, and evaluate the members that finish or diverge."""
+        """Make several optimizer steps of the current chunk, and evaluate members that have finished or diverged."""
         chunk = self.chunk or self._start(self.waiting.pop())
         leaving, losses = chunk.advance()
         self._log(chunk, losses)

@@ -147,12 +147,12 @@ POPULATION_OPTIMIZERS: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] 
 
 
 def population_optimizer(optimizer: torch.optim.Optimizer) -> type[MemberOptimizer] | None:
-    """Return the `MemberOptimizer` class with the rule of a torch optimizer; None if it has none or unusual options."""
+    """Return the `MemberOptimizer` class for a torch optimizer; None if its class or options are not supported."""
     return POPULATION_OPTIMIZERS.get(update_rule(optimizer)) if has_plain_options(optimizer) else None
 
 
 def optimizer_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return a torch optimizer's hyperparameters by their names in torch.optim; it must have one parameter group.
+    """Return the hyperparameters of a torch optimizer with one parameter group, by their names in torch.optim.
 
     Derived constants such as 1 - beta2 and log(beta2) are added, computed in float64, since 1 - 0.999 has four correct
     digits in float32.

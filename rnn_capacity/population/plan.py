@@ -1,4 +1,4 @@
-"""Plans of the members' training, and the division of a population into chunks that are trained together."""
+"""Plans how each member of a population is trained, and divides the members into chunks trained together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FREE_OPTIONS = ("samples", "samples_per_parameter", "show", "loss_exponent", "lo
 
 @dataclass(frozen=True)
 class MemberPlan:
-    """How one member of a population is trained: its optimizer, learning rates, data and group."""
+    """How one network (member) of a population is trained: its optimizer, learning rates and data."""
 
     index: int
     """Index of the member in the population."""

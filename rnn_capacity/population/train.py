@@ -1,4 +1,4 @@
-"""The function that trains a population."""
+"""The function that trains a population of networks and returns the result of each."""
 
 from __future__ import annotations
 
