@@ -47,7 +47,7 @@ class LastCheckpoint(ModelCheckpoint):
                 other.save_last = None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Store in a checkpoint whether the trainer was told to stop, and remember its optimizer step."""
+        """Store in each checkpoint whether the trainer was told to stop, and remember the checkpoint's step."""
         self.saved_at = trainer.global_step
         checkpoint["stopped"] = trainer.should_stop
 

@@ -1,4 +1,4 @@
-"""The progress bar of a training."""
+"""The progress bar that counts the optimizer steps of a run."""
 
 from __future__ import annotations
 

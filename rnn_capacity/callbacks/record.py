@@ -1,4 +1,4 @@
-"""The callback that writes the files of a run's directory."""
+"""The callback that writes `config.yaml` and `summary.json` to a run's directory."""
 
 from __future__ import annotations
 
