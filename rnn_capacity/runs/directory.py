@@ -96,7 +96,7 @@ class MetricsWriter(ExperimentWriter):
 
 
 def csv_text(keys: list[str], rows: list[dict[str, Any]], header: bool = True) -> str:
-    """Format rows as CSV."""
+    """Format rows as CSV text, with a header line unless `header` is False."""
     text = StringIO()
     writer = csv.DictWriter(text, keys)
     if header:

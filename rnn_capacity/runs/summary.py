@@ -72,13 +72,13 @@ def run_summary(module: RecurrentModule, seconds: float) -> dict[str, Any]:
 
 
 def kernel_build() -> str | None:
-    """Return which build of the compiled kernel this machine loads, as text; None if it loads none."""
+    """Return the name of the compiled kernel's build that this machine loads; None without a kernel."""
     library = native_library()
     return None if library is None else library.build
 
 
 def source_commit() -> str | None:
-    """Return the git commit hash of the checkout that this package runs from; None if it is not in one."""
+    """Return the git commit hash of the checkout that this package is in; None outside of a checkout."""
     here = Path(__file__).parent
     try:
         for command in (["ls-files", "--error-unmatch", "__init__.py"], ["rev-parse", "HEAD"]):

@@ -1,4 +1,4 @@
-"""The table of final metrics that a run prints."""
+"""Prints the table of final metrics at the end of a run."""
 
 from __future__ import annotations
 
