@@ -93,7 +93,7 @@ class TrialQueue:
 
     @property
     def latest(self) -> Snapshot:
-        """The study's trials as this worker read them last; the storage is read only if it has not been before.
+        """The study's trials as this worker last read them; the first use reads them from the storage.
 
         Raises:
             StorageError: If the storage fails.
@@ -215,7 +215,7 @@ class TrialQueue:
                 return self._call(self._optuna.set_trial_user_attr, trial_id, ALIVE, time.time())
 
     def finish(self, trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial | None:
-        """Store the objective value and the metrics of a claimed trial, and set it to complete.
+        """Store the objective value and the metrics of a claimed trial, and set the trial to complete.
 
         Args:
             trial: The trial.

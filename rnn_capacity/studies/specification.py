@@ -6,7 +6,7 @@ from typing import Any
 
 
 def first_difference(requested: Any, stored: Any, key: str = "") -> tuple[str, str, str] | None:
-    """Return the first key at which two nested specifications differ, and both values; None if they are equal.
+    """Return the first key at which two nested specifications differ and both values; None if all are equal.
 
     Args:
         requested: A specification, as read from JSON.

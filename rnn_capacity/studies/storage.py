@@ -28,8 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SQLITE: dict[str, Any] = {"timeout": 2.0}
-"""Connection arguments of SQLite: the seconds that it waits for a lock itself, few since Ctrl-C has no effect
-meanwhile."""
+"""Connection arguments of SQLite: `timeout` is the seconds to wait for a lock, few since Ctrl-C has no effect meanwhile
+and calls are retried."""
 
 POSTGRESQL: dict[str, Any] = {
     "connect_timeout": 10,  # seconds

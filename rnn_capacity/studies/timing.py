@@ -20,7 +20,7 @@ class Timing:
     """
 
     heartbeat: float = 60.0
-    """Seconds between two heartbeats of a worker."""
+    """Seconds between two heartbeats, by which a worker shows others that it is alive."""
 
     grace: float = 180.0
     """Seconds without a heartbeat after which a worker counts as dead and its trials are run again."""
