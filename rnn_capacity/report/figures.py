@@ -39,7 +39,7 @@ DPI = 120
 """Resolution of the PNG files in pixels per inch."""
 
 PLAIN = 1e5
-"""Smallest number on a logarithmic axis at which tick labels are powers of ten; below it they are plain numbers."""
+"""Logarithmic x-axes whose points are all below this number have plain tick labels instead of powers of ten."""
 
 STYLE: Any = {"font.size": 9, "svg.hashsalt": "rnn-capacity", "axes.spines.top": False, "axes.spines.right": False}
 """Matplotlib's rcParams for all figures; the fixed hash salt makes equal figures equal SVG files."""

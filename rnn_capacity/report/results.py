@@ -51,7 +51,7 @@ class TrialResult:
     """
 
     study: str
-    """Name of the study, or of the authors' dataset."""
+    """Name of the trial's study; for a published run, a name made of task, cell, depth and budget."""
 
     number: int
     """Number of the trial in its study."""

@@ -42,7 +42,7 @@ GRID = 16
 
 
 def memory_theory(rows: Rows) -> Finding:
-    """Judge claim C10: all cells remember the memory task's values if and only if they have as many units."""
+    """Judge claim C10: networks remember all values of the memory task if and only if they have as many units."""
     chosen = [row for row in select(rows, task="memory") if row.units and row.cell in PAPER_CELLS]
     distances = []
     for (_, _, units, values), group in grouped(
