@@ -111,7 +111,7 @@ def class_names(base: type[object]) -> list[str]:
 
 
 def closest(name: str, names: list[str]) -> str:
-    """Return a text that suggests the known option most like a wrong one, and lists those on its level.
+    """Return a text that suggests the known option most like a wrong one, and lists the options on its level.
 
     Args:
         name: The wrong name, with dots between levels.

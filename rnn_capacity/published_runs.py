@@ -58,13 +58,14 @@ class PublishedRun:
     """
 
     file: str
-    """Name of the file that holds the run, without suffix, such as fig3_txt8rcf: it begins with the paper's figure."""
+    """Name of the dataset file with the run, without suffix, such as fig3_txt8rcf, which begins with the paper's
+    figure."""
 
     task: str
-    """The task's name in this package."""
+    """Name of the task in this package, such as parentheses."""
 
     cell: str
-    """The cell's name in this package."""
+    """Name of the cell in this package, such as gru."""
 
     depth: int
     """Number of stacked recurrent layers."""
@@ -88,7 +89,7 @@ class PublishedRun:
     """Final loss on the validation set, which the tuner minimized."""
 
     eval_loss: float
-    """Final loss on the evaluation set, which the paper plots; bits per character on text8."""
+    """Final loss on the evaluation set, which the paper plots; in bits per character for text8."""
 
 
 class ArrayUnpickler(pickle.Unpickler):

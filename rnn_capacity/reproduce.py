@@ -29,10 +29,10 @@ class Comparison(NamedTuple):
     """Key of the metric in summary.json, or "weights"."""
 
     stored: Any
-    """The metric's value in the stored run; None if it has none."""
+    """Value of the metric in the stored run; None if summary.json lacks the metric."""
 
     repeated: Any
-    """The metric's value in the repetition; None if it has none."""
+    """Value of the metric in the repetition; None if summary.json lacks the metric."""
 
     difference: float
     """Absolute difference of the two values; infinite if they are unequal and not both numbers."""

@@ -33,7 +33,7 @@ def shipped_files(kind: Kind) -> dict[str, Path]:
 
 
 def find_file(kind: Kind, given: str | Path, folder: Path | None = None, argument: str | None = None) -> Path:
-    """Return the path of a config or sweep: an existing file's, or else that of the shipped file of that name.
+    """Return the path of a config or sweep: an existing file, or else the shipped file of that name.
 
     Args:
         kind: Whether a config or a sweep.
