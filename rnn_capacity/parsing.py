@@ -203,7 +203,7 @@ def union_errors(text: str) -> list[str]:
 
 
 def check_nulls(options: Any) -> None:
-    """Check that no option of the network, the task or the trainer is null unless it may be.
+    """Check that the trainer's options are a mapping, and that no argument of model or task is null unless it may be.
 
     Args:
         options: The parsed options of a command.

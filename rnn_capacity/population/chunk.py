@@ -88,7 +88,7 @@ class Chunk:
         return self._remove_finished(diverged), losses.mean(0)
 
     def _exponents(self, first: int, last: int) -> list[Tensor | None]:
-        """Return the exponents of the generalized cross-entropy at the steps first to last - 1, (K,) or None each.
+        """Return the members' exponents of the generalized cross-entropy, (K,), for each step in [first, last).
 
         They are None if no member has this loss.
         """
@@ -150,7 +150,7 @@ class Chunk:
         return stacked, weights
 
     def _remove_finished(self, diverged: list[int | None]) -> Leaving:
-        """Remove the members that have made their last step or whose loss diverged, and copy their weights back."""
+        """Remove members that made their last step or diverged, and copy their weights to their own networks."""
         stay = [
             row
             for row, plan in enumerate(self.plans)
@@ -176,7 +176,7 @@ class Chunk:
 
     @torch.no_grad()
     def _copy_weights(self, rows: list[int]) -> None:
-        """Copy rows of the batched parameters to the `Network`s of the members themselves."""
+        """Copy rows of the batched parameters to the members' own networks."""
         for row in rows:
             own = self.plans[row].member.module.network
             for part, values in zip(own.parameters(), self.parameters, strict=True):

@@ -1,4 +1,4 @@
-"""A chunk of a population's members whose whole training steps run in the compiled kernel."""
+"""A chunk: members of a population that the compiled kernel trains together, without autograd."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class MemberPlan:
     """Class of the optimizer for K networks at once; None for a member that is trained alone by Lightning's `fit`."""
 
     kernel: bool
-    """Whether the member's whole training steps run in the compiled kernel."""
+    """Whether the compiled kernel makes the member's optimizer steps, without autograd."""
 
     settings: dict[str, Any]
     """Hyperparameters of the member's optimizer, from `optimizer_settings`."""

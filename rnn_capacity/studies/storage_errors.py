@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds to wait before the first repetition of a failed call, and at most before each later one."""
+"""Largest number of seconds to wait before the first repetition of a failed call, and before each later one."""
 
 TRANSIENT_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_CONSTRAINT}
 """SQLite error codes after which a call is repeated: a lock of another connection, or a row that another one inserted

@@ -10,7 +10,7 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 Goal = Literal["maximize", "minimize"]
-"""Direction of a study's optimization."""
+"""Direction of a study's optimization: maximize or minimize."""
 
 Params = dict[str, Any]
 """The hyperparameters of a trial as Optuna stores them: a number or a string for each name."""
