@@ -1,4 +1,4 @@
-"""How much a recurrent network can hold, and how hard it is to train (Collins et al., ICLR 2017).
+"""Trains recurrent networks to measure their capacity and trainability (Collins et al., ICLR 2017).
 
 What a program needs first is here: cells, networks and their sizes, metrics, and the training of many networks at once.
 Each name imports its package, and torch with it, when it is first used. Tasks are in `rnn_capacity.tasks`, and the
@@ -52,11 +52,11 @@ __all__ = [
 ]
 
 ROOMS = ("cells", "models", "metrics", "population")
-"""The packages that the names come from, those first that import the least."""
+"""Subpackages that the exported names are imported from, in the order of their import time."""
 
 
 def __getattr__(name: str) -> object:
-    """Import a name when it is first used (PEP 562)."""
+    """Import an exported name from its subpackage when it is first used (PEP 562)."""
     if name in __all__:
         for room in ROOMS:
             module = import_module(f"{__name__}.{room}")
@@ -67,5 +67,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """List the names that are yet to be imported as well."""
+    """List the module's names, with the exported ones that have not been imported yet."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""`python -m rnn_capacity` is the same program as `rnn-capacity`."""
+"""Runs the command line of `rnn-capacity` as `python -m rnn_capacity`."""
 
 from rnn_capacity.cli import main
 

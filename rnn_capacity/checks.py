@@ -1,4 +1,4 @@
-"""Checks of arguments; every message has the form "hidden_size must be at least 1, got 0"."""
+"""Checks of arguments, which raise errors such as "hidden_size must be at least 1, got 0"."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 INT64_MAX = 2**63 - 1
-"""The largest integer that torch holds."""
+"""The largest 64-bit integer, which torch's int64 tensors can hold."""
 
 
 def check_minimum(minimum: float, **arguments: float | None) -> None:
-    """Check that arguments are at least a minimum; an argument that is None is not checked.
+    """Check that numbers are at least a minimum, leaving out those that are None.
 
     Args:
         minimum: The smallest value allowed.
@@ -27,7 +27,7 @@ def check_minimum(minimum: float, **arguments: float | None) -> None:
 
 
 def check_positive(**arguments: float | None) -> None:
-    """Check that arguments are positive and finite; an argument that is None is not checked.
+    """Check that numbers are positive and finite, leaving out those that are None.
 
     Args:
         **arguments: Values by argument name.
@@ -41,7 +41,7 @@ def check_positive(**arguments: float | None) -> None:
 
 
 def check_fraction(**arguments: float) -> None:
-    """Check that arguments lie in [0, 1).
+    """Check that numbers lie in [0, 1).
 
     Args:
         **arguments: Values by argument name.
@@ -55,7 +55,7 @@ def check_fraction(**arguments: float) -> None:
 
 
 def check_choice(choices: Iterable[str | None], **arguments: str | None) -> None:
-    """Check that arguments are among the allowed names.
+    """Check that each argument is one of the allowed names.
 
     Args:
         choices: The allowed values; None is shown as null, as in YAML.
@@ -72,7 +72,7 @@ def check_choice(choices: Iterable[str | None], **arguments: str | None) -> None
 
 
 def check_memory(**arguments: int) -> None:
-    """Check that 32-bit numbers fit in the memory of this machine.
+    """Check that a count of 32-bit numbers fits in the memory of this machine.
 
     Args:
         **arguments: How many numbers there are at least, by the name of the argument that asks for them.
@@ -90,7 +90,7 @@ def check_memory(**arguments: int) -> None:
 
 
 def check_finite(**arguments: Any) -> None:
-    """Check that the numbers among arguments are finite and fit in 64 bits, those in lists and mappings included.
+    """Check that all numbers, those inside lists and mappings included, are finite and fit in 64 bits.
 
     Args:
         **arguments: Values by argument name; what is no number is not checked.

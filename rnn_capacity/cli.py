@@ -1,4 +1,4 @@
-"""The program `rnn-capacity`; wrong files and help texts are answered before torch is imported."""
+"""Entry point of the program `rnn-capacity`, which reports wrong files before it imports torch."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ COMMANDS = {
 }
 
 FILE_OPTIONS: dict[str, Kind] = {"-c": "config", "--config": "config", "--sweep": "sweep"}
-"""Options whose value is a file or the name of a shipped one."""
+"""Command-line options whose value is a YAML file or the name of a shipped one, with the kind of file."""
 
 FILE_OPTION = re.compile(r"(-c=?|--config=|--sweep=)(.*)", re.DOTALL)
-"""Such an option and its value in one word."""
+"""Pattern of a file option written in one word with its value, such as --config=FILE."""
 
 MAX_CONFIG = 1_000_000
-"""Bytes of a YAML file; PyYAML reads a larger one in minutes."""
+"""Largest size of a YAML file in bytes; PyYAML takes minutes for a larger one."""
 
 MAX_VALUES = 100_000
-"""Values in a YAML file, those counted again that an alias repeats; a few lines of aliases can stand for billions."""
+"""Largest number of values in a YAML file, counting those that aliases repeat: a few lines of aliases can stand for
+billions."""
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the program.
+    """Run the program `rnn-capacity` with a command line.
 
     Args:
         argv: The command line without the program's name; None is the process's own.
@@ -97,10 +98,10 @@ def main(argv: list[str] | None = None) -> None:
 
 
 class PrintVersion(argparse.Action):
-    """Prints the version and the build of the compiled kernel that this machine uses, then exits."""
+    """Action of the option --version: prints the version and the build of the compiled kernel, then exits."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print both in one line."""
+        """Print the program's version and the compiled kernel's build in one line, and exit."""
         from rnn_capacity.kernels.native import native_library
 
         try:
@@ -113,7 +114,9 @@ class PrintVersion(argparse.Action):
 
 
 def check_files(command: str, arguments: list[str]) -> list[str]:
-    """Check what needs no torch: importing it takes seconds, and these are the most frequent mistakes.
+    """Check the files and numbers on a command line that can be checked without importing torch.
+
+    The import takes seconds, and these are the most frequent mistakes.
 
     Args:
         command: The command.
@@ -157,7 +160,10 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
 
 
 def fail_without_value(message: str) -> NoReturn:
-    """Print that an option has no value, which is all that can be wrong with the few options of `check_files`."""
+    """Exit with the error that an option has no value.
+
+    The few options that `check_files` parses cannot be wrong in another way.
+    """
     no_value = NO_VALUE.fullmatch(message)
     fail(f"{no_value[1]} must be given a value" if no_value else message)
 
@@ -179,7 +185,7 @@ def with_shipped_files(arguments: list[str]) -> list[str]:
 
 
 def check_mapping(argument: str, path: Path) -> None:
-    """Check that a file contains a YAML mapping.
+    """Check that a file is readable YAML of bounded size and contains a mapping.
 
     Raises:
         ValueError: If it does not.
@@ -199,7 +205,9 @@ def check_mapping(argument: str, path: Path) -> None:
 
 
 def count_values(content: object, known: dict[int, float]) -> float:
-    """Count the values of a YAML document, with those that aliases repeat; infinitely many if it contains itself.
+    """Count the values of a loaded YAML document, including repetitions by aliases.
+
+    The count is infinite if the document contains itself.
 
     Args:
         content: The document.

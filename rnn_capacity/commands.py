@@ -1,4 +1,4 @@
-"""The commands fit, validate, test and predict on Lightning's command line, and the command search."""
+"""The commands fit, validate, test and predict, built on LightningCLI, and the start of the command search."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from rnn_capacity.training import RecurrentModule, RunCheckpointIO, Task, TaskDa
 from rnn_capacity.wandb_runs import finish_wandb_run, has_wandb_run, wandb_loggers
 
 PATIENCE = 60.0
-"""Seconds that a process that failed waits for the first process to end."""
+"""Seconds that a failed process of a distributed run waits for the first process to end before it exits."""
 
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Turn an error of the arguments, such as sizes beyond the memory, into one line and exit code 2."""
+    """Open a context in which an error of the arguments ends the program with one line and exit code 2."""
     try:
         try:
             yield
@@ -52,7 +52,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 class CapacityCLI(LightningCLI):
-    """Lightning's command line over the tasks of this package.
+    """LightningCLI with the commands fit, validate, test and predict for this package's modules and tasks.
 
     Args:
         argv: The command and its arguments.
@@ -74,24 +74,24 @@ class CapacityCLI(LightningCLI):
 
     @property
     def options(self) -> Any:
-        """The options of the command, with instances in place of classes."""
+        """The parsed options of the command, in which classes are replaced by their instances."""
         return self.config_init[self.subcommand]
 
     def add_core_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add the options of the trainer, the network and the task."""
+        """Add the options of the Lightning trainer, the network (`--model`) and the task (`--data`)."""
         parser.add_lightning_class_args(Trainer, "trainer")
         parser.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
         cast(OneLineParser, parser).add_model_and_task()
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Return the commands, each with the arguments of the trainer's method that are no options."""
+        """Return the trainer's methods that are commands, each with the method's arguments that are not options."""
         return {name: LightningCLI.subcommands()[name] | {"verbose"} for name in ("fit", "validate", "test")} | {
             "predict": LightningCLI.subcommands()["predict"] | {"return_predictions"}
         }
 
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
-        """Add the option `--run` to `fit`; Lightning's public hooks do not tell the commands apart."""
+        """Add the option `--run` to the parser of `fit` alone, for which Lightning has no public hook."""
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         if subcommand == "fit":
             parser.add_argument(
@@ -103,7 +103,10 @@ class CapacityCLI(LightningCLI):
         return parser
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Parse the arguments; Lightning's own method warns when a program hands over its command line."""
+        """Parse and check the command line.
+
+        Lightning's own method warns when a program hands over its command line.
+        """
         self.config = parser.parse_args(keep_text(args))
         options = self.config[self.config.subcommand]
         with errors_in_one_line():
@@ -115,10 +118,10 @@ class CapacityCLI(LightningCLI):
             fail(f"data must be one of {', '.join(class_names(Task))}; got null, {example}, or --data")
 
     def _parse_ckpt_path(self) -> None:
-        """Keep the given arguments: Lightning's method, which has no public switch, takes the checkpoint's instead."""
+        """Do nothing: Lightning's method would replace the given arguments by those stored in the checkpoint."""
 
     def instantiate_classes(self) -> None:
-        """Build the module, the data module and the trainer."""
+        """Create the module, the data module and the trainer from the parsed options."""
         with errors_in_one_line():
             self.config_init = self.parser.instantiate(self.config)
             self.model = self.options.model
@@ -126,7 +129,7 @@ class CapacityCLI(LightningCLI):
             self.trainer = self.instantiate_trainer()
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Build a trainer whose first logger writes the run's directory, with a progress bar and checkpoints.
+        """Create the trainer with the run's logger, the progress bar and the callbacks that the options ask for.
 
         Nothing is written without a logger, in a fast development run and by `predict`. A config's callbacks that
         serve checkpoints, a progress bar or loggers are left out where there are none; its progress bar replaces ours.
@@ -176,7 +179,7 @@ class CapacityCLI(LightningCLI):
         return trainer
 
     def _run_logger(self, root: str) -> RunLogger:
-        """Return the logger of a new run, or of the named one, which then resumes from its last checkpoint."""
+        """Return the logger of a new run or, for `--run NAME`, of the run that resumes from its last checkpoint."""
         task, run = self.datamodule.options.name, self.options.get("run")
         if run is None:
             return RunLogger(root, task, new_run_name())
@@ -188,7 +191,7 @@ class CapacityCLI(LightningCLI):
         return logger
 
     def after_instantiate_classes(self) -> None:
-        """Check everything that can be wrong with the arguments before anything is written."""
+        """Check the arguments, the checkpoint and the run's directory before anything is written."""
         fits = self.subcommand == "fit"
         with errors_in_one_line():
             check_options(self.options.trainer, str(self.subcommand))
@@ -215,26 +218,26 @@ class CapacityCLI(LightningCLI):
                 make_folder("trainer.default_root_dir", Path(str(cast(RunLogger, loggers[0]).log_dir)))
 
     def after_fit(self) -> None:
-        """Run the final evaluation."""
+        """Run the final evaluation of the trained network with Lightning's `test`."""
         self.trainer.test(self.model, datamodule=self.datamodule, verbose=False)
 
     def validate(self, **kwargs: Any) -> None:
-        """Evaluate on the validation set, without Lightning's table: the run prints its own."""
+        """Evaluate on the validation set without printing Lightning's table, since the run prints its own."""
         self.trainer.validate(**kwargs, verbose=False)
 
     def test(self, **kwargs: Any) -> None:
-        """Evaluate on the test set, without Lightning's table: the run prints its own."""
+        """Evaluate on the test set without printing Lightning's table, since the run prints its own."""
         self.trainer.test(**kwargs, verbose=False)
 
     def predict(self, **kwargs: Any) -> None:
-        """Print the text that the network generates."""
+        """Print the texts that the language model generates."""
         for text in self.trainer.predict(**kwargs) or []:
             if self.trainer.is_global_zero:
                 print(text)
 
 
 def run(argv: list[str]) -> None:
-    """Run a command; a W&B run of this process ends with the command's exit code.
+    """Run one command, and end this process's W&B run, if there is one, with the command's exit code.
 
     Args:
         argv: The command and its arguments.
@@ -273,7 +276,7 @@ def run(argv: list[str]) -> None:
 
 
 def wait_for_first_process() -> None:
-    """Wait until the process that started this one has failed as well, which happens at their next exchange.
+    """Wait until this process's parent, the first of a distributed run, has ended, at most `PATIENCE` seconds.
 
     Lightning would kill it, and W&B's run with it, as soon as this process ends.
     """

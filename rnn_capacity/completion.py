@@ -1,4 +1,4 @@
-"""The command `rnn-capacity completion`, which prints the script that completes command lines in a shell."""
+"""The command `rnn-capacity completion`, which prints a shell script that completes command lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHELLS = ("bash", "zsh", "tcsh")
 
 
 class CompletionCLI(CapacityCLI):
-    """Prints the completion script of the command line in place of running a command.
+    """Prints a shell's completion script for the commands and options, and runs no command.
 
     Args:
         shell: One of `SHELLS`.
@@ -31,7 +31,7 @@ class CompletionCLI(CapacityCLI):
         super().__init__([shell])
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Print the script; the arguments are the shell alone.
+        """Print the completion script for the shell that is the only argument, and exit.
 
         Raises:
             SystemExit: When it is printed.
@@ -48,7 +48,7 @@ class CompletionCLI(CapacityCLI):
 
 
 def completion(argv: list[str], commands: dict[str, str]) -> None:
-    """Run the command.
+    """Run the command `rnn-capacity completion SHELL`.
 
     Args:
         argv: Its arguments.

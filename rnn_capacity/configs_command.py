@@ -11,7 +11,7 @@ from rnn_capacity.shipped import FOLDERS, Kind, shipped_files
 
 
 def configs_parser() -> argparse.ArgumentParser:
-    """Make the parser of the command."""
+    """Create the argument parser of the command `rnn-capacity configs`."""
     parser = argparse.ArgumentParser(
         prog="rnn-capacity configs",
         description="List the shipped configs and sweeps with the options that take them by name, or copy them in "
@@ -29,7 +29,7 @@ def configs_parser() -> argparse.ArgumentParser:
 
 
 def configs(argv: list[str]) -> None:
-    """Run the command.
+    """Run the command `rnn-capacity configs`.
 
     Args:
         argv: Its options.
@@ -52,7 +52,7 @@ def configs(argv: list[str]) -> None:
 
 
 def choose(names: list[str]) -> dict[tuple[Kind, str], Path]:
-    """Return the shipped files of some names by kind and name; all if no name is given.
+    """Return the paths of the shipped configs and sweeps with given names, or of all if no name is given.
 
     Raises:
         ValueError: If there is none of a name.
@@ -66,7 +66,7 @@ def choose(names: list[str]) -> dict[tuple[Kind, str], Path]:
 
 
 def show(chosen: dict[tuple[Kind, str], Path]) -> None:
-    """Print a line for each file: the option that takes it, and its first line, which is a comment."""
+    """Print a line for each shipped file: the option to use it, and the comment in its first line."""
     options = [f"--{kind} {name}" for kind, name in chosen]
     for option, path in zip(options, chosen.values(), strict=True):
         comment = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
@@ -74,7 +74,7 @@ def show(chosen: dict[tuple[Kind, str], Path]) -> None:
 
 
 def copy(chosen: dict[tuple[Kind, str], Path], folder: Path) -> None:
-    """Copy files to a folder and print the path of each copy.
+    """Copy shipped configs and sweeps to a folder, and print the path of each copy.
 
     Raises:
         ValueError: If the folder has one of them already, or cannot be written to; nothing is copied then.

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, a full disk included."""
+"""Writes files whole or not at all, even if the disk is full."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 from pathlib import Path
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""Errors of a disk, a quota or a file size limit that is used up."""
+"""Values of `errno` for a full disk, a used-up quota or a file that is too large."""
 
 
 MAX_NAME = 255
-"""Bytes of a file's name."""
+"""Largest length of a file name in bytes on common file systems."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is at any time either absent, its earlier version, or whole.
+    """Write a file so that at any time it is absent, unchanged or complete.
 
     Args:
         path: The file.
@@ -45,7 +45,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def is_folder_name(name: str) -> bool:
-    """Return whether a folder can have a name, on every common file system.
+    """Return whether a text can be the name of one folder on every common file system.
 
     Args:
         name: The name, without the folders above.
@@ -58,7 +58,7 @@ def is_folder_name(name: str) -> bool:
 
 
 def local_folder(argument: str, folder: str) -> str:
-    """Return the path of a folder on this machine, with the home directory in place of `~`.
+    """Return a folder's path with `~` replaced by the home directory; a URL is refused.
 
     Args:
         argument: Name of the argument for error messages.
@@ -80,7 +80,7 @@ def local_folder(argument: str, folder: str) -> str:
 
 
 def make_folder(argument: str, folder: Path) -> None:
-    """Make a folder and those above it, or none of them.
+    """Create a folder and its missing parents, and remove those created if one cannot be.
 
     Args:
         argument: Name of the argument for error messages.
@@ -111,7 +111,7 @@ def make_folder(argument: str, folder: Path) -> None:
 
 
 def append(path: Path, text: str) -> None:
-    """Append text to a file, or leave the file as it is.
+    """Append text to a file, or leave the file unchanged if not all of the text can be written.
 
     Args:
         path: The file.

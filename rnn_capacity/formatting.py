@@ -1,4 +1,4 @@
-"""Formatting of values and metric names in tables, plots and progress lines."""
+"""Formats values and metric names for tables, plots and progress lines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ LABELS = {
     "bits_per_parameter": "bits per parameter (accuracy)",
     "likelihood_bits_per_parameter": "bits per parameter (likelihood)",
 }
-"""Labels of the metrics whose keys would not tell two of them apart."""
+"""Printed names of metrics whose keys do not say how the two kinds of bits per parameter differ."""
 
 
 def format_value(value: Any) -> str:
-    """Format a metric or a hyperparameter for people.
+    """Format a metric or hyperparameter as text, numbers with four significant digits.
 
     Args:
         value: A number in four significant digits, with commas between thousands; None is "null", as in YAML.
@@ -31,7 +31,7 @@ def format_value(value: Any) -> str:
 
 
 def metric_label(key: str) -> str:
-    """Turn a metric's key into words.
+    """Return the printed name of a metric, such as "sequence accuracy" for sequence_accuracy.
 
     Args:
         key: A key of summary.json.

@@ -1,15 +1,15 @@
-"""Full names of hyperparameters, which command lines, sweep files and W&B agents may give in short."""
+"""Completes short names of hyperparameters, such as model.optimizer.lr, to full names with `init_args`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 CLASSES = ("model", "data", "model.init_args.optimizer", "model.init_args.schedule")
-"""Options that are a class, whose arguments are below `init_args`."""
+"""Options whose value is a class, so that the class's arguments have `init_args` in their full names."""
 
 
 def full_name(name: str) -> str:
-    """Return the name of a hyperparameter with every `init_args`, which the command line lets one leave out.
+    """Return the full name of a hyperparameter, with every `init_args` that the command line lets one leave out.
 
     Args:
         name: A dotted name.
@@ -30,11 +30,11 @@ MAPPINGS = tuple(
     f"model.init_args.{name}"
     for name in ("b_fg", "cell_options", "initialization.recurrent_scale", "initialization.input_scale")
 )
-"""Options that are a mapping, whose keys are no options."""
+"""Options whose value is a mapping, so that what follows in a dotted name is a key of the mapping and not an option."""
 
 
 def full_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config whose dotted keys have full names, a class before its arguments.
+    """Return a config with short dotted keys replaced by full names, and each class before its arguments.
 
     W&B sorts the keys as it likes, and a class that comes after its arguments would replace them.
 

@@ -1,4 +1,4 @@
-"""Error messages of the command line, each in one line. Imports nothing heavy."""
+"""Formats error messages of the command line in one line; imports nothing that takes long."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TYPE = re.compile(r"<class '(?:\w+\.)*(\w+)'>|typing\.Literal\[(.*?)\]")
 
 
 def fail(message: str, code: int = 2) -> NoReturn:
-    """Print an error in one line and exit.
+    """Print an error message in one line to stderr and exit.
 
     Args:
         message: What is wrong.
@@ -41,7 +41,7 @@ def fail(message: str, code: int = 2) -> NoReturn:
 
 
 def settle_warnings() -> None:
-    """Show a warning in one line, and none of Lightning's that do not concern users of this program."""
+    """Print each warning in one line, and hide Lightning's that do not concern users of this program."""
     warnings.formatwarning = lambda message, *_, **__: f"rnn-capacity: warning: {' '.join(str(message).split())}\n"
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)  # devices found and advertisements
     warnings.filterwarnings("ignore", "The dirpath has changed from")  # every run has its own, a resumed one, too
@@ -51,7 +51,7 @@ def settle_warnings() -> None:
 
 
 def explain(message: str, error: BaseException | None, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
-    """Turn an error of jsonargparse into the form of this package's messages.
+    """Turn an error message of jsonargparse into "<option> must be <constraint>, got <value>".
 
     Args:
         message: Message of the parser.
@@ -73,13 +73,13 @@ def explain(message: str, error: BaseException | None, parser: ArgumentParser, b
 
 
 def unknown_option(name: str, parser: ArgumentParser) -> str:
-    """Return the message about an option that a parser does not know."""
+    """Return the error message about an option that does not exist, with similar options."""
     known = list(parser.get_defaults(skip_validation=True).keys(branches=True))
     return f"{name} must be a known option; {closest(name, known)}"
 
 
 def wrong_value(name: str, message: str, error: BaseException | None, base: type[object] | None) -> str:
-    """Return the message about an option whose value jsonargparse rejects.
+    """Return the error message about an option whose value jsonargparse rejects.
 
     Args:
         name: The option.
@@ -105,13 +105,13 @@ def wrong_value(name: str, message: str, error: BaseException | None, base: type
 
 
 def class_names(base: type[object]) -> list[str]:
-    """Return the names of a class and its subclasses, without abstract classes."""
+    """Return the sorted names of a class and all its subclasses, without abstract classes."""
     names = [name for kind in base.__subclasses__() for name in class_names(kind)]
     return sorted(names if isabstract(base) else [base.__name__, *names])
 
 
 def closest(name: str, names: list[str]) -> str:
-    """Suggest the known name that is most similar to a wrong one, and list all on its level.
+    """Return a text that suggests the known option most like a wrong one, and lists the options on its level.
 
     Args:
         name: The wrong name, with dots between levels.

@@ -1,4 +1,4 @@
-"""The parser of the command line: Lightning's, with errors of one line."""
+"""The parser of the command line: Lightning's, with error messages in one line."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ set_parsing_settings(docstring_parse_attribute_docstrings=True)  # the help of a
 set_parsing_settings(import_path_denylist=["os"])  # enforces jsonargparse's whole list: a config runs no command
 
 BASES: dict[str, type[object]] = {"model": RecurrentModule, "data": Task}
-"""Base classes of the options that are a class."""
+"""Base class of each option whose value is a class: the network and the task."""
 
 TRAINER_DEFAULTS = {"num_sanity_val_steps": 0, "enable_model_summary": False, "log_every_n_steps": 1}
-"""The trainer's options that differ from Lightning's defaults."""
+"""Default values of trainer options where they differ from Lightning's."""
 
 
 class OneLineParser(LightningArgumentParser):
-    """Lightning's parser, with errors of one line and without abbreviated options."""
+    """Lightning's argument parser with error messages in one line and without abbreviated options."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Print the error in one line and exit with 2.
+        """Print an error message in one line and exit with code 2.
 
         Raises:
             ArgumentError: Instead of exiting, if `exit_on_error` is false, as in the parsers that jsonargparse makes
@@ -49,13 +49,13 @@ class OneLineParser(LightningArgumentParser):
         raise ArgumentError(None, " ".join(text.split())) from ex
 
     def parse_path(self, path: Any, *args: Any, **kwargs: Any) -> Namespace:
-        """Parse a config, which is in UTF-8 whatever the locale."""
+        """Parse a config file as UTF-8, whatever the locale's encoding is."""
         text = Path(path).read_text(encoding="utf-8")
         parsed: Namespace = self.parse_string(text, Path(path).name, *args, **kwargs)
         return parsed
 
     def add_model_and_task(self) -> None:
-        """Add the options of the network and the task; the network's input and output sizes are the task's."""
+        """Add the options of the network and the task, and take the network's input and output sizes from the task."""
         self.add_lightning_class_args(RecurrentModule, "model", subclass_mode=True, required=False)
         self.set_defaults({"model": {"class_path": "rnn_capacity.training.RecurrentModule"}})
         self.add_subclass_arguments(Task, "data", required=False)
@@ -64,11 +64,11 @@ class OneLineParser(LightningArgumentParser):
 
 
 FILES = ("path", "init_from", "ckpt_path")
-"""Options that are the name of a file or null."""
+"""Names of options whose value is a file name or null."""
 
 
 def load_yaml(text: str) -> Any:
-    """Load YAML as jsonargparse does, except that the word null alone is null where a text stands for itself.
+    """Load YAML as jsonargparse does, but keep a lone `~` or an empty text as text instead of null.
 
     A file may have the name `~`, and a file in a config may have the name "null" in quotes.
 
@@ -89,7 +89,7 @@ def load_yaml(text: str) -> Any:
 
 
 def quote_file_names(value: Any) -> Any:
-    """Return a config in which a file's name is never the text null, which jsonargparse takes for no file."""
+    """Return a config in which a file named null is written ./null, since jsonargparse takes null for no file."""
     if not isinstance(value, dict):
         return value
     return {key: "./null" if key in FILES and part == "null" else quote_file_names(part) for key, part in value.items()}
@@ -100,7 +100,7 @@ set_loader("yaml", load_yaml, exceptions=(yaml.YAMLError,))
 
 
 def text_options() -> dict[str, bool]:
-    """Return the options whose values are text, and whether null is one of their values."""
+    """Return the names of the options whose values are text, each with whether the value may be null."""
     kinds = {"run": "str | None", "ckpt_path": "str | None", "trainer.default_root_dir": "str | None"}
     kinds |= {"model.cell": "str", "model.init_from": "str | None"}
     for task in subclasses(Task):  # type: ignore[type-abstract]  # no instance is made
@@ -109,12 +109,12 @@ def text_options() -> dict[str, bool]:
 
 
 def subclasses(kind: type[Task]) -> list[type[Task]]:
-    """Return all subclasses of a class."""
+    """Return all direct and indirect subclasses of a task class."""
     return [found for one in kind.__subclasses__() for found in (one, *subclasses(one))]
 
 
 def keep_text(arguments: list[str], more: Iterable[str] = ()) -> list[str]:
-    """Hand over the values of text options as typed, where the parser would read them as YAML: `[`, `a: b` or `~`.
+    """Return a command line whose text options keep values such as `[` or `a: b`, which YAML would change.
 
     The word null is null where the option can be null, unless it is the name of an existing file.
 
@@ -148,7 +148,7 @@ def keep_text(arguments: list[str], more: Iterable[str] = ()) -> list[str]:
 
 
 def is_plain(value: str) -> bool:
-    """Return whether YAML reads a value as the text or the number that it shows."""
+    """Return whether YAML reads a value as the same text, or as a number or boolean."""
     try:
         read = yaml.safe_load(value)
     except (yaml.YAMLError, ValueError):
@@ -157,7 +157,7 @@ def is_plain(value: str) -> bool:
 
 
 def constructor_error(error: ValueError) -> str:
-    """Return the message of the constructor whose ValueError jsonargparse reports.
+    """Return the message of the ValueError that a class's constructor raised, from the one that jsonargparse raises.
 
     Args:
         error: The error of `instantiate`.
@@ -185,11 +185,11 @@ OPTIONS = {
     ".Profiler'": "trainer.profiler",
     ".Strategy'": "trainer.strategy",
 }
-"""Options whose value is a class of Lightning's, by the class in jsonargparse's texts."""
+"""Trainer options whose value is a Lightning class, by how jsonargparse's error messages name that class."""
 
 
 def union_errors(text: str) -> list[str]:
-    r"""Return the errors in jsonargparse's text about a union of types, without those of a wrong type.
+    r"""Return the errors listed in jsonargparse's message about a union of types, except those about a wrong type.
 
     Args:
         text: The text, in which an error may be another such text.
@@ -203,7 +203,7 @@ def union_errors(text: str) -> list[str]:
 
 
 def check_nulls(options: Any) -> None:
-    """Check that no part of a command line is null that cannot be.
+    """Check that the trainer's options are a mapping, and that no argument of model or task is null unless it may be.
 
     Args:
         options: The parsed options of a command.
@@ -221,7 +221,7 @@ def check_nulls(options: Any) -> None:
 
 
 def check_null_arguments(name: str, config: Any) -> None:
-    """Check that no constructor argument of a class is null that cannot be, and so for the classes among them.
+    """Check that no constructor argument of a class in a config is null unless its type allows None.
 
     Raises:
         ValueError: If one is null.
@@ -239,5 +239,5 @@ def check_null_arguments(name: str, config: Any) -> None:
 
 
 def as_yaml(value: Any) -> str:
-    """Format a value as in a config."""
+    """Format a value as a config shows it: null for None."""
     return "null" if value is None else str(value)

@@ -1,4 +1,4 @@
-"""The authors' 630,880 published runs: a loader for the pickled NumPy arrays of `rnn_hp_dataset` (CC BY 4.0)."""
+"""Loads the authors' 630,880 published runs from the pickled NumPy arrays of `rnn_hp_dataset` (CC BY 4.0)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TASKS = {
     "parens_counting": "parentheses",
     "arithmetic": "arithmetic",
 }
-"""Names of the tasks by the dataset's `task_type`."""
+"""This package's task names, by the values of `task_type` in the authors' dataset."""
 
 CELLS = {name: name for name in ("rnn", "irnn", "ugrnn", "gru", "lstm")} | {"+rnn": "intersection"}
-"""Names of the cells by the dataset's `architecture`."""
+"""This package's cell names, by the values of `architecture` in the authors' dataset."""
 
 FIELDS = (
     "architecture",
@@ -36,19 +36,20 @@ FIELDS = (
     "valid_loss",
     "eval_loss",
 )
-"""Fields of the structured arrays."""
+"""Names of the fields that the dataset's structured arrays must have."""
 
 ALLOWED = {
     *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
 }
-"""Functions and classes that a pickle of NumPy arrays, NumPy numbers and plain values names."""
+"""Names that a pickle of NumPy arrays, NumPy numbers and plain values may import, as (module, name); all others are
+refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedRun:
-    """One training run that the authors published.
+    """One training run of the authors' dataset: its hyperparameters, sizes and final losses.
 
     Example:
         >>> run = PublishedRun("fig5", "parentheses", "gru", 1, 200000, 199000, 7, {"lr_init": 0.01}, 0.02, 0.03, 0.03)
@@ -57,28 +58,29 @@ class PublishedRun:
     """
 
     file: str
-    """Name of the file without its suffix; it names the paper's figure."""
+    """Name of the dataset file with the run, without suffix, such as fig3_txt8rcf, which begins with the paper's
+    figure."""
 
     task: str
-    """The task's name in this package."""
+    """Name of the task in this package, such as parentheses."""
 
     cell: str
-    """The cell's name in this package."""
+    """Name of the cell in this package, such as gru."""
 
     depth: int
-    """Layers."""
+    """Number of stacked recurrent layers."""
 
     max_parameters: int
-    """The parameter budget."""
+    """Parameter budget: the largest number of parameters that the network may have."""
 
     parameters: int
-    """Parameters of the network."""
+    """Number of parameters of the network."""
 
     iteration: int
-    """Number of the tuner's trial."""
+    """Number of the run among the trials of the hyperparameter tuner."""
 
     hparams: dict[str, Any]
-    """Hyperparameters by the dataset's names."""
+    """Hyperparameters of the run, by the dataset's names, such as lr_init."""
 
     train_loss: float
     """Final loss on the training set; not finite where the training diverged."""
@@ -87,7 +89,7 @@ class PublishedRun:
     """Final loss on the validation set, which the tuner minimized."""
 
     eval_loss: float
-    """Final loss on the evaluation set, which the paper plots; bits per character on text8."""
+    """Final loss on the evaluation set, which the paper plots; in bits per character for text8."""
 
 
 class ArrayUnpickler(pickle.Unpickler):
@@ -97,7 +99,7 @@ class ArrayUnpickler(pickle.Unpickler):
         super().__init__(file, encoding="latin1")  # strings of Python 2
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return a class or function that NumPy arrays consist of.
+        """Return a class or function that a pickle names, if pickles of NumPy arrays need it.
 
         Raises:
             UnpicklingError: If the pickle names anything else, which it could use to run code.
@@ -110,7 +112,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def latin1_bytes(text: str, encoding: str) -> bytes:
-    """Return the bytes that a pickle holds as text.
+    """Return the bytes that a pickle stores as Latin-1 text.
 
     Raises:
         UnpicklingError: If the encoding is not the one that pickles use.
@@ -121,7 +123,7 @@ def latin1_bytes(text: str, encoding: str) -> bytes:
 
 
 def read_published(folder: str | Path, argument: str = "published") -> list[PublishedRun]:
-    """Read all runs of a folder with the dataset's files, such as fig3_txt8rcf.p.
+    """Read the authors' runs from all dataset files, `*.p`, in a folder.
 
     Args:
         folder: The folder into which `rnn_hp_dataset.tar.gz` was unpacked.
@@ -154,7 +156,7 @@ def read_published(folder: str | Path, argument: str = "published") -> list[Publ
 
 
 def runs_of(file: Path, argument: str) -> Iterator[PublishedRun]:
-    """Iterate over the runs of one file; those of other tasks or cells are left out.
+    """Iterate over the runs of one dataset file, without those whose task or cell this package lacks.
 
     Raises:
         ValueError: If the file contains anything but a structured NumPy array of plain values.
@@ -177,7 +179,7 @@ def runs_of(file: Path, argument: str) -> Iterator[PublishedRun]:
 
 
 def load_array(file: Path, argument: str) -> NDArray[np.void]:
-    """Load the structured array of one file.
+    """Load the structured array of runs from one pickle file of the dataset.
 
     Raises:
         ValueError: If the file contains anything else.
@@ -200,5 +202,5 @@ def load_array(file: Path, argument: str) -> NDArray[np.void]:
 
 
 def text(value: Any) -> Any:
-    """Return a value with bytes decoded: NumPy keeps the strings of Python 2 as bytes."""
+    """Return a value with bytes decoded to text, since NumPy loads strings of Python 2 as bytes."""
     return value.decode("latin1") if isinstance(value, bytes) else value

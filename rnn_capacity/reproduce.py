@@ -1,4 +1,4 @@
-"""The command `rnn-capacity reproduce`, which repeats a stored run and compares every final metric."""
+"""The command `rnn-capacity reproduce`, which trains a stored run again and compares all final metrics and weights."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 NOT_COMPARED = ("task", "seconds", "seeds", "versions", "machine", "commit")
-"""Keys of summary.json that are no results."""
+"""Keys of summary.json that are not compared, since they are not results, such as the wall time."""
 
 CHECKPOINT = Path("checkpoints") / "last.ckpt"
 
 
 class Comparison(NamedTuple):
-    """A metric of a stored run beside that of its repetition."""
+    """Compares one final metric of a stored run with the same metric of its repetition."""
 
     name: str
-    """Key of summary.json, or "weights"."""
+    """Key of the metric in summary.json, or "weights"."""
 
     stored: Any
-    """Value of the stored run."""
+    """Value of the metric in the stored run; None if summary.json lacks the metric."""
 
     repeated: Any
-    """Value of the repetition."""
+    """Value of the metric in the repetition; None if summary.json lacks the metric."""
 
     difference: float
-    """Absolute difference; infinite where a value is missing or no number, and not equal."""
+    """Absolute difference of the two values; infinite if they are unequal and not both numbers."""
 
     def within(self, tolerance: float) -> bool:
-        """Return whether the difference is at most a tolerance, relative to stored values above 1."""
+        """Return whether the difference is at most a tolerance, which is relative if the stored value is above 1."""
         scale = abs(self.stored) if isinstance(self.stored, (int, float)) and math.isfinite(self.stored) else 0.0
         return self.difference <= tolerance * max(1.0, scale)
 
 
 def reproduce(argv: list[str]) -> None:
-    """Run the command.
+    """Run the command `rnn-capacity reproduce RUN_DIR`.
 
     Args:
         argv: Its arguments.
@@ -75,7 +75,7 @@ def reproduce(argv: list[str]) -> None:
 
 
 def read_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
-    """Read the command line.
+    """Parse the command line of `rnn-capacity reproduce`.
 
     Args:
         argv: The arguments of the command.
@@ -122,7 +122,7 @@ def read_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def read_stored_run(directory: Path) -> dict[str, Any]:
-    """Read the summary of a stored run.
+    """Read the summary.json of a finished run of `fit`.
 
     Args:
         directory: Directory of the run.
@@ -148,7 +148,7 @@ def read_stored_run(directory: Path) -> dict[str, Any]:
 
 
 def repeat(directory: Path, task: str, root: str | None, options: list[str]) -> Path:
-    """Train by the config of a stored run, without its loggers.
+    """Train again with the config of a stored run, without the run's loggers.
 
     Args:
         directory: Directory of the stored run.
@@ -176,7 +176,7 @@ def repeat(directory: Path, task: str, root: str | None, options: list[str]) -> 
 
 
 def compare(stored: dict[str, Any], repeated: dict[str, Any]) -> list[Comparison]:
-    """Compare the metrics of two summaries.
+    """Compare the final metrics of two runs, given as contents of summary.json.
 
     Args:
         stored: Content of the stored run's summary.json.
@@ -192,7 +192,7 @@ def compare(stored: dict[str, Any], repeated: dict[str, Any]) -> list[Comparison
 
 
 def distance(one: Any, other: Any) -> float:
-    """Return the absolute difference of two values; 0 if they are equal, infinite if they cannot be subtracted."""
+    """Return the absolute difference of two values: 0 if equal or both NaN, infinity if they are not numbers."""
     if one == other or (one != one and other != other):
         return 0.0
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (one, other)):
@@ -202,7 +202,7 @@ def distance(one: Any, other: Any) -> float:
 
 
 def compare_weights(stored: Path, repeated: Path) -> list[Comparison]:
-    """Compare the weights of two checkpoints by their largest difference.
+    """Compare the weights in two checkpoints by their largest absolute difference.
 
     Args:
         stored: Checkpoint of the stored run.
@@ -229,20 +229,20 @@ def compare_weights(stored: Path, repeated: Path) -> list[Comparison]:
 
 
 def tensor_distance(one: Tensor, other: Tensor) -> float:
-    """Return the largest absolute difference of two tensors' elements, of which NaN equals NaN."""
+    """Return the largest absolute difference between two tensors; NaN equals NaN."""
     if one.allclose(other, rtol=0, atol=0, equal_nan=True):
         return 0.0
     return float((one - other).abs().nan_to_num(nan=math.inf).max())
 
 
 def changed_versions(stored: dict[str, Any], repeated: dict[str, Any]) -> list[str]:
-    """Return the versions and properties of the machine in which two runs differ, such as "torch 2.12 and 2.13"."""
+    """List the versions and machine properties in which two runs differ, such as "torch 2.12 and 2.13"."""
     ours, theirs = ({**run.get("versions", {}), **run.get("machine", {})} for run in (stored, repeated))
     return [f"{name} {ours.get(name)} and {theirs[name]}" for name in theirs if ours.get(name) != theirs[name]]
 
 
 def print_comparison(rows: list[Comparison]) -> None:
-    """Print a table of the compared values."""
+    """Print a table of the stored and the repeated values and their differences."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""The shipped configs and sweeps, which the command line finds by name. Imports nothing heavy."""
+"""Finds the shipped configs and sweeps by name; imports nothing that takes long."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Literal
 Kind = Literal["config", "sweep"]
 
 FOLDERS: dict[Kind, str] = {"config": "", "sweep": "sweeps"}
-"""The folder of each kind of file within the shipped folder."""
+"""Subfolder that holds each kind of shipped file: configs, and sweeps of hyperparameters."""
 
 
 def shipped_folder() -> Path:
-    """Return the folder of the shipped files: inside an installed package, beside the package in a checkout."""
+    """Return the folder of the shipped configs: in an installed package, or beside the package in a checkout."""
     package = Path(str(files("rnn_capacity")))
     installed = package / "configs"
     return installed if installed.is_dir() else package.parent / "configs"
 
 
 def shipped_files(kind: Kind) -> dict[str, Path]:
-    """Return the shipped files of a kind by their names.
+    """Return the paths of the shipped configs or sweeps, by their names without suffix.
 
     Args:
         kind: Whether configs or sweeps.
@@ -33,7 +33,7 @@ def shipped_files(kind: Kind) -> dict[str, Path]:
 
 
 def find_file(kind: Kind, given: str | Path, folder: Path | None = None, argument: str | None = None) -> Path:
-    """Find a config or a sweep: an existing file, or else the shipped one of that name.
+    """Return the path of a config or sweep: an existing file, or else the shipped file of that name.
 
     Args:
         kind: Whether a config or a sweep.
@@ -58,7 +58,7 @@ def find_file(kind: Kind, given: str | Path, folder: Path | None = None, argumen
 
 
 def is_existing_file(path: str | Path) -> bool:
-    """Return whether there is a file of a path, which may be no path at all."""
+    """Return whether a text is the path of an existing file; False for a text that cannot be a path."""
     try:
         return Path(path).is_file()
     except (OSError, ValueError):  # a name that is too long, or with a null byte

@@ -15,14 +15,16 @@ EXIT_CODES = {
     "SIGTERM": {"fit": 0, "search": 143},
     "SIGUSR1": {"fit": 75, "search": 75},  # EX_TEMPFAIL: the machine is taken away, the work continues elsewhere
 }
-"""Exit codes of the commands by signal, from the weakest signal to the strongest."""
+"""Exit codes of `fit` and `search` after each signal; the signals are in the order from the weakest to the
+strongest."""
 
 RANKS: tuple[str | None, ...] = (None, *EXIT_CODES)
-"""Names of the signals from the weakest to the strongest, after None for no signal; the strongest one counts."""
+"""Names of the signals from the weakest to the strongest, after None for no signal. Of several signals the strongest
+counts."""
 
 
 def exit_code(name: str, command: Literal["fit", "search"], wandb_run: bool = False) -> int:
-    """Return the exit code of a command after a signal.
+    """Return the exit code of `fit` or `search` after a signal.
 
     Args:
         name: Name of the signal.
@@ -33,12 +35,12 @@ def exit_code(name: str, command: Literal["fit", "search"], wandb_run: bool = Fa
 
 
 def started_by_agent() -> bool:
-    """Return whether a W&B agent started this process."""
+    """Return whether a W&B sweep agent started this process."""
     return "WANDB_SWEEP_ID" in os.environ
 
 
 class SignalRecorder:
-    """Records the strongest signal that this process received, so that its work can end between two steps.
+    """Signal handler that records the strongest signal received, so that training can end between two steps.
 
     A second SIGINT ends the process at once, except under a W&B agent: there SIGINT counts as SIGTERM, since the agent
     sends SIGTERM and W&B's own thread SIGINT for the same stop, in any order, and no terminal is attached.
@@ -49,7 +51,7 @@ class SignalRecorder:
         self._interrupted = False
 
     def listen(self, *names: str) -> dict[int, Any]:
-        """Install the handler, which only a process's main thread can do.
+        """Install the handler for some signals, if this is the main thread of the process.
 
         Args:
             *names: Names of the signals; Windows has no SIGUSR1.
@@ -72,11 +74,11 @@ class SignalRecorder:
         self.record(name)
 
     def record(self, name: str) -> None:
-        """Record a signal unless a stronger one came before."""
+        """Record a signal, unless a stronger one has been recorded before."""
         self.received = max(self.received, name, key=RANKS.index)
 
     def end_at_once(self) -> None:
-        """End the process as Python does at a SIGINT.
+        """Raise KeyboardInterrupt, as Python does by default at a SIGINT.
 
         Raises:
             KeyboardInterrupt: Always.

@@ -1,4 +1,4 @@
-"""Checks of the trainer's options, before anything is trained or written."""
+"""Checks the options of the Lightning trainer before anything is trained or written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ UNSUITABLE_CALLBACKS: dict[type[Callback], str] = {
     lightning.StochasticWeightAveraging: "a run is one epoch; EMAWeightAveraging averages steps",
     lightning.Timer: "trainer.max_time limits the time",
 }
-"""Lightning's callbacks that cannot work with several optimizer steps a call and one epoch a run, and what does."""
+"""Lightning callbacks that are refused, since they cannot work with several optimizer steps per `training_step` and one
+epoch per run, each with what to use instead."""
 
 DEPENDENT: dict[str, tuple[Any, ...]] = {
     "accelerator": ("auto", "cpu"),
@@ -33,14 +34,15 @@ DEPENDENT: dict[str, tuple[Any, ...]] = {
     "precision": (None,),
     "max_time": (None,),
 }
-"""The trainer's options that may be impossible on a machine or malformed, with values that always work."""
+"""Trainer options that may be malformed or impossible on a machine, such as devices, each with the values that always
+work."""
 
 MAX_SEED = 2**32 - 1
-"""The largest seed that numpy's global generator takes."""
+"""The largest seed that NumPy's global random generator accepts."""
 
 
 def check_seed_everything(seed: Any) -> None:
-    """Check the seed of the global generators.
+    """Check that the option `seed_everything` is a seed that NumPy accepts.
 
     Raises:
         ValueError: If numpy does not take it.
@@ -50,7 +52,7 @@ def check_seed_everything(seed: Any) -> None:
 
 
 def check_callbacks(given: Any) -> None:
-    """Check that no callback is one of `UNSUITABLE_CALLBACKS`.
+    """Check that the option `trainer.callbacks` has none of the refused Lightning callbacks (`UNSUITABLE_CALLBACKS`).
 
     Args:
         given: The parsed option `trainer.callbacks`: a callback, a list of them, or None.
@@ -69,7 +71,7 @@ def check_callbacks(given: Any) -> None:
 
 
 def check_options(config: Any, command: str) -> None:
-    """Check the ranges of the trainer's options that Lightning accepts and cannot use.
+    """Check trainer options for values that Lightning accepts but cannot use, such as infinity or no test batch.
 
     Args:
         config: The trainer's options.
@@ -89,7 +91,7 @@ def check_options(config: Any, command: str) -> None:
 
 
 def check_training(config: Any, model: RecurrentModule, max_steps: int) -> None:
-    """Check the trainer's options that a training of this package restricts.
+    """Check trainer options that `fit` restricts or that model and data options replace, such as gradient clipping.
 
     Args:
         config: The trainer's options.
@@ -135,7 +137,7 @@ def check_training(config: Any, model: RecurrentModule, max_steps: int) -> None:
 
 
 def check_batches(name: str, limit: float | None, calls: int, needed: bool) -> None:
-    """Check that a limit of batches is at least one call, or none where none is allowed.
+    """Check that a Lightning limit such as `limit_val_batches` leaves at least one batch, or is 0 if allowed.
 
     Args:
         name: The option.
@@ -154,7 +156,7 @@ def check_batches(name: str, limit: float | None, calls: int, needed: bool) -> N
 
 
 def check_monitors(callbacks: Iterable[Any], task: Task, validates: bool) -> None:
-    """Check that the metrics that callbacks monitor are logged.
+    """Check that each metric that a callback monitors, such as val/loss, is logged.
 
     Nothing is checked where a callback is of another package, which may log metrics of its own.
 
@@ -182,7 +184,7 @@ def check_monitors(callbacks: Iterable[Any], task: Task, validates: bool) -> Non
 
 
 def trainer_error(error: Exception, **options: Any) -> ValueError:
-    """Return an error of Lightning's trainer with the name of the option that it is about.
+    """Return a ValueError that names the option which made Lightning's Trainer raise an error.
 
     Args:
         error: What the trainer's constructor raised.

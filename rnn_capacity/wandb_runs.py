@@ -1,4 +1,4 @@
-"""Operations on W&B runs that Lightning's logger interface lacks; W&B is imported only with its logger."""
+"""Operations on W&B runs that Lightning's logger lacks; W&B is imported only if its logger is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 
 def wandb_loggers(loggers: Iterable[Any]) -> list[WandbLogger]:
-    """Return the W&B loggers among loggers; with one, let W&B resume a preempted run as the same run.
+    """Return the W&B loggers among loggers and, if there is one, let W&B resume a preempted run.
 
     Args:
         loggers: Any loggers.
@@ -23,7 +23,7 @@ def wandb_loggers(loggers: Iterable[Any]) -> list[WandbLogger]:
 
 
 def define_metrics(loggers: Iterable[Logger], summaries: Mapping[str, str | None], axis: str) -> None:
-    """Define the x-axis and the summary of metrics in the W&B runs, before any metric is logged.
+    """Define the x-axis and the summary value of metrics in the W&B runs, before any metric is logged.
 
     Args:
         loggers: Any loggers.
@@ -36,7 +36,7 @@ def define_metrics(loggers: Iterable[Logger], summaries: Mapping[str, str | None
 
 
 def mark_preempting(loggers: Iterable[Logger]) -> None:
-    """Tell W&B that the machine is about to be taken away, so that an agent gets the run again.
+    """Tell W&B that this machine is about to be preempted, so that the sweep gives the run to an agent again.
 
     Args:
         loggers: Any loggers.
@@ -46,13 +46,15 @@ def mark_preempting(loggers: Iterable[Logger]) -> None:
 
 
 def has_wandb_run() -> bool:
-    """Return whether this process has a W&B run."""
+    """Return whether this process has an active W&B run."""
     wandb = sys.modules.get("wandb")
     return wandb is not None and wandb.run is not None
 
 
 def finish_wandb_run(exit_code: int) -> None:
-    """End this process's W&B run, if it has one, so that the next run of the process is its own.
+    """End this process's active W&B run, if there is one, with an exit code.
+
+    The next run of the process then gets a W&B run of its own.
 
     Args:
         exit_code: 0 for a finished run; W&B records a failed run for any other.

@@ -1,4 +1,4 @@
-"""Lightning callbacks."""
+"""Lightning callbacks for checkpoints, plots, the progress bar, a run's files, signals and W&B."""
 
 from rnn_capacity.callbacks.checkpoints import LastCheckpoint
 from rnn_capacity.callbacks.final_plot import LogPlot

@@ -1,4 +1,4 @@
-"""The checkpoint that a run resumes from."""
+"""The callback that saves `last.ckpt`, the checkpoint that a run resumes from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Saves `last.ckpt` at every validation, at the end of a training, and where a training ends early.
+    """Saves `last.ckpt` at every validation, at the end of training, and when training is interrupted.
 
     It also follows every checkpoint of another callback, so that no other is newer. Another ModelCheckpoint that would
     write the same file leaves it to this one. A run that resumes from its own `last.ckpt` makes no more steps if a
@@ -36,7 +36,7 @@ class LastCheckpoint(ModelCheckpoint):
         """Optimizer steps of the last checkpoint, whichever callback saved it."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find the folder, and keep other callbacks from writing `last.ckpt` in it."""
+        """Set the folder of `last.ckpt`, and keep other ModelCheckpoint callbacks from writing the same file."""
         super().setup(trainer, pl_module, stage)
         for other in trainer.checkpoint_callbacks:
             if (
@@ -47,23 +47,23 @@ class LastCheckpoint(ModelCheckpoint):
                 other.save_last = None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Remember the step of a checkpoint of any callback; store whether the training was told to stop."""
+        """Store in each checkpoint whether the trainer was told to stop, and remember the checkpoint's step."""
         self.saved_at = trainer.global_step
         checkpoint["stopped"] = trainer.should_stop
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Stop where the run itself had stopped; another run may go on from the checkpoint."""
+        """Stop the trainer if the run resumes from its own `last.ckpt` and a callback had stopped it there."""
         own = Path(self.format_checkpoint_name({})).resolve()
         if checkpoint.get("stopped") and Path(str(trainer.ckpt_path)).resolve() == own:
             trainer.should_stop = True
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Follow the checkpoint that another callback saved after the previous call."""
+        """Save `last.ckpt`, too, if another callback saved a checkpoint after the latest optimizer step."""
         if self.saved_at == trainer.global_step > 0:
             super().on_validation_end(trainer, pl_module)  # saves unless it has saved this step
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end of the training, whenever the last validation was."""
+        """Save `last.ckpt` at the end of training, even if no validation follows the last optimizer step."""
         path = self.format_checkpoint_name({})
         trainer.save_checkpoint(path)
         self.best_model_path = path
@@ -72,6 +72,9 @@ class LastCheckpoint(ModelCheckpoint):
                 logger.after_save_checkpoint(weakref.proxy(self))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Save a checkpoint if all processes end together, as after `StopOnSignal`, unless saving failed."""
+        """Save `last.ckpt` after an exception that ends all processes, such as that of `StopOnSignal`.
+
+        A checkpoint that could not be written (OSError) is not tried again.
+        """
         if not isinstance(exception, OSError) and (trainer.world_size == 1 or isinstance(exception, SystemExit)):
             super().on_exception(trainer, pl_module, exception)

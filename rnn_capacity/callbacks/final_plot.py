@@ -1,4 +1,4 @@
-"""The plot of a run, for the loggers that show images or tables."""
+"""The callback that sends the plot of a run to the loggers that show images or tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rnn_capacity.runs import LinePlot, TextSamples, plot_run
 
 
 class LogPlot(Callback):
-    """Logs the plot of the run's task once, after the final evaluation, as `media/<name of the plot>`.
+    """Logs one plot of the run after the final evaluation, such as the learning curve, as `media/<name of the plot>`.
 
     Example:
         >>> LogPlot().state_dict()
@@ -21,12 +21,12 @@ class LogPlot(Callback):
         self.history: list[tuple[int, float]] = []
 
     def on_validation_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Add the primary metric to the learning curve."""
+        """Add the validation value of the task's primary metric to the learning curve."""
         value = pl_module.metrics["val"][pl_module.task.primary_metric]
         self.history.append((pl_module.steps_trained, value))
 
     def on_test_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Log the plot."""
+        """Draw the plot of the run and log it as an image or a table."""
         loggers: list[Any] = [logger for logger in trainer.loggers if hasattr(logger, "log_image")]
         if not (loggers and trainer.is_global_zero):
             return
@@ -39,9 +39,9 @@ class LogPlot(Callback):
                 logger.log_table(f"media/{plot.name}", plot.columns, plot.rows, step=step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the learning curve."""
+        """Return the learning curve: pairs of optimizer step and validation metric."""
         return {"history": [list(point) for point in self.history]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the learning curve of the resumed run."""
+        """Restore the learning curve of a resumed run from its checkpoint."""
         self.history = [(step, value) for step, value in state_dict["history"]]

@@ -1,4 +1,4 @@
-"""The progress bar of a training."""
+"""The progress bar that counts the optimizer steps of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 
 class RunProgressBar(TQDMProgressBar):
-    """Shows the optimizer steps of a run; Lightning's own bar counts calls of `training_step`, of several steps each.
+    """Progress bar that counts the optimizer steps of a run.
+
+    Lightning's own bar counts calls of `training_step`, of several optimizer steps each.
 
     Example:
         >>> from pytorch_lightning import Trainer
@@ -21,25 +23,25 @@ class RunProgressBar(TQDMProgressBar):
     """
 
     def init_train_tqdm(self) -> Tqdm:
-        """Return the bar of the run; a log file gets a line every ten seconds."""
+        """Return the training bar, redrawn every 0.1 seconds in a terminal and every 10 seconds in a log file."""
         bar = super().init_train_tqdm()
         bar.mininterval = 0.1 if sys.stdout.isatty() else 10.0
         return bar
 
     def init_validation_tqdm(self) -> Tqdm:
-        """Return a disabled bar: a validation is one call."""
+        """Return a disabled bar for validation and test, which are single calls."""
         return Tqdm(disable=True)
 
     init_test_tqdm = init_validation_tqdm
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Return the metrics that are logged for the bar, without the version of the logger."""
+        """Return the metrics shown beside the bar, without the logger's version number."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
         return metrics
 
     def on_train_start(self, trainer: Trainer, *_: Any) -> None:
-        """Set the bar to the optimizer steps of the run; a resumed run starts where it stopped."""
+        """Set the bar's total to `max_steps` and its position to the optimizer steps made before a resume."""
         super().on_train_start(trainer, *_)
         self.train_progress_bar.reset(total=trainer.max_steps)
         self.train_progress_bar.update(trainer.global_step)
@@ -47,10 +49,10 @@ class RunProgressBar(TQDMProgressBar):
         self.train_progress_bar.set_description("Training")
 
     def on_train_epoch_start(self, *_: Any) -> None:
-        """Keep the bar: the one epoch is the whole run."""
+        """Do nothing: Lightning would reset the bar at each epoch, and a run is one epoch."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        """Move the bar to the optimizer steps made."""
+        """Move the bar to the number of optimizer steps made, and show the latest metrics."""
         bar = self.train_progress_bar
         bar.set_postfix(self.get_metrics(trainer, pl_module), refresh=False)
         bar.update(trainer.global_step - bar.n)

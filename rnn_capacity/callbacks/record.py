@@ -1,4 +1,4 @@
-"""The callback that writes the files of a run's directory."""
+"""The callback that writes `config.yaml` and `summary.json` to a run's directory."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class RunRecord(SaveConfigCallback):
         self.resumed_at: int | None = None
 
     def setup(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        """Start the clock, and save the config unless this trainer has done so."""
+        """Start measuring wall time, and write the config unless this trainer has written it before."""
         self.started = time.perf_counter()
         if trainer.is_global_zero and not self.already_saved:
             self.save_config(trainer, pl_module, stage)
             self.already_saved = True
 
     def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        """Write the config to the run's directory, and log it with the run's sizes to the other loggers."""
+        """Write `config.yaml` to the run's directory; log the config and the network's sizes to the other loggers."""
         config = self.config.clone()
         config.pop("run", None)  # a run of this config gets a directory of its own
         text = self.parser.dump(config, skip_unset=False)
@@ -61,36 +61,36 @@ class RunRecord(SaveConfigCallback):
                 logger.log_hyperparams({**yaml.safe_load(text), **run_sizes(pl_module, task)})
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Add the duration of this training to the seconds of the run."""
+        """Add the wall time of this `fit` to the run's total, which includes that before a resume."""
         now = time.perf_counter()
         self.seconds += now - self.started
         self.started = now
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Store the seconds of the run so far, and write the metrics that a resumed run keeps."""
+        """Store the run's wall time so far in a checkpoint, and write the metrics logged before it to `metrics.csv`."""
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
                 logger.save()
         checkpoint["seconds"] = self.seconds + time.perf_counter() - self.started
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Restore the seconds of a resumed run."""
+        """Restore the wall time and the optimizer step of the run that is resumed."""
         if trainer.state.fn == "fit":
             self.seconds = checkpoint.get("seconds", 0.0)
             self.resumed_at = checkpoint["global_step"]
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove the metrics that a resumed run logs again."""
+        """Remove the rows of `metrics.csv` after the checkpoint, which the resumed run logs again."""
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
                 logger.resume_at(self.resumed_at)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the summary."""
+        """Write and print the summary of the run after the final evaluation."""
         self._write_summary(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the summary of the command `validate`."""
+        """Write and print the summary if the command is `validate`; validations during training write none."""
         if trainer.state.fn == "validate":
             self._write_summary(trainer, pl_module)
 

@@ -1,4 +1,4 @@
-"""The end of a training after a signal: between two calls, with a checkpoint, in all processes alike."""
+"""The callback that ends training after a signal, between two `training_step` calls and in all processes alike."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rnn_capacity.wandb_runs import mark_preempting
 
 
 class StopOnSignal(Callback):
-    """Stops a training before its next call once any of its processes received a signal, and exits with its code.
+    """Ends training before the next `training_step` if any process received a signal, with the signal's exit code.
 
     `LastCheckpoint` then saves `last.ckpt`. Lightning's own handler broadcasts inside the signal handler, where another
     exchange between processes may be under way. A signal after the training does not prevent the final evaluation. A
@@ -32,11 +32,14 @@ class StopOnSignal(Callback):
         self.signals = SignalRecorder()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Replace Lightning's handlers; Lightning restores the original ones after the training."""
+        """Replace Lightning's signal handlers by one that only records the signal.
+
+        Lightning restores the original ones after the training.
+        """
         self._listen(*EXIT_CODES)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ignore the signals that would end the final evaluation."""
+        """Record SIGTERM, SIGUSR1 and, under a W&B agent, SIGINT without ending the final evaluation."""
         self._listen("SIGTERM", "SIGUSR1", *(["SIGINT"] if started_by_agent() else []))
 
     def _listen(self, *names: str) -> None:
@@ -46,7 +49,7 @@ class StopOnSignal(Callback):
             self.signals.listen(*names)
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        """End the training if any process received a signal.
+        """End training if any process received a signal.
 
         Raises:
             SystemExit: With the signal's exit code; with 0 in the processes that Lightning started, since for any other

@@ -1,4 +1,4 @@
-"""Definition of the metrics in a W&B run."""
+"""The callback that defines the x-axis and the summary values of the metrics in a W&B run."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from rnn_capacity.wandb_runs import define_metrics
 
 STEP = "trainer/global_step"
-"""Name that Lightning's W&B logger gives to the optimizer step of a row."""
+"""Key under which Lightning's W&B logger logs the optimizer step."""
 
 
 class WandbMetrics(Callback):
-    """Plots every metric of a W&B run over optimizer steps and makes its best value the run's summary.
+    """Makes W&B plot every metric over optimizer steps and keep the metric's best value as its summary.
 
     The final metrics are logged once; their summary, which a sweep reads, is that value.
 
@@ -23,7 +23,7 @@ class WandbMetrics(Callback):
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Define the task's metrics before any is logged."""
+        """Tell W&B whether the minimum or the maximum of each metric is the best, before any is logged."""
         task: Any = trainer.datamodule.task  # type: ignore[attr-defined]  # set undeclared by Lightning
         summaries: dict[str, str | None] = {"train/loss": "min", "final/*": None}
         for split in ("val", "test"):

@@ -1,4 +1,4 @@
-"""Members of a population that make their optimizer steps together."""
+"""A chunk: the members of a population that make their optimizer steps together, as one batched network."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from rnn_capacity.training import Batch, BatchSource, GradientLimits, Task, dive
 from rnn_capacity.training.denormals import flushed_denormals
 
 Leaving = list[tuple[MemberPlan, int | None]]
-"""Members that leave their chunk, each with the step at which it diverged or None."""
+"""Members that leave the group trained together (chunk) since they made their last step or diverged, each with the step
+of the divergence or None."""
 
 
 class Chunk:
-    """K networks of the same layout, each with its own hyperparameters, that make their optimizer steps together.
+    """K networks of the same layout, each with its own hyperparameters, that are trained as one batched network.
 
     Args:
         plans: The members.
@@ -50,7 +51,7 @@ class Chunk:
         self._bind_parameters()
 
     def _bind_parameters(self) -> None:
-        """Make the network's parameters views of the matrix `values`, (K, P), and collect the members' constants."""
+        """Make the parameters views of the matrix `values`, (K, P); collect gradient limits and divergence bounds."""
         start = 0
         for part in self.parameters:
             end = start + part[0].numel()
@@ -66,7 +67,7 @@ class Chunk:
 
     @flushed_denormals()
     def advance(self) -> tuple[Leaving, Tensor]:
-        """Make the optimizer steps of one `training_step` call.
+        """Make several optimizer steps of every member: those of one `training_step` call.
 
         A call is as long as the least `steps_per_call` of the members. Divergence is checked once at its end, when the
         host waits for the device.
@@ -87,7 +88,10 @@ class Chunk:
         return self._remove_finished(diverged), losses.mean(0)
 
     def _exponents(self, first: int, last: int) -> list[Tensor | None]:
-        """Return each member's exponent of the generalized cross-entropy, (K,), at some steps; None if none has it."""
+        """Return the members' exponents of the generalized cross-entropy, (K,), for each step in [first, last).
+
+        They are None if no member has this loss.
+        """
         tables = [plan.exponents for plan in self.plans]
         if all(table is None for table in tables):
             return [None] * (last - first)
@@ -96,7 +100,7 @@ class Chunk:
         return list(torch.stack(parts, 1).to(self.values).unbind(0))
 
     def step(self, step: int, rates: Tensor, exponents: Tensor | None = None) -> Tensor:
-        """Make one optimizer step of every member.
+        """Make one optimizer step of each of the K networks.
 
         Args:
             step: Optimizer steps made before.
@@ -125,7 +129,7 @@ class Chunk:
         return (losses * weights).sum(1)
 
     def _batch(self, step: int) -> tuple[Batch, Tensor]:
-        """Stack the members' samples, (K or 1, batch, ...), and the weight of each sample in its member's mean."""
+        """Stack the members' batches, (K or 1, batch, ...), and return each sample's weight in the mean loss."""
         drawn = {key: source.batch(step) for key, source in self.sources.items()}
         batches = [drawn[plan.data_key] for plan in self.plans] if len(drawn) > 1 else list(drawn.values())
         if self.latest is not None and all(map(is_, batches, self.latest[0])):
@@ -146,7 +150,7 @@ class Chunk:
         return stacked, weights
 
     def _remove_finished(self, diverged: list[int | None]) -> Leaving:
-        """Remove the members that have made their last step or diverged."""
+        """Remove members that made their last step or diverged, and copy their weights to their own networks."""
         stay = [
             row
             for row, plan in enumerate(self.plans)
@@ -172,14 +176,14 @@ class Chunk:
 
     @torch.no_grad()
     def _copy_weights(self, rows: list[int]) -> None:
-        """Copy the weights of some members to their own networks."""
+        """Copy rows of the batched parameters to the members' own networks."""
         for row in rows:
             own = self.plans[row].member.module.network
             for part, values in zip(own.parameters(), self.parameters, strict=True):
                 part.copy_(values[row])
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the members, the steps made, the weights and the optimizer's state."""
+        """Return the members' indices, the number of steps made, the weights and the optimizer's state."""
         return {
             "members": [plan.index for plan in self.plans],
             "steps_made": self.steps_made,
@@ -188,14 +192,14 @@ class Chunk:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of a chunk of the same members."""
+        """Restore the number of steps, the weights and the optimizer's state from a chunk with the same members."""
         self.steps_made = state["steps_made"]
         self.values.copy_(state["values"])
         self.optimizer.load_state_dict(state["optimizer"])
 
 
 def common_task(tasks: list[Any], like: Tensor) -> tuple[Task, Tensor | None]:
-    """Find the task with which all members of a chunk can be run.
+    """Return one task with which the members of a chunk are run, and factors that hide inputs shown once only.
 
     Members whose input is shown at the first step only run together with those that see it at every step: theirs is
     multiplied by zero after the first step.
@@ -215,5 +219,5 @@ def common_task(tasks: list[Any], like: Tensor) -> tuple[Task, Tensor | None]:
 
 
 def pad_rows(values: Tensor, length: int) -> Tensor:
-    """Append rows of zeros up to a length."""
+    """Append rows of zeros to a tensor until its first dimension has a given length."""
     return F.pad(values, (*[0, 0] * (values.dim() - 1), 0, length - len(values))) if len(values) < length else values

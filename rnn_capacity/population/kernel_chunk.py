@@ -1,4 +1,4 @@
-"""Members of a population whose whole trainings run in the compiled kernel."""
+"""A chunk: members of a population that the compiled kernel trains together, without autograd."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class KernelChunk:
         self.trainer = KernelTrainer(library, network, task)
 
     def advance(self) -> tuple[Leaving, Tensor]:
-        """Make the optimizer steps of one `training_step` call: the smallest `steps_per_call` of the members.
+        """Make the optimizer steps of one `training_step` call, as many as the smallest `steps_per_call`.
 
         Returns:
             The members that leave after these steps, and each member's mean loss, (K,).
@@ -67,7 +67,7 @@ class KernelChunk:
         return leaving, losses.mean(0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the members, the steps made, the weights and the optimizers' states."""
+        """Return the members' indices, the number of steps made, the weights and the optimizers' states."""
         return {
             "members": [plan.index for plan in self.plans],
             "steps_made": self.steps_made,
@@ -75,7 +75,7 @@ class KernelChunk:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state of a chunk of the same members."""
+        """Restore the number of steps, the weights and the optimizers' states from a chunk with the same members."""
         self.steps_made = state["steps_made"]
         for training, stored in zip(self.trainings, state["kernel"], strict=True):
             training.steps_made = self.steps_made

@@ -38,10 +38,10 @@ class Member:
     max_steps: int
 
     optimizer: Optimizer = field(init=False, repr=False)
-    """The optimizer of the module's parameters."""
+    """The torch optimizer of the network's parameters, built from the module's options."""
 
     schedule: LRScheduler | None = field(init=False, repr=False)
-    """Its learning-rate schedule."""
+    """The learning-rate schedule of the optimizer; None for a constant rate."""
 
     def __post_init__(self) -> None:
         check_minimum(1, max_steps=self.max_steps)

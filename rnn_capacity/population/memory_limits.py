@@ -1,4 +1,4 @@
-"""Memory limits of a population."""
+"""Limits of the memory that a population's training takes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from functools import cache
 import torch
 
 CPU_BYTES = 2**30
-"""Largest memory of a chunk on a CPU; further members form another chunk."""
+"""Largest number of bytes that members trained together (a chunk) may take on a CPU; further members form another
+chunk."""
 
 DEVICE_SHARE = 0.5
-"""Largest memory of a chunk on another device, as a share of its free memory."""
+"""Largest share of a GPU's free memory that members trained together (a chunk) may take."""
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
-"""Numbers of two parameters of glibc's `mallopt`."""
+"""Values of the constants M_MMAP_THRESHOLD and M_TRIM_THRESHOLD, which name parameters of glibc's `mallopt`."""
 
 
 def chunk_bytes(device: torch.device) -> int:
-    """Return the memory in bytes that a chunk may take on a device.
+    """Return the bytes that members of a population trained together (a chunk) may take on a device.
 
     Args:
         device: The device.
@@ -32,7 +33,7 @@ def chunk_bytes(device: torch.device) -> int:
 
 @cache
 def keep_freed_memory() -> None:
-    """Let glibc keep freed memory for the next step; changes the process until it ends.
+    """Let glibc keep freed memory for the next step instead of returning it to the system, until this process ends.
 
     By default glibc returns large blocks to the system, and each step then waits for them to be zeroed and mapped
     again. On systems other than Linux with glibc this does nothing.

@@ -1,4 +1,4 @@
-"""The LightningModule that trains a population."""
+"""The LightningModule that trains a population, which is many networks with their own hyperparameters."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from rnn_capacity.population.plan import MemberPlan, make_chunks, plan_member
 from rnn_capacity.training import BatchSource, Split, diverged_metrics, evaluate_split, is_diverged, run_result
 
 Result = dict[str, Any]
-"""Result of a member by the keys of summary.json: the final metrics, parameters, units, samples, steps, feasible and
+"""Result of a member by the keys of summary.json: final metrics, parameters, units, samples, steps, feasible and
 diverged_at."""
 
 
 class EndlessCallLoader:
-    """Yields the numbers of `training_step` calls endlessly; the population itself ends the training.
+    """Iterable in place of a DataLoader: yields 0, 1, 2, ... without end, one for each `training_step`.
+
+    The population itself ends the training.
 
     Example:
         >>> from itertools import islice
@@ -34,12 +36,14 @@ class EndlessCallLoader:
     """
 
     def __iter__(self) -> Iterator[int]:
-        """Iterate over the numbers of the calls."""
+        """Iterate over 0, 1, 2, ..., the number of the `training_step` call."""
         return count()
 
 
 class Population(LightningModule):
-    """Trains members chunk by chunk; each `training_step` is one call of `Chunk.advance`.
+    """LightningModule that trains many networks (members), chunk by chunk: those of a chunk make their steps together.
+
+    Each `training_step` is one call of `Chunk.advance`.
 
     Give it to a trainer with `EndlessCallLoader` in place of a DataLoader. `global_step` counts calls. A checkpoint
     holds the weights and the optimizer state of the current chunk and the results of finished members; loaded into a
@@ -86,11 +90,11 @@ class Population(LightningModule):
         self.loaded: dict[str, Any] | None = None
 
     def configure_optimizers(self) -> Any:
-        """Return an optimizer that changes nothing; Lightning counts its steps."""
+        """Return an SGD optimizer of a dummy parameter, by whose steps Lightning counts `training_step` calls."""
         return torch.optim.SGD([self.clock], lr=0.0)
 
     def setup(self, stage: str) -> None:
-        """Make the plan of each member's training.
+        """Make the plan of each member's training: its optimizer, learning rates and keys for grouping.
 
         Raises:
             ValueError: If the trainer has several processes, or a precision that is not one of the members'.
@@ -104,7 +108,7 @@ class Population(LightningModule):
         self.plans = [plan_member(index, member, mappable, device) for index, member in enumerate(self.members)]
 
     def on_train_start(self) -> None:
-        """Divide the members into chunks, or continue from the loaded checkpoint.
+        """Divide the members into chunks that are trained together, or continue with the chunk of a loaded checkpoint.
 
         Raises:
             ValueError: If the checkpoint was made with the compiled kernel and this population does not use it, or the
@@ -125,7 +129,7 @@ class Population(LightningModule):
 
     @property
     def solo_members(self) -> list[int]:
-        """Indices of the members that only `fit` can train; they are not trained here."""
+        """Indices of the members that cannot be trained together; `train` runs Lightning's `fit` for each."""
         return [plan.index for plan in self.plans if plan.optimizer is None]
 
     def _start(self, plans: list[MemberPlan]) -> Chunk | KernelChunk:
@@ -134,14 +138,14 @@ class Population(LightningModule):
         return self.chunk
 
     def on_train_batch_start(self, call: int, batch_index: int) -> int | None:
-        """End the training when no members remain."""
+        """Stop the trainer when no members remain to be trained."""
         if self.chunk is not None or self.waiting:
             return None
         self.trainer.should_stop = True
         return -1
 
     def training_step(self, call: int) -> None:
-        """Make some optimizer steps of the current chunk, and evaluate the members that finish or diverge."""
+        """Make several optimizer steps of the current chunk, and evaluate members that have finished or diverged."""
         chunk = self.chunk or self._start(self.waiting.pop())
         leaving, losses = chunk.advance()
         self._log(chunk, losses)
@@ -169,12 +173,12 @@ class Population(LightningModule):
         self.log_dict(values, batch_size=1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store each member's weights, optimizer state and result."""
+        """Store the current chunk's weights and optimizer state and the results of finished members."""
         state = self.chunk.state_dict() if self.chunk is not None else {"members": []}
         checkpoint["population"] = {**state, "results": self.results, "identities": self._identities()}
 
     def _identities(self) -> list[str]:
-        """Describe each member, the same in every process."""
+        """Return each member's class, arguments, task and steps as JSON, to compare with a checkpoint's members."""
         return [
             json.dumps(
                 [
@@ -190,7 +194,7 @@ class Population(LightningModule):
         ]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore each member's weights, optimizer state and result from a checkpoint.
+        """Restore the stored chunk's weights and optimizer state and the results of finished members.
 
         Raises:
             ValueError: If it is the checkpoint of other members.
@@ -207,7 +211,7 @@ class Population(LightningModule):
 
 
 def check_trainer(trainer: Trainer) -> None:
-    """Check that a trainer can train a population.
+    """Check that a Lightning trainer can train a population: in one process, in 32- or 64-bit precision.
 
     Raises:
         ValueError: If it has several processes, or a precision that is not one of the members'.
@@ -219,7 +223,7 @@ def check_trainer(trainer: Trainer) -> None:
 
 
 def evaluate_member(member: Member, source: BatchSource, diverged_at: int | None, device: torch.device) -> Result:
-    """Evaluate a member that has finished or diverged.
+    """Return the result of a member that has finished or diverged: its final metrics, sizes and steps.
 
     Args:
         member: The member.

@@ -17,7 +17,7 @@ from rnn_capacity.training.optimizers import has_plain_options, update_rule
 
 
 class MemberOptimizer(ABC):
-    """Base of the optimizers over the rows of a matrix of parameters.
+    """Base class of optimizers for K networks at once, whose parameters are the rows of a matrix (K, P).
 
     Args:
         settings: Hyperparameters of each network, from `optimizer_settings`; learning rates are arguments of `step`.
@@ -25,10 +25,10 @@ class MemberOptimizer(ABC):
     """
 
     names: ClassVar[tuple[str, ...]]
-    """Names of the hyperparameters."""
+    """Names of the optimizer's hyperparameters and of constants derived from them, such as beta2 and log_beta2."""
 
     buffers: ClassVar[tuple[str, ...]]
-    """Names of the state tensors, (K, P) each."""
+    """Names of the optimizer's state tensors, such as momentum; each is a matrix (K, P)."""
 
     def __init__(self, settings: Sequence[dict[str, Any]], parameters: Tensor) -> None:
         self.step_count = 0
@@ -41,7 +41,7 @@ class MemberOptimizer(ABC):
         self.decays = bool(self.constants["weight_decay"].any())
 
     def select(self, rows: Tensor, parameters: Tensor) -> None:
-        """Keep some of the networks.
+        """Keep the parameters, hyperparameters and optimizer state of some of the K networks.
 
         Args:
             rows: Indices of the networks.
@@ -52,17 +52,17 @@ class MemberOptimizer(ABC):
         self.state = {name: value[rows] for name, value in self.state.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the number of steps and the state tensors."""
+        """Return the number of optimizer steps made and the state tensors."""
         return {"step_count": self.step_count, "state": self.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of steps and the state tensors."""
+        """Restore the number of optimizer steps made and the state tensors."""
         self.step_count = state["step_count"]
         for name, values in self.state.items():
             values.copy_(state["state"][name])
 
     def step(self, gradients: Tensor, rates: Tensor) -> None:
-        """Make an optimizer step.
+        """Make an optimizer step of all K networks, weight decay included.
 
         Args:
             gradients: Gradients, (K, P); may be changed.
@@ -74,22 +74,22 @@ class MemberOptimizer(ABC):
         self.update(gradients, rates)
 
     def decay(self, gradients: Tensor, rates: Tensor) -> None:
-        """Add the gradient of the weight decay."""
+        """Add weight_decay * parameters to the gradients (an L2 penalty)."""
         gradients.addcmul_(self.parameters, self.constants["weight_decay"])
 
     @abstractmethod
     def update(self, gradients: Tensor, rates: Tensor) -> None:
-        """Update the parameters."""
+        """Update the parameters of all K networks in place by the optimizer's rule, without weight decay."""
 
 
 class MemberAdam(MemberOptimizer):
-    """Adam for K networks, with the steps of `torch.optim.Adam`."""
+    """Adam for K networks at once; each network's steps are those of `torch.optim.Adam`."""
 
     names = ("one_minus_beta1", "beta2", "one_minus_beta2", "log_beta1", "log_beta2", "eps", "weight_decay")
     buffers = ("mean", "square")
 
     def update(self, gradients: Tensor, rates: Tensor) -> None:
-        """Update the parameters."""
+        """Update the parameters by Adam: the bias-corrected mean gradient over the root of the mean square."""
         mean, square = self.state["mean"], self.state["square"]
         mean.lerp_(gradients, self.constants["one_minus_beta1"])
         square.mul_(self.constants["beta2"]).addcmul_(gradients, gradients * self.constants["one_minus_beta2"])
@@ -99,21 +99,21 @@ class MemberAdam(MemberOptimizer):
 
 
 class MemberAdamW(MemberAdam):
-    """AdamW for K networks, with the steps of `torch.optim.AdamW`."""
+    """AdamW for K networks at once; each network's steps are those of `torch.optim.AdamW`."""
 
     def decay(self, gradients: Tensor, rates: Tensor) -> None:
-        """Shrink the parameters."""
+        """Multiply the parameters by 1 - learning rate * weight_decay (decoupled weight decay)."""
         self.parameters.mul_(1 - rates * self.constants["weight_decay"])
 
 
 class MemberRMSprop(MemberOptimizer):
-    """RMSprop for K networks, with the steps of `torch.optim.RMSprop`: with momentum, not centered."""
+    """RMSprop with momentum, not centered, for K networks at once, with the steps of `torch.optim.RMSprop`."""
 
     names = ("alpha", "one_minus_alpha", "eps", "weight_decay", "momentum")
     buffers = ("square", "momentum")
 
     def update(self, gradients: Tensor, rates: Tensor) -> None:
-        """Update the parameters."""
+        """Update the parameters by RMSprop: the momentum of the gradient over the root of its mean square."""
         square, momentum = self.state["square"], self.state["momentum"]
         square.mul_(self.constants["alpha"]).addcmul_(gradients, gradients * self.constants["one_minus_alpha"])
         momentum.mul_(self.constants["momentum"]).addcdiv_(gradients, square.sqrt().add_(self.constants["eps"]))
@@ -121,13 +121,13 @@ class MemberRMSprop(MemberOptimizer):
 
 
 class MemberSGD(MemberOptimizer):
-    """SGD for K networks, with the steps of `torch.optim.SGD`: with momentum."""
+    """SGD with momentum for K networks at once, with the steps of `torch.optim.SGD`."""
 
     names = ("weight_decay", "momentum", "dampening")
     buffers = ("momentum",)
 
     def update(self, gradients: Tensor, rates: Tensor) -> None:
-        """Update the parameters."""
+        """Update the parameters by SGD with momentum and dampening."""
         momentum = self.state["momentum"]
         if self.step_count == 1:
             momentum.copy_(gradients)
@@ -147,12 +147,12 @@ POPULATION_OPTIMIZERS: dict[type[torch.optim.Optimizer], type[MemberOptimizer]] 
 
 
 def population_optimizer(optimizer: torch.optim.Optimizer) -> type[MemberOptimizer] | None:
-    """Return the class that makes the steps of a torch optimizer for K networks; None if there is none."""
+    """Return the `MemberOptimizer` class for a torch optimizer; None if its class or options are not supported."""
     return POPULATION_OPTIMIZERS.get(update_rule(optimizer)) if has_plain_options(optimizer) else None
 
 
 def optimizer_settings(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Return the hyperparameters of an optimizer with one group of parameters, by their names in torch.optim.
+    """Return the hyperparameters of a torch optimizer with one parameter group, by their names in torch.optim.
 
     Derived constants such as 1 - beta2 and log(beta2) are added, computed in float64, since 1 - 0.999 has four correct
     digits in float32.

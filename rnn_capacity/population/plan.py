@@ -1,4 +1,4 @@
-"""Plans of the members' training, and the division of a population into chunks that are trained together."""
+"""Plans how each member of a population is trained, and divides the members into chunks trained together."""
 
 from __future__ import annotations
 
@@ -21,49 +21,50 @@ from rnn_capacity.training.kernel_support import kernel_for, shape_key
 CPU = torch.device("cpu")
 
 MAX_PADDING = 1 / 8
-"""Largest share of a chunk's samples that may be padding, unless that takes less than SPARE_BYTES."""
+"""Largest share of the memory of members trained together (a chunk) that may be padding of smaller batches, unless the
+padding takes at most SPARE_BYTES."""
 
 SPARE_BYTES = 2**23
-"""Bytes of padding that cost less time than the calls of one more chunk."""
+"""Bytes of padding that are always allowed in a chunk, since they cost less time than the steps of one more chunk."""
 
 FREE_OPTIONS = ("samples", "samples_per_parameter", "show", "loss_exponent", "loss_exponent_from")
-"""Options of the task in which the members of one chunk may differ."""
+"""Options of the task in which members that are trained together (a chunk) may differ."""
 
 
 @dataclass(frozen=True)
 class MemberPlan:
-    """Plan of a member's training, made before its first step."""
+    """How one network (member) of a population is trained: its optimizer, learning rates and data."""
 
     index: int
     """Index of the member in the population."""
 
     member: Member
-    """The member."""
+    """The network to be trained, with its task and number of steps."""
 
     optimizer: type[MemberOptimizer] | None
-    """Class of its optimizer for K networks; None for a member that only `fit` can train."""
+    """Class of the optimizer for K networks at once; None for a member that is trained alone by Lightning's `fit`."""
 
     kernel: bool
-    """Whether its whole training runs in the compiled kernel."""
+    """Whether the compiled kernel makes the member's optimizer steps, without autograd."""
 
     settings: dict[str, Any]
-    """Hyperparameters of the optimizer."""
+    """Hyperparameters of the member's optimizer, from `optimizer_settings`."""
 
     rates: Tensor
-    """Learning rate of each step, (max_steps,), float64."""
+    """Learning rate at each optimizer step, (max_steps,), float64."""
 
     exponents: Tensor | None
-    """Exponent of the generalized cross-entropy at each step, (max_steps,); None for another loss."""
+    """Exponent q of the generalized cross-entropy at each optimizer step, (max_steps,); None for another loss."""
 
     data_key: str
-    """Key that is equal for members that have the same batches."""
+    """Text that is equal for members that train on the same batches."""
 
     group_key: str
-    """Key that is equal for members that can make their steps together."""
+    """Text that is equal for members that can make their optimizer steps together."""
 
 
 def plan_member(index: int, member: Member, mappable: dict[str, bool], device: torch.device = CPU) -> MemberPlan:
-    """Make the plan of a member's training.
+    """Return how a member is trained: by which optimizer, at which learning rates, together with which members.
 
     Args:
         index: Index of the member in the population.
@@ -103,7 +104,7 @@ def plan_member(index: int, member: Member, mappable: dict[str, bool], device: t
 
 
 def make_chunks(plans: Sequence[MemberPlan], device: torch.device) -> list[list[MemberPlan]]:
-    """Divide members into chunks with equal group keys, similar numbers of samples and bounded memory.
+    """Divide members into chunks that are trained together: alike, with similar numbers of samples, of bounded memory.
 
     Args:
         plans: The members.
@@ -127,13 +128,13 @@ def make_chunks(plans: Sequence[MemberPlan], device: torch.device) -> list[list[
 
 
 def samples_per_step(member: Member) -> int:
-    """Return the number of samples of an optimizer step."""
+    """Return the number of samples in the batch of one optimizer step."""
     batch: int | None = getattr(member.task, "batch_size", None)
     return min(count for count in (member.task.samples, batch) if count is not None)
 
 
 def member_bytes(plan: MemberPlan) -> int:
-    """Estimate the memory of a member: activations of one step, weights, gradients, optimizer state and rates.
+    """Estimate a member's memory in bytes: activations of one step, weights, gradients, optimizer state and rates.
 
     Activations are inputs, gates and states, which the compiled kernel does not keep. Five copies of the weights' size
     are the weights, their gradients by tensor and in a row, and two running means of the optimizer.

@@ -1,4 +1,4 @@
-"""The function that trains a population."""
+"""The function that trains a population of networks and returns the result of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def train(
     on_result: Callable[[int, Result], None] | None = None,
     on_call: Callable[[int], None] | None = None,
 ) -> list[Result]:
-    """Train all members of a population; each member gets the result that `fit` alone would give it.
+    """Train all members of a population and return the result that Lightning's `fit` alone would give each member.
 
     Members of the same cell, sizes, options, nonlinearity, optimizer class and task, apart from its number of samples
     and `show`, make their steps together. Other members are trained by `fit` one after another: those with dropout,
@@ -76,7 +76,7 @@ def train(
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Suppress Lightning's list of devices and its warnings that do not apply to a population."""
+    """Open a context without Lightning's log of devices and its warnings that do not apply to a population."""
     logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
     level = logger.level
     logger.setLevel(max(level, logging.WARNING))
@@ -90,7 +90,7 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def quiet_trainer(**options: Any) -> Trainer:
-    """Create a trainer that writes and shows nothing.
+    """Create a Lightning trainer without logger, checkpoints, progress bar and model summary.
 
     It belongs to this process alone: each process that a cluster starts has its own population.
 
@@ -109,7 +109,7 @@ def quiet_trainer(**options: Any) -> Trainer:
 
 
 def fit_member(member: Member, like: Trainer, on_call: Callable[[int], None] | None = None) -> Result:
-    """Train one member by `fit`.
+    """Train and evaluate one member by itself, with Lightning's `fit` and `test`.
 
     Args:
         member: The member.

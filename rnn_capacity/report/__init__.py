@@ -1,4 +1,4 @@
-"""Report: from stored results to tables, figures and a page. It trains nothing."""
+"""Makes tables, figures and an HTML page from the finished trials of stored studies; trains nothing."""
 
 from rnn_capacity.report.claims import Claim, judge
 from rnn_capacity.report.estimates import Estimate

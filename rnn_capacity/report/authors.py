@@ -1,4 +1,4 @@
-"""The authors' published runs as rows of results beside ours."""
+"""Converts the training runs that the paper's authors published to rows of results, like those of our trials."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from rnn_capacity.published_runs import PublishedRun
 from rnn_capacity.report.results import EVALUATION, Rows, TrialResult
 
 SIZES = {"memory": (64, 64), "continuous_function": (50, 1), "language": (27, 27)}
-"""Inputs and outputs of the tasks whose figures are drawn against units, which the dataset does not give."""
+"""Input and output sizes of the tasks whose losses are plotted against units; the authors' dataset lacks them."""
 
 DATASETS = {"language": "text8", "continuous_function": "N = 1,000,000"}
-"""The authors' text, and their number of samples."""
+"""Training data of the authors' runs: the name of the text, or the number of samples N."""
 
 RANDOM_FIGURE = "fig5"
-"""Beginning of the name of the file whose runs are random draws."""
+"""First letters of the dataset file whose runs have randomly drawn hyperparameters (Fig. 5)."""
 
 
 def author_rows(runs: list[PublishedRun]) -> tuple[Rows, list[str]]:
-    """Convert the authors' runs to rows.
+    """Convert the authors' published runs to rows of results, without capacity runs whose loss is positive.
 
     A run whose losses are not finite is infeasible. The dataset does not say what the loss of a capacity run is; the
     tuner maximized the mutual information, so that a negative loss is taken as the negative of the stored bits, and
@@ -39,7 +39,7 @@ def author_rows(runs: list[PublishedRun]) -> tuple[Rows, list[str]]:
 
 
 def author_row(run: PublishedRun) -> TrialResult:
-    """Convert one run."""
+    """Convert one of the authors' published runs to a row of results."""
     feasible = math.isfinite(run.eval_loss) and math.isfinite(run.valid_loss)
     capacity = run.task == "random_mapping"
     metric = EVALUATION[run.task]
@@ -68,5 +68,5 @@ def author_row(run: PublishedRun) -> TrialResult:
 
 @lru_cache
 def units(task: str, cell: str, depth: int, budget: int) -> int | None:
-    """Return the units of a layer with which a network fills its budget; None for tasks without a figure over units."""
+    """Return the units per layer of the largest network within a parameter budget; None if no figure plots units."""
     return units_for_budget(cell, depth, budget, *SIZES[task]) if task in SIZES else None

@@ -1,6 +1,6 @@
-"""The claims on capacity per parameter, C1 to C9 (Collins et al. 2017, sec. 2.1), each a function of the rows.
+"""Judges the paper's claims C1 to C9 on capacity per parameter (Collins et al. 2017, sec. 2.1) by our trials.
 
-The rows are our trials of random mapping, trained by one protocol.
+Each claim is a function of rows: our trials of random mapping, trained by one protocol.
 """
 
 from __future__ import annotations
@@ -33,33 +33,33 @@ TANH_LABELS = [label for label in CAPACITY_LABELS if label != "IRNN"]
 
 
 def smallest(values: Floats) -> Any:
-    """Return the smallest of the estimates; NaN if one is."""
+    """Return the smallest of several estimates, (estimates, ...); NaN if one of them is NaN."""
     return values.min(0)
 
 
 def largest(values: Floats) -> Any:
-    """Return the largest of the estimates; NaN if one is."""
+    """Return the largest of several estimates, (estimates, ...); NaN if one of them is NaN."""
     return values.max(0)
 
 
 def average(values: Floats) -> Any:
-    """Return the mean of the estimates."""
+    """Return the mean of several estimates, (estimates, ...), over the first axis."""
     return values.mean(0)
 
 
 def lacking(found: Iterable[str], wanted: Iterable[str]) -> str:
-    """Return the names that were not found, with commas."""
+    """Return the wanted names that were not found, separated by commas."""
     have = set(found)
     return ", ".join(name for name in wanted if name not in have)
 
 
 def cells_at_base_depth(rows: Iterable[TrialResult]) -> dict[str, Rows]:
-    """Return the rows of each of the paper's cells at its least depth."""
+    """Group the trials of the paper's cells by cell, at depth 1 (depth 2 for the +RNN)."""
     return by_cell(row for row in at_base_depth(rows) if row.cell in PAPER_CELLS)
 
 
 def linear(rows: Rows) -> Finding:
-    """C1: stored bits grow linearly with parameters."""
+    """Judge claim C1: stored bits grow linearly with the number of parameters."""
     fits = {}
     for label, trials in cells_at_base_depth(rows).items():
         sizes = by_size(trials)
@@ -74,7 +74,7 @@ def linear(rows: Rows) -> Finding:
 
 
 def level(rows: Rows) -> Finding:
-    """C2: 3 to 6 bits per parameter, about 5 on average."""
+    """Judge claim C2: cells store 3 to 6 bits per parameter, about 5 on average."""
     cells = cells_at_base_depth(rows)
     bits = bits_at(cells, largest_common_size(cells))
     if not bits:
@@ -87,7 +87,7 @@ def level(rows: Rows) -> Finding:
 
 
 def small_factor(rows: Rows) -> Finding:
-    """C3: all cells within a small factor."""
+    """Judge claim C3: the bits per parameter of all cells differ by a small factor only."""
     cells = {label: trials for label, trials in cells_at_base_depth(rows).items() if label != "IRNN"}
     bits = bits_at(cells, largest_common_size(cells))
     if len(bits) < 2:
@@ -99,7 +99,7 @@ def small_factor(rows: Rows) -> Finding:
 
 
 def order_of_cells(rows: Rows) -> Finding:
-    """C4: the order RNN > UGRNN > GRU > LSTM > +RNN."""
+    """Judge claim C4: bits per parameter are in the order RNN > UGRNN > GRU > LSTM > +RNN."""
     cells = {label: trials for label, trials in cells_at_base_depth(rows).items() if label != "IRNN"}
     sizes = [set(by_size(trials)) for trials in cells.values()]
     common = sorted(set.intersection(*sizes)) if sizes else []
@@ -117,18 +117,18 @@ def order_of_cells(rows: Rows) -> Finding:
 
 
 def tau_of_bits(values: Floats) -> float:
-    """Return Kendall's tau between the order of the given cells and that of their bits."""
+    """Return Kendall's tau between the order in which cells are given and the descending order of their bits."""
     return tau_of_order(tuple(np.argsort(-values).tolist()))
 
 
 @lru_cache
 def tau_of_order(order: tuple[int, ...]) -> float:
-    """Return Kendall's tau between an order and the ascending one; bootstrap samples have few different orders."""
+    """Return Kendall's tau between a permutation and the ascending order, cached for bootstrap samples."""
     return float(stats.kendalltau(order, sorted(order)).statistic)
 
 
 def irnn_lowest(rows: Rows) -> Finding:
-    """C5: the IRNN stores least."""
+    """Judge claim C5: the IRNN stores fewer bits per parameter than the other cells."""
     cells = cells_at_base_depth(rows)
     bits = bits_at(cells, largest_common_size(cells))
     if not {"RNN", "IRNN"} <= bits.keys():
@@ -141,7 +141,7 @@ def irnn_lowest(rows: Rows) -> Finding:
 
 
 def relu_level(rows: Rows) -> Finding:
-    """C6: with ReLU, RNN and UGRNN store what the IRNN does."""
+    """Judge claim C6: with ReLU, the RNN and the UGRNN store as many bits per parameter as the IRNN."""
     chosen = [row for row in at_base_depth(rows) if row.cell == "irnn" or is_relu_only(row)]
     cells = {label: trials for label, trials in by_cell(chosen).items() if label in ("RNN", "UGRNN", "IRNN")}
     bits = bits_at(cells, largest_common_size(cells))
@@ -155,7 +155,7 @@ def relu_level(rows: Rows) -> Finding:
 
 
 def depth_independent(rows: Rows) -> Finding:
-    """C7: capacity does not depend on depth."""
+    """Judge claim C7: bits per parameter do not depend on depth."""
     spreads, used = {}, []
     for label, trials in by_cell(row for row in rows if row.cell in PAPER_CELLS and row.depth in DEPTHS).items():
         depths = {str(depth): group for depth, group in grouped(trials, lambda row: row.depth).items()}
@@ -174,7 +174,10 @@ def depth_independent(rows: Rows) -> Finding:
 
 
 def saturates(rows: Rows) -> Finding:
-    """C8: capacity rises for a few unrolled steps, then saturates; the rows are of one loss and any steps."""
+    """Judge claim C8: bits per parameter rise with the first few unrolled steps, then stay constant.
+
+    The rows are of one loss and of any number of steps.
+    """
     rises, levels, used = {}, {}, []
     for label, trials in cells_at_base_depth(rows).items():
         curve = {steps: Estimate.of_best(group, bits_per_parameter) for steps, group in steps_curve(trials).items()}
@@ -191,7 +194,7 @@ def saturates(rows: Rows) -> Finding:
 
 
 def best_samples(rows: Rows) -> Finding:
-    """C9: the best data set is slightly larger than what is stored."""
+    """Judge claim C9: the best number of training samples is slightly larger than the number of stored bits."""
 
     def ratio(row: TrialResult) -> float:
         bits = row.evaluation

@@ -1,4 +1,4 @@
-"""The paper's claims C1 to C16: what was published, what we measured, and whether it holds."""
+"""The paper's claims C1 to C16, each with the published result, our measurement and a verdict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CAPACITY: dict[str, Callable[[Rows], Finding]] = {
     "C8": capacity_claims.saturates,
     "C9": capacity_claims.best_samples,
 }
-"""The claims on capacity, which are judged by both protocols."""
+"""Functions that judge the claims on capacity, once for each of the two protocols (`PROTOCOLS`)."""
 
 OTHERS: dict[str, Callable[[Rows], Finding]] = {
     "C10": task_claims.memory_theory,
@@ -33,15 +33,15 @@ OTHERS: dict[str, Callable[[Rows], Finding]] = {
     "C15": task_claims.irnn_infeasible,
     "C16": task_claims.reproducible,
 }
-"""The claims on the other tasks."""
+"""Functions that judge the claims on the memory, text, continuous function and trainability tasks."""
 
 LOSSES = ("cross-entropy", "generalized cross-entropy")
-"""The losses of the two protocols."""
+"""Names of the losses that the two protocols train with, in the order of `PROTOCOLS`."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper beside what we measured.
+    """One of the paper's claims with our measurement, its confidence interval and the verdict.
 
     Example:
         >>> claim = Claim("C1", "linear", "R² ≥ 0.98", "linear", "", "smallest R²", 0.99, 0.985, 0.995, "holds")
@@ -50,47 +50,47 @@ class Claim:
     """
 
     key: str
-    """C1 to C16."""
+    """Number of the claim: C1 to C16."""
 
     claim: str
-    """What is claimed."""
+    """Statement of the claim in one sentence."""
 
     rule: str
-    """When it holds."""
+    """Condition under which the claim counts as confirmed, in words."""
 
     published: str
-    """What the paper has, and where."""
+    """What the paper reports, and in which figure or section."""
 
     protocol: str
-    """For capacity, by which protocol ours was measured; else empty."""
+    """Protocol of the trials behind a claim on capacity, one of `PROTOCOLS`; empty for other claims."""
 
     quantity: str
-    """What the measured value is."""
+    """Name of the measured quantity, such as "smallest R² of the cells"."""
 
     measured: float | None
-    """The measured value; None without data."""
+    """Value of the measured quantity; None without data."""
 
     low: float | None
-    """Lower end of its 95 % interval."""
+    """Lower end of the measured value's 95 % confidence interval; None without an interval."""
 
     high: float | None
-    """Upper end of its 95 % interval."""
+    """Upper end of the measured value's 95 % confidence interval; None without an interval."""
 
     verdict: Verdict
-    """Whether it holds by its rule."""
+    """Whether the claim holds by its rule: holds, differs or not enough data."""
 
     missing: str = ""
-    """What the rule asks for and no study has measured."""
+    """Cells, tasks or sizes that the rule asks for and no study has trained."""
 
     trials: int = 0
-    """Trials behind it."""
+    """Number of trials that the measured value is computed from."""
 
     command: str = ""
-    """Command that runs them again, or, without any, that would measure it."""
+    """Shell command that runs the claim's trials again or, without trials, a study that would measure it."""
 
 
 def judge(rows: Rows) -> list[Claim]:
-    """Judge the paper's claims by our results; those on capacity by both protocols.
+    """Judge the paper's claims C1 to C16 by our trials; a claim on capacity is judged once for each protocol.
 
     Args:
         rows: All rows; the authors' are left out.
@@ -107,7 +107,7 @@ def judge(rows: Rows) -> list[Claim]:
 
 
 def judge_claim(key: str, rows: Rows) -> list[Claim]:
-    """Judge one claim by our results: by each protocol if it is on capacity."""
+    """Judge one claim by our trials, or once for each protocol if it is a claim on capacity."""
     ours = trained(select(rows, source="ours"))
     if key in OTHERS:
         return [judged(key, OTHERS[key](ours))]
@@ -121,7 +121,7 @@ def judge_claim(key: str, rows: Rows) -> list[Claim]:
 
 
 def judged(key: str, finding: Finding, protocol: str = "") -> Claim:
-    """Return the claim with what was measured for it."""
+    """Return a claim's published facts together with what was measured for it."""
     facts = published()["claims"][key]
     first = finding.conditions[0].estimate if finding.conditions else None
     example = published()["commands"][facts["command"] + (" best" if protocol == PROTOCOLS[1] else "")]

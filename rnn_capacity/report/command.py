@@ -1,4 +1,4 @@
-"""The command `rnn-capacity report`."""
+"""The command `rnn-capacity report`, which writes an HTML page from the studies of a storage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rnn_capacity.studies import StorageError, hide_password
 
 
 def report_parser() -> argparse.ArgumentParser:
-    """Make the parser of the command."""
+    """Create the argument parser of the command `rnn-capacity report`."""
     parser = argparse.ArgumentParser(
         prog="rnn-capacity report",
         description="Write a page with the paper's figures, tables and claims as the studies of a storage measured "
@@ -37,7 +37,7 @@ def report_parser() -> argparse.ArgumentParser:
 
 
 def report(argv: list[str]) -> None:
-    """Run the command.
+    """Run the command `rnn-capacity report`.
 
     Args:
         argv: Its options.

@@ -1,4 +1,4 @@
-"""Numbers with bootstrap intervals, and the tests that the paper's tables have."""
+"""Estimates with confidence intervals from the bootstrap, Welch's t-test and R²."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rnn_capacity.report.results import Rows
 Floats = NDArray[np.float64]
 
 RESAMPLES = 999
-"""Bootstrap samples of an interval."""
+"""Number of bootstrap samples for a confidence interval."""
 
 CONFIDENCE = 0.95
-"""Confidence level of all intervals."""
+"""Confidence level of all intervals, as a fraction of 1."""
 
 BATCH = 1_000_000
-"""Numbers of the bootstrap samples that are in memory at once."""
+"""Largest number of resampled values that are in memory at once."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with a 95 % interval.
+    """A number with a 95 % confidence interval.
 
     Example:
         >>> Estimate.of_mean([1.0, 2.0, 3.0]).value, Estimate(2.0).low
@@ -35,23 +35,23 @@ class Estimate:
     """
 
     value: float
-    """The number."""
+    """The point estimate."""
 
     draws: Floats = field(default_factory=lambda: np.empty(0), repr=False)
-    """The number in each of `RESAMPLES` bootstrap samples; empty without an interval from the bootstrap."""
+    """The estimate in each of `RESAMPLES` bootstrap samples; empty if the interval does not come from the bootstrap."""
 
     bounds: tuple[float, float] | None = None
-    """The interval where it does not come from the bootstrap."""
+    """Lower and upper end of an interval that does not come from the bootstrap; None otherwise."""
 
     trials: int = 0
-    """Trials behind the number."""
+    """Number of trials that the estimate is computed from."""
 
     fewest: int = 0
-    """Trials behind the least supported of the numbers that it is computed from."""
+    """Smallest number of trials behind any of the numbers that the estimate is combined from."""
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The interval, which contains the number; None if there are too few trials for one."""
+        """The 95 % confidence interval as (low, high); None if there are too few trials for one."""
         if self.bounds is not None:
             return self.bounds
         if not len(self.draws) or not np.isfinite(self.draws).all():
@@ -63,27 +63,27 @@ class Estimate:
 
     @property
     def low(self) -> float | None:
-        """The lower end of the interval."""
+        """Lower end of the 95 % confidence interval; None without an interval."""
         return None if self.interval is None else self.interval[0]
 
     @property
     def high(self) -> float | None:
-        """The upper end of the interval."""
+        """Upper end of the 95 % confidence interval; None without an interval."""
         return None if self.interval is None else self.interval[1]
 
     @classmethod
     def of_mean(cls, values: Sequence[float]) -> Estimate:
-        """Estimate the mean of a population from repeated runs, with a percentile bootstrap."""
+        """Estimate the mean over repeated runs, with a percentile bootstrap."""
         return bootstrapped(values, np.mean)
 
     @classmethod
     def of_median(cls, values: Sequence[float]) -> Estimate:
-        """Estimate the median of a population from random draws, with a percentile bootstrap."""
+        """Estimate the median over random draws of hyperparameters, with a percentile bootstrap."""
         return bootstrapped(values, np.median)
 
     @classmethod
     def of_best(cls, rows: Rows, quantity: Callable[[Any], float]) -> Estimate:
-        """Estimate a quantity of the best trial, chosen by the value that its study optimizes.
+        """Estimate a quantity of the best of several trials, by the value that the study optimizes.
 
         The interval is that of the bootstrap over trials: what the best of as many other draws of these trials has.
 
@@ -98,13 +98,13 @@ class Estimate:
 
 
 def bootstrapped(values: Sequence[float], statistic: Callable[..., Any]) -> Estimate:
-    """Estimate a statistic of a sample with a percentile bootstrap."""
+    """Estimate a statistic of a sample, with the percentile bootstrap's interval."""
     array = np.asarray(values, dtype=np.float64)
     return Estimate(float(statistic(array)), resampled(array, statistic), trials=len(array), fewest=len(array))
 
 
 def resampled(values: Floats, statistic: Callable[..., Any]) -> Floats:
-    """Return a statistic of `RESAMPLES` bootstrap samples; none from fewer than two values."""
+    """Return a statistic of each of `RESAMPLES` bootstrap samples; an empty array for fewer than two values."""
     if len(values) < 2:
         return np.empty(0)
     result = stats.bootstrap(
@@ -121,7 +121,7 @@ def resampled(values: Floats, statistic: Callable[..., Any]) -> Floats:
 
 
 def combine(function: Callable[[Floats], Any], *estimates: Estimate) -> Estimate:
-    """Apply a function to independent estimates, value by value and bootstrap sample by bootstrap sample.
+    """Apply a function to the values of independent estimates, and to their bootstrap samples for the interval.
 
     Args:
         function: Takes the estimates along the first axis, (estimates, ...), and returns one number for each column.
@@ -144,7 +144,7 @@ def combine(function: Callable[[Floats], Any], *estimates: Estimate) -> Estimate
 
 
 def share(count: int, total: int) -> Estimate:
-    """Estimate a share with its Wilson interval.
+    """Estimate the share count / total, with its 95 % Wilson interval.
 
     Example:
         >>> share(5, 10).value, round(share(5, 10).low, 3)
@@ -156,20 +156,20 @@ def share(count: int, total: int) -> Estimate:
 
 @dataclass(frozen=True)
 class Welch:
-    """Welch's t-test of two samples, whose variances may differ."""
+    """Result of Welch's t-test, which compares the means of two samples with different variances."""
 
     t: float
-    """The statistic, negative if the first sample has the lower mean."""
+    """The t statistic, negative if the first sample has the lower mean."""
 
     p: float
-    """The p-value of equal means."""
+    """The two-sided p-value of the hypothesis that the means are equal."""
 
     difference: Estimate
-    """The difference of the means, first minus second, with the test's interval."""
+    """Mean of the first sample minus that of the second, with the test's 95 % confidence interval."""
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
-    """Compare the means of two samples; None if one has fewer than two values, or both have no variance."""
+    """Compare the means of two samples by Welch's t-test; None for fewer than two values or without variance."""
     if min(len(first), len(second)) < 2 or not (np.ptp(first) or np.ptp(second)):
         return None
     result = stats.ttest_ind(first, second, equal_var=False)
@@ -182,7 +182,7 @@ def welch(first: Sequence[float], second: Sequence[float]) -> Welch | None:
 
 
 def r_squared(x: Sequence[float], y: Floats) -> Any:
-    """Return the share of the variance of y that a line over x explains, 1 - residual/total sum of squares.
+    """Return R² of the least-squares line through the points (x, y).
 
     Args:
         x: Positions, (points,).

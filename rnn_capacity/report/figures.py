@@ -1,4 +1,4 @@
-"""Draws the figure of a panel with matplotlib."""
+"""Draws the figures of the report with matplotlib."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ COLORS = dict(
         strict=True,
     )
 )
-"""Colors of the paper's cells; other cells have matplotlib's."""
+"""Colors of the paper's cells, by label; other cells have matplotlib's default colors."""
 
 MARKERS = {"ours": "o", "authors": "x", "paper": "*"}
-"""Markers by the source of a point."""
+"""Matplotlib markers of points from our trials, the authors' runs and the paper's text."""
 
 LINES = {"ours": "-", "authors": ":", "paper": ""}
-"""Line styles by the source of a point."""
+"""Matplotlib line styles of points from our trials, the authors' runs and the paper's text."""
 
 PART = (4.2, 3.2)
-"""Width and height of a part of a figure, in inches."""
+"""Width and height of one subplot in inches."""
 
 DPI = 120
-"""Pixels of the PNG file in an inch."""
+"""Resolution of the PNG files in pixels per inch."""
 
 PLAIN = 1e5
-"""Numbers of a logarithmic axis below this are not written as powers of ten."""
+"""Logarithmic x-axes whose points are all below this number have plain tick labels instead of powers of ten."""
 
 STYLE: Any = {"font.size": 9, "svg.hashsalt": "rnn-capacity", "axes.spines.top": False, "axes.spines.right": False}
-"""Settings of matplotlib; the salt makes equal figures equal files."""
+"""Matplotlib's rcParams for all figures; the fixed hash salt makes equal figures equal SVG files."""
 
 
 def render(panel: Panel) -> tuple[str, bytes]:
-    """Draw a panel.
+    """Draw the figure of a panel as SVG and as PNG.
 
     Args:
         panel: The panel.
@@ -66,7 +66,7 @@ def render(panel: Panel) -> tuple[str, bytes]:
 
 
 def draw(panel: Panel) -> Figure:
-    """Draw a panel that has points: a plot for each facet, and one legend."""
+    """Draw the figure of a panel with matplotlib: a subplot for each facet, and one legend."""
     facets = panel.all_facets
     columns = min(panel.parts_in_row, len(facets))
     rows = math.ceil(len(facets) / columns)
@@ -96,13 +96,13 @@ def draw(panel: Panel) -> Figure:
 
 
 def error_bars(points: list[Point]) -> Any:
-    """Return the lengths of the intervals below and above the points, (2, points); zero without an interval."""
+    """Return the lengths of error bars below and above each point, (2, points); 0 for a point without an interval."""
     ends = [(point.y.value, *(point.y.interval or (point.y.value, point.y.value))) for point in points]
     return np.array([(max(value - low, 0), max(high - value, 0)) for value, low, high in ends]).T
 
 
 def draw_lines(part: Axes, panel: Panel, points: list[Point], handles: dict[str, Any]) -> None:
-    """Draw a line with error bars for each cell and source, and the reference lines."""
+    """Draw a subplot with a line and error bars for each cell and source, and the reference lines."""
     if "x" in panel.log:
         part.set_xscale("log")
         if max(float(point.x) for point in points) < PLAIN:
@@ -136,12 +136,12 @@ def draw_lines(part: Axes, panel: Panel, points: list[Point], handles: dict[str,
 
 
 def positions(points: list[Point]) -> dict[str, int]:
-    """Return the position of each category on an axis, the paper's cells in the paper's order."""
+    """Return the position of each category on the x-axis, cells in the paper's order."""
     return {name: index for index, name in enumerate(sorted({str(point.x) for point in points}, key=order))}
 
 
 def draw_categories(part: Axes, panel: Panel, points: list[Point], handles: dict[str, Any]) -> None:
-    """Draw each point with its error bar over its category, and the paper's number beside it."""
+    """Draw a subplot with each point and its error bar over its category, and the paper's number beside it."""
     places = positions(points)
     for source in sorted({point.source for point in points}, reverse=True):
         own = [point for point in points if point.source == source]
@@ -161,7 +161,7 @@ def draw_categories(part: Axes, panel: Panel, points: list[Point], handles: dict
 
 
 def draw_boxes(part: Axes, panel: Panel, points: list[Point], handles: dict[str, Any]) -> None:
-    """Draw a box plot for each point's values."""
+    """Draw a subplot with a box plot of the values of each point, over the point's category."""
     places = positions(points)
     for source in sorted({point.source for point in points}, reverse=True):
         own = [point for point in points if point.source == source]
@@ -183,7 +183,7 @@ def draw_boxes(part: Axes, panel: Panel, points: list[Point], handles: dict[str,
 
 
 def draw_matrix(part: Axes, panel: Panel, points: list[Point], handles: dict[str, Any]) -> None:
-    """Draw a matrix of numbers, with the row's cell on the left."""
+    """Draw a subplot with a matrix of numbers, as colors and text: cells in rows against cells in columns."""
     names = sorted({str(point.x) for point in points} | {point.series for point in points}, key=order)
     grid = np.full((len(names), len(names)), np.nan)
     for point in points:
@@ -199,4 +199,4 @@ def draw_matrix(part: Axes, panel: Panel, points: list[Point], handles: dict[str
 
 
 DRAWERS = {"lines": draw_lines, "categories": draw_categories, "boxes": draw_boxes, "matrix": draw_matrix}
-"""How a facet is drawn, by the panel's kind."""
+"""Function that draws a subplot, by the kind of panel: lines, categories, boxes or matrix."""

@@ -1,4 +1,4 @@
-"""Writes a report: the page, its figures as SVG and PNG, its tables as CSV, and the claims as JSON."""
+"""Writes the report: an HTML page, figures as SVG and PNG, tables as CSV, and claims as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from rnn_capacity.report.verdicts import MIN_TRIALS
 
 
 def paper_panels(rows: Rows) -> list[Panel]:
-    """Make all panels of the paper, in its order."""
+    """Make the panels (figures with tables) of all the paper's results, in the paper's order."""
     panels = [*capacity_panels(rows), *task_panels(rows), *trainability_panels(rows)]
     return sorted(panels, key=lambda panel: list(read_yaml("panels")).index(panel.key))
 
 
 def is_of_the_paper(rows: Rows) -> bool:
-    """Return whether any row has one of the paper's tasks and cells."""
+    """Return whether any trial has one of the paper's tasks and cells."""
     return any(row.task in EVALUATION and row.cell in PAPER_CELLS for row in rows)
 
 
 def make_report(studies: list[StoredStudy], authors: Rows, notes: list[str], storage: str) -> dict[str, str | bytes]:
-    """Make the files of a report.
+    """Return the content of all files of the report, by path.
 
     Args:
         studies: Our studies.
@@ -95,12 +95,12 @@ def make_report(studies: list[StoredStudy], authors: Rows, notes: list[str], sto
 
 
 def inline(svg: str) -> str:
-    """Return the SVG element without the XML declaration, as an HTML page takes it."""
+    """Return SVG text from its <svg> tag on, as an HTML page embeds it."""
     return svg[svg.index("<svg") :]
 
 
 def claim_record(claim: Claim) -> dict[str, Any]:
-    """Return a claim for claims.json; numbers that are not finite are null."""
+    """Return a claim as a dict for claims.json, in which infinite and NaN values are null."""
     facts = asdict(claim)
     key, statement = facts.pop("key"), facts.pop("claim")
     record = {"claim": key, "protocol": facts.pop("protocol"), "statement": statement, **facts}
@@ -108,12 +108,12 @@ def claim_record(claim: Claim) -> dict[str, Any]:
 
 
 def finite(value: Any) -> Any:
-    """Return a value, or None in place of a number that is not finite."""
+    """Return a value, or None instead of an infinite or NaN float."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def csv_text(columns: list[str], rows: list[dict[str, Any]]) -> str:
-    """Return rows as CSV; a missing value is empty."""
+    """Format rows as CSV text, with empty fields for None and missing values."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -122,7 +122,7 @@ def csv_text(columns: list[str], rows: list[dict[str, Any]]) -> str:
 
 
 def write_report(content: dict[str, str | bytes], folder: Path) -> None:
-    """Write the files of a report, the page last, so that it never shows files that do not exist.
+    """Write the files of the report, the HTML page last, so that it never shows missing files.
 
     Raises:
         OSError: If a file cannot be written.

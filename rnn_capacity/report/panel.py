@@ -1,4 +1,4 @@
-"""A panel of the report: points with intervals, from which its figure and its table are made."""
+"""A panel: one figure of the report with its table, both made from the same points."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ Kind = Literal["lines", "categories", "boxes", "matrix"]
 
 @dataclass(frozen=True)
 class Point:
-    """A number in a figure, with its interval, the trials behind it and the command that runs them again."""
+    """One point of a figure: a number with its confidence interval and the command that runs its trials again."""
 
     facet: str
-    """The part of the figure that shows the point."""
+    """Title of the subplot that shows the point."""
 
     series: str
-    """The line that the point belongs to: a cell."""
+    """Label of the point's line or row in the figure: the cell."""
 
     x: float | str
-    """Where the point stands on the x-axis."""
+    """Position on the x-axis: a number, or the name of a category."""
 
     y: Estimate
-    """The number."""
+    """The plotted number with its confidence interval."""
 
     published: float | None = None
-    """The number that the paper has for it."""
+    """The number that the paper reports for the same quantity; None if it reports none."""
 
     command: str = ""
-    """Command that runs the trials again."""
+    """Shell command that runs the point's trials again."""
 
     source: str = "ours"
-    """ours, authors (their published runs) or paper (a number in its text)."""
+    """Where the point comes from: ours, authors (their published runs) or paper (a number in its text)."""
 
     values: Sequence[float] = ()
-    """All values, for a box plot."""
+    """All single values behind the point, which a box plot shows."""
 
     more: dict[str, Any] = field(default_factory=dict)
-    """Further columns of the table."""
+    """Further columns of the point's row in the table, by heading."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One figure of the report and its table."""
+    """One figure of the report and its table, made from the same points."""
 
     key: str
-    """Name of the files, and of the heading and the caption in `panels.yaml`."""
+    """Name of the panel's files without suffix, and key of its heading and caption in `panels.yaml`."""
 
     x: str
     """Label of the x-axis."""
@@ -59,46 +59,46 @@ class Panel:
     """Label of the y-axis."""
 
     points: list[Point]
-    """The points."""
+    """The points of the figure, which are the rows of the table."""
 
     facets: Sequence[str] = ()
-    """Parts of the figure that are shown even if they have no point."""
+    """Titles of the subplots that are shown even if they have no points."""
 
     missing: Sequence[str] = ()
-    """What no study has measured."""
+    """Lines that name the cells, sizes or tasks that no study has trained."""
 
     kind: Kind = "lines"
-    """How the points are drawn."""
+    """How the points are drawn: lines, categories, boxes or matrix."""
 
     log: str = ""
-    """Axes with a logarithmic scale: x, y or xy."""
+    """Axes with a logarithmic scale: x, y, xy or none (empty)."""
 
     shared: bool = False
-    """Whether all parts of the figure have the same axes."""
+    """Whether all subplots have the same axis limits."""
 
     parts_in_row: int = 3
-    """Parts of the figure that stand side by side."""
+    """Largest number of subplots side by side."""
 
     references: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    """Lines to compare with, such as a theory, by their labels; drawn in every facet."""
+    """Points (x, y) of reference lines, such as a theory, by label; each is drawn in every subplot."""
 
     @property
     def title(self) -> str:
-        """Heading: the paper's figure and what it shows."""
+        """The panel's heading: the paper's figure and what it shows."""
         return str(read_yaml("panels")[self.key]["title"])
 
     @property
     def caption(self) -> str:
-        """What is plotted, and what the paper found."""
+        """The figure's caption: what is plotted, and what the paper found."""
         return str(read_yaml("panels")[self.key]["caption"])
 
     @property
     def all_facets(self) -> list[str]:
-        """The expected parts of the figure, and those that only points name."""
+        """Titles of all subplots: the expected ones, then others that only points name."""
         return list(dict.fromkeys([*self.facets, *(point.facet for point in self.points)]))
 
     def table(self) -> list[dict[str, Any]]:
-        """Return the table: one row for each point."""
+        """Return the rows of the table, one for each point, as dicts by column heading."""
         published = any(point.published is not None for point in self.points)
         return [
             {
@@ -118,7 +118,7 @@ class Panel:
         ]
 
     def columns(self) -> list[str]:
-        """Return the columns of the table; the command is the last."""
+        """Return the headings of the table's columns, the command last."""
         columns = dict.fromkeys(name for row in self.table() for name in row)
         return [*(name for name in columns if name != "command"), *(["command"] if columns else [])]
 
@@ -131,7 +131,7 @@ def best_point(
     quantity: Callable[[Any], float],
     published: float | None = None,
 ) -> Point:
-    """Return the point of the best trial, with the interval of the bootstrap over all trials.
+    """Return the point of the best of several trials, with the bootstrap interval over all of them.
 
     Args:
         facet: Part of the figure.
@@ -148,7 +148,7 @@ def best_point(
 
 
 def missing_points(expected: Iterable[tuple[str, str]], points: Iterable[Point]) -> list[str]:
-    """Return a line for each part of a figure that lacks expected cells among our points.
+    """Return a line for each subplot in which our trials lack cells that the paper has.
 
     Args:
         expected: Pairs of a facet and a cell's label.

@@ -1,4 +1,4 @@
-"""The table of results that all panels and claims are computed from: one row for each trial."""
+"""Rows of results, one for each trial, from which all figures, tables and claims of the report are computed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CELL_LABELS = {
     "lstm": "LSTM",
     "intersection": "+RNN",
 }
-"""The paper's names of its cells."""
+"""The paper's name of each of its cells, by this package's name of the cell."""
 
 EVALUATION = {
     "random_mapping": "stored_bits",
@@ -30,19 +30,19 @@ EVALUATION = {
     "parentheses": "cross_entropy",
     "arithmetic": "cross_entropy",
 }
-"""The metric of each of the paper's tasks that its figures show."""
+"""The final metric that the paper's figures show, by task."""
 
 PAPER_STEPS = 5
-"""Unrolled steps of the paper's capacity runs (Collins et al. 2017, Fig. 1)."""
+"""Number of unrolled time steps in the paper's capacity runs (Collins et al. 2017, Fig. 1)."""
 
 PROTOCOLS = ("paper's protocol", "best training")
-"""Capacity is judged twice: with the cross-entropy and five unrolled steps as in the paper, and with any other loss or
-number of steps."""
+"""Names of the two ways to train capacity runs, which are judged apart: with the cross-entropy and five unrolled steps
+as in the paper, and with any other loss or number of steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """A finished trial with the facts of its study.
+    """One finished trial as a row of results: the facts of its study, its hyperparameters and its final metrics.
 
     Example:
         >>> row = TrialResult("rnn-d1", 3, "random_mapping", "rnn", metrics={"stored_bits": 300.0}, parameters=100)
@@ -51,95 +51,95 @@ class TrialResult:
     """
 
     study: str
-    """Name of the study, or of the authors' dataset."""
+    """Name of the trial's study; for a published run, a name made of task, cell, depth and budget."""
 
     number: int
     """Number of the trial in its study."""
 
     task: str
-    """Name of the task; the class name of a task of the user's own."""
+    """Name of the task, such as memory; the class name if the user wrote the task."""
 
     cell: str
-    """Name of the cell; the class name of a cell of the user's own."""
+    """Name of the cell, such as gru; the class name if the user wrote the cell."""
 
     depth: int = 1
-    """Layers."""
+    """Number of stacked recurrent layers."""
 
     size: int | None = None
-    """The parameter budget, or the number of parameters where the study sets the units."""
+    """Parameter budget; the network's number of parameters if the study sets the units instead of a budget."""
 
     units: int | None = None
-    """Units of a layer."""
+    """Number of units per layer."""
 
     parameters: int | None = None
-    """Parameters of the network; None if no network was built."""
+    """Number of parameters of the network; None if no network was built."""
 
     metric: str = ""
-    """The metric that the study optimizes."""
+    """Name of the metric that the study optimizes."""
 
     goal: str = "maximize"
-    """Whether the best value is the largest or the smallest."""
+    """Direction of the study's optimization: maximize or minimize."""
 
     value: float = 0.0
-    """What the study optimizes; an infeasible trial has the constant predictor's."""
+    """Value of the metric that the study optimizes; that of a constant predictor if the training diverged."""
 
     feasible: bool = True
-    """Whether the training did not diverge."""
+    """Whether the training ended without diverging."""
 
     metrics: dict[str, Any] = field(default_factory=dict)
     """Final metrics by the keys of summary.json."""
 
     settings: dict[str, Any] = field(default_factory=dict)
-    """Searched hyperparameters by their dotted names."""
+    """Values of the searched hyperparameters, by dotted name, such as model.init_args.seed."""
 
     method: str = "bayes"
-    """How the study's points are drawn: bayes, random or grid."""
+    """How the study chose hyperparameters: bayes, random or grid."""
 
     unrolled_steps: int | None = PAPER_STEPS
-    """Time steps that the network runs; None if the task has no such option."""
+    """Number of time steps that the network is unrolled for; None if the task has no such option."""
 
     loss_exponent: float = 0.0
     """Exponent q of the generalized cross-entropy; 0 is the cross-entropy."""
 
     nonlinearity: str | None = None
-    """tanh or relu; None for the cell's own."""
+    """Nonlinearity of the cell: tanh or relu; None for the cell's default."""
 
     dataset: str = ""
-    """The text of a language task, or the number of samples of a random continuous function."""
+    """Name of the text of a language task, or number of samples of a random continuous function."""
 
     input_size: int | None = None
-    """Inputs of the network; None if the study does not say."""
+    """Number of inputs of the network at each time step; None if the study does not set it."""
 
     command: str = ""
-    """Command that runs the study again."""
+    """Shell command that runs the trial's study again."""
 
     source: Source = "ours"
-    """Whether the trial is ours or one of the authors'."""
+    """Whose trial it is: ours, or authors for a run that the paper's authors published."""
 
     @property
     def label(self) -> str:
-        """The cell's name as the paper has it."""
+        """The cell's name in the paper, such as +RNN; the name `cell` if the paper does not have it."""
         return CELL_LABELS.get(self.cell, self.cell)
 
     @property
     def protocol(self) -> str:
-        """The protocol of a capacity run, one of `PROTOCOLS`."""
+        """How a capacity run was trained, one of `PROTOCOLS`: as in the paper, or otherwise."""
         return PROTOCOLS[not (self.loss_exponent == 0 and self.unrolled_steps in (PAPER_STEPS, None))]
 
     @property
     def bits_per_parameter(self) -> float:
-        """Stored bits over parameters; 0 without a network."""
+        """Stored bits per parameter of the network; 0 if no network was built."""
         return float(self.metrics.get("stored_bits", 0.0)) / self.parameters if self.parameters else 0.0
 
     @property
     def evaluation(self) -> float:
-        """The metric of the task that the paper's figures show; NaN if the trial has none."""
+        """Value of the metric that the paper's figures show for the task; NaN if the trial lacks it."""
         value = self.metrics.get(EVALUATION.get(self.task, self.metric), math.nan)
         return math.nan if value is None else float(value)
 
     @property
     def loss(self) -> float:
-        """The value that the study minimizes: the negative of a value that it maximizes."""
+        """The optimized value with the sign by which less is better: negated if the study maximizes."""
         return -self.value if self.goal == "maximize" else self.value
 
 
@@ -147,12 +147,12 @@ Rows = list[TrialResult]
 
 
 def select(rows: Iterable[TrialResult], **facts: Any) -> Rows:
-    """Return the rows that have all the given values of attributes."""
+    """Return the rows in which all given attributes have the given values."""
     return [row for row in rows if all(getattr(row, name) == value for name, value in facts.items())]
 
 
 def grouped(rows: Iterable[TrialResult], key: Callable[[TrialResult], Any]) -> dict[Any, Rows]:
-    """Group rows by a key; groups are in the order of their keys, the paper's cells in the paper's order."""
+    """Group rows by a key, with the groups in ascending order of the key and cells in the paper's order."""
     groups: dict[Any, Rows] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
@@ -160,7 +160,7 @@ def grouped(rows: Iterable[TrialResult], key: Callable[[TrialResult], Any]) -> d
 
 
 def order(key: Any) -> tuple[Any, ...]:
-    """Return a sort key in which cells are in the paper's order, and numbers and texts can stand side by side."""
+    """Return a sort key that puts numbers before text and the paper's cells in the paper's order."""
     parts = key if isinstance(key, tuple) else (key,)
     labels = [CELL_LABELS[cell] for cell in PAPER_CELLS]
     return tuple(
@@ -176,5 +176,5 @@ def order(key: Any) -> tuple[Any, ...]:
 
 
 def commands(rows: Iterable[TrialResult]) -> str:
-    """Return the shell command that runs the rows' studies again, one after another."""
+    """Return the shell command that runs the studies of some rows again, one after another."""
     return " && ".join(dict.fromkeys(row.command for row in rows if row.command))

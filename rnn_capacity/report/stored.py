@@ -1,4 +1,4 @@
-"""Reads the rows of results from studies in a storage, classified by their specifications."""
+"""Reads finished trials of stored studies as rows of results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TASKS = {
     "Parentheses": "parentheses",
     "Arithmetic": "arithmetic",
 }
-"""Names of the package's tasks by their classes."""
+"""Names of this package's tasks, by class name."""
 
 CELL_CLASSES = {
     "RNNCell": "rnn",
@@ -31,28 +31,28 @@ CELL_CLASSES = {
     "LSTMCell": "lstm",
     "IntersectionRNNCell": "intersection",
 }
-"""Names of the package's cells by their classes."""
+"""Names of this package's cells, by class name."""
 
 STUDY_KEYS = ("config", "sweep", "objective", "fixed", "seed")
-"""Keys of a specification that `rnn-capacity search` writes."""
+"""Keys that the specification of a study has if `rnn-capacity search` created the study."""
 
 
 @dataclass(frozen=True)
 class StoredStudy:
-    """A study as it was read from a storage: its name, its specification and its rows."""
+    """A study read from a storage: its name, its specification and its finished trials as rows of results."""
 
     name: str
-    """The study's name in the storage."""
+    """Name of the study in the storage."""
 
     specification: dict[str, Any]
-    """Config, sweep, objective and the sampler's seed."""
+    """What the study's results depend on: config, sweep, objective and the sampler's seed."""
 
     rows: Rows
-    """The finished trials."""
+    """The finished trials of the study, as rows of results."""
 
 
 def read_studies(storage: str, names: Sequence[str] = ()) -> tuple[list[StoredStudy], list[str]]:
-    """Read studies that `rnn-capacity search` wrote.
+    """Read studies that `rnn-capacity search` created, with their finished trials as rows of results.
 
     Args:
         storage: The storage's URL.
@@ -84,7 +84,7 @@ def read_studies(storage: str, names: Sequence[str] = ()) -> tuple[list[StoredSt
 
 
 def read_study(study: Study) -> StoredStudy:
-    """Read one study's finished trials as rows."""
+    """Read one study, with its finished trials as rows of results."""
     specification, finished = study.specification, study.snapshot().finished
     command = rerun_command(study.name, specification, max(len(finished), 1))
     rows = [trial_row(study, trial, command) for trial in finished]
@@ -92,7 +92,7 @@ def read_study(study: Study) -> StoredStudy:
 
 
 def trial_row(study: Study, trial: FrozenTrial, command: str) -> TrialResult:
-    """Return the row of one trial: the config's facts, with the trial's own hyperparameters in their place."""
+    """Convert a finished Optuna trial and its study's config to a row of results."""
     specification, found = study.specification, metrics(trial)
     config, sweep = specification["config"], specification["sweep"]
     settings = {**constants(sweep["parameters"], specification["fixed"]), **trial.params}
@@ -129,7 +129,7 @@ def trial_row(study: Study, trial: FrozenTrial, command: str) -> TrialResult:
 
 
 def dataset(task: str, option: Callable[..., Any]) -> str:
-    """Return what tells data sets of one task apart: the text, or the number of samples."""
+    """Return the name of a trial's text or number of samples, which tell data sets of one task apart."""
     if task == "Language":
         path = option("data", "path")
         return Path(path).name if path else str(option("data", "corpus", "synthetic"))
@@ -137,7 +137,7 @@ def dataset(task: str, option: Callable[..., Any]) -> str:
 
 
 def constants(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = "") -> dict[str, Any]:
-    """Return the hyperparameters of a sweep with a single value, by their dotted names, without those in `fixed`."""
+    """Return the hyperparameters for which a sweep has a single value, by dotted name, except those in `fixed`."""
     found: dict[str, Any] = {}
     for key, settings in parameters.items():
         name = f"{prefix}{key}"
@@ -151,13 +151,13 @@ def constants(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = ""
 
 
 def file_names(study: str) -> tuple[str, str]:
-    """Return the names of a study's config and sweep file in the report's folder, whatever the study's name is."""
+    """Return the paths, within the report's folder, of the files with a study's config and sweep."""
     path = "/".join("_" if part in ("", ".", "..") else part for part in study.split("/"))
     return f"studies/{path}.yaml", f"studies/{path}.sweep.yaml"
 
 
 def rerun_command(study: str, specification: dict[str, Any], trials: int) -> str:
-    """Return the command that runs a study again, from the report's folder, in a storage of its own."""
+    """Return the shell command that runs a study again from the report's folder, in a new SQLite storage."""
     config, sweep = file_names(study)
     command = ["rnn-capacity", "search", "--config", config, "--sweep", sweep, "--study", study]
     command += ["--trials", str(trials), "--seed", str(specification["seed"]), "--storage", "sqlite:///again.db"]
@@ -165,14 +165,14 @@ def rerun_command(study: str, specification: dict[str, Any], trials: int) -> str
 
 
 def rerun_files(specification: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the config and the sweep with which a study runs again; a grid's fixed hyperparameters leave the sweep."""
+    """Return the config and the sweep to run a study again, the sweep without a grid's fixed hyperparameters."""
     sweep = specification["sweep"]
     fixed = specification["fixed"]
     return specification["config"], {**sweep, "parameters": without(sweep["parameters"], fixed)}
 
 
 def without(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = "") -> dict[str, Any]:
-    """Return a sweep's parameters without those with the dotted names in `fixed`."""
+    """Return a sweep's parameters except those whose dotted names are in `fixed`."""
     kept = {}
     for key, settings in parameters.items():
         if isinstance(settings, dict) and "parameters" in settings:

@@ -1,4 +1,7 @@
-"""The claims on the other tasks, C10 to C16 (Collins et al. 2017, sec. 2.2 to 4), each a function of all our rows."""
+"""Judges the paper's claims C10 to C16 on the other tasks (Collins et al. 2017, sec. 2.2 to 4) by our trials.
+
+Each claim is a function of all our rows.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,11 @@ TRAINABILITY = ("parentheses", "arithmetic")
 GATED = ("UGRNN", "GRU", "LSTM", "+RNN")
 
 GRID = 16
-"""Sizes at which curves are compared."""
+"""Number of sizes at which the loss curves of cells are compared."""
 
 
 def memory_theory(rows: Rows) -> Finding:
-    """C10: values are reconstructed if and only if there are as many units, by all cells alike."""
+    """Judge claim C10: networks remember all values of the memory task if and only if they have as many units."""
     chosen = [row for row in select(rows, task="memory") if row.units and row.cell in PAPER_CELLS]
     distances = []
     for (_, _, units, values), group in grouped(
@@ -55,23 +58,23 @@ def memory_theory(rows: Rows) -> Finding:
 
 
 def distance(theory: float, measured: Floats) -> Floats:
-    """Return how far a measured number is from a theory."""
+    """Return the absolute difference between a measured number and its theoretical value."""
     found: Floats = np.abs(measured[0] - theory)
     return found
 
 
 def text_by_parameters(rows: Rows) -> Finding:
-    """C11: the loss of text follows parameters, not units."""
+    """Judge claim C11: the loss of text depends on the number of parameters, not on units."""
     return follows_parameters(select(rows, task="language"))
 
 
 def function_by_parameters(rows: Rows) -> Finding:
-    """C12: the loss of the random continuous function follows parameters, not units."""
+    """Judge claim C12: the loss of the random continuous function depends on parameters, not on units."""
     return follows_parameters(select(rows, task="continuous_function"))
 
 
 def follows_parameters(rows: Rows) -> Finding:
-    """Compare the spread between cells at equal parameters with that at equal units, on the data set of most rows."""
+    """Measure whether the losses of cells differ less at equal parameters than at equal units."""
     chosen = [row for row in at_base_depth(rows) if row.units and row.parameters and row.cell in PAPER_CELLS]
     counts = Counter(row.dataset for row in chosen)
     chosen = select(chosen, dataset=max(counts, key=lambda name: counts[name])) if counts else []
@@ -94,7 +97,7 @@ def follows_parameters(rows: Rows) -> Finding:
 
 
 def spread(x: Sequence[Sequence[float]], y: Sequence[Floats]) -> float:
-    """Return the standard deviation between curves, averaged over the range of x that all have; NaN if there is none.
+    """Return the standard deviation between curves, averaged over their common range of x; NaN if they share none.
 
     Args:
         x: Positions of each curve's points, interpolated linearly in the logarithm.
@@ -110,7 +113,7 @@ def spread(x: Sequence[Sequence[float]], y: Sequence[Floats]) -> float:
 
 
 def plain_cells_hardest(rows: Rows) -> Finding:
-    """C13: RNN and IRNN are hardest to train."""
+    """Judge claim C13: the RNN and the IRNN are the hardest cells to train."""
     gaps, used, have = [], [], set()
     for task in TRAINABILITY:
         for _, trials in grouped(tuner_trials(rows, task) or random_draws(rows, task), lambda row: row.depth).items():
@@ -130,7 +133,7 @@ def plain_cells_hardest(rows: Rows) -> Finding:
 
 
 def easiest_cells(rows: Rows) -> Finding:
-    """C14: the GRU is easiest at depth 1, the +RNN at depth 8."""
+    """Judge claim C14: the GRU is the easiest cell to train at depth 1, the +RNN at depth 8."""
     conditions, used, missing = [], [], []
     draws = random_draws(rows, "parentheses")
     for depth, easiest in ((1, "GRU"), (8, "+RNN")):
@@ -153,7 +156,7 @@ def easiest_cells(rows: Rows) -> Finding:
 
 
 def irnn_infeasible(rows: Rows) -> Finding:
-    """C15: the IRNN diverges most often, the gated cells least."""
+    """Judge claim C15: the IRNN's training diverges most often, that of gated cells least often."""
     conditions, used, missing = [], [], []
     draws = random_draws(rows, "parentheses")
     for depth in (1, 8):
@@ -170,12 +173,12 @@ def irnn_infeasible(rows: Rows) -> Finding:
 
 
 def infeasible_share(rows: Rows) -> Estimate:
-    """Return the share of infeasible trials."""
+    """Estimate the share of trials that diverged, with its confidence interval."""
     return share(sum(not row.feasible for row in rows), len(rows))
 
 
 def apart(above: Estimate, below: Estimate) -> Condition:
-    """Return the condition that one share is above another, with the intervals of both apart."""
+    """Return the condition that one share exceeds another with confidence intervals that do not overlap."""
     (low, high), (other_low, other_high) = above.interval or (0, 1), below.interval or (0, 1)
     bounds = (low - other_high, high - other_low)
     trials, fewest = above.trials + below.trials, min(above.fewest, below.fewest)
@@ -184,7 +187,10 @@ def apart(above: Estimate, below: Estimate) -> Condition:
 
 
 def reproducible(rows: Rows) -> Finding:
-    """C16: the best hyperparameters reproduce: the re-runs' mean is within one s.d. of the original, or better."""
+    """Judge claim C16: runs that repeat the best hyperparameters have a mean loss near the original one, or less.
+
+    Near is within one standard deviation of the repeated runs.
+    """
     excesses, used, have = [], [], []
     for repetition in repetitions(select(rows, task="parentheses", depth=1)):
         losses, original = np.array(repetition.losses), repetition.original_loss

@@ -1,4 +1,4 @@
-"""When a claim holds: conditions on estimates, of which the whole interval must meet or fail the rule."""
+"""Decides whether a claim holds: the whole confidence interval of a number must lie inside or outside of bounds."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from rnn_capacity.report.estimates import Estimate
 from rnn_capacity.report.results import Rows
 
 MIN_TRIALS = 8
-"""Trials without which no number decides a claim: an interval from fewer draws is too narrow."""
+"""Smallest number of trials by which a claim is judged; with fewer the bootstrap interval is too narrow."""
 
 Verdict = Literal["holds", "differs", "not enough data"]
 
 
 @dataclass(frozen=True)
 class Condition:
-    """The condition that a number lies between two bounds, bounds included."""
+    """A number with bounds between which it must lie for a claim to hold, bounds included."""
 
     estimate: Estimate
-    """The number."""
+    """The measured number with its confidence interval."""
 
     at_least: float = -math.inf
-    """Lower bound."""
+    """Smallest value that meets the condition."""
 
     at_most: float = math.inf
-    """Upper bound."""
+    """Largest value that meets the condition."""
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the number's whole interval lies inside the bounds, or outside of them, if it has `MIN_TRIALS`."""
+        """Verdict: holds if the confidence interval lies inside the bounds, differs if outside of them."""
         interval = self.estimate.interval
         if interval is None or self.estimate.fewest < MIN_TRIALS:
             return "not enough data"
@@ -42,23 +42,23 @@ class Condition:
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured for a claim: one condition for each part of its rule."""
+    """What our trials say about a claim: one condition on a measured number for each part of the claim's rule."""
 
     conditions: list[Condition] = field(default_factory=list)
-    """The conditions; the first one's number is the claim's measured value."""
+    """Conditions that must all hold for the claim to hold; the first one's number is reported as measured."""
 
     rows: Rows = field(default_factory=list)
-    """The trials behind it."""
+    """The trials that the numbers are computed from."""
 
     quantity: str = ""
-    """What the measured value is."""
+    """Name of the number that is reported as measured."""
 
     missing: str = ""
-    """What the rule asks for and no study has measured; with it a claim may differ but not hold."""
+    """Cells, tasks or sizes that the rule asks for and no study has trained; if any, the claim cannot hold."""
 
     @property
     def verdict(self) -> Verdict:
-        """Whether all conditions hold, or one of them differs."""
+        """The claim's verdict: differs if one condition does, holds if all do and nothing is missing."""
         verdicts = {condition.verdict for condition in self.conditions}
         if "differs" in verdicts:
             return "differs"

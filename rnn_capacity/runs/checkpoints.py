@@ -1,4 +1,4 @@
-"""The checkpoint that a run resumes from, and whether a checkpoint fits a run."""
+"""Finds the checkpoint that a run resumes from, and checks that a checkpoint fits the command's arguments."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ ARCHITECTURE = (
     "layer_norm",
     "cell_options",
 )
-"""Arguments of the module that determine the function of a network with given weights."""
+"""Arguments of the module that a checkpoint's network must share to be evaluated: those that shape the network."""
 
 
 def last_checkpoint(directory: Path) -> Path | None:
-    """Return the checkpoint that a run resumes from; None if it has not saved one.
+    """Return the path of a run's `last.ckpt`; None if the run has not saved one.
 
     Args:
         directory: Directory of the run.
@@ -45,7 +45,7 @@ def last_checkpoint(directory: Path) -> Path | None:
 def check_checkpoint(
     path: str, module: RecurrentModule, data: TaskDataModule, task: Task, max_steps: int | None
 ) -> None:
-    """Check that a run can resume from a checkpoint, or that its network can be evaluated with the module.
+    """Check that a checkpoint was made with the given arguments, so that a run can resume or its network be evaluated.
 
     A run is resumed with its own arguments only; an evaluation needs a network of the same architecture.
 
@@ -88,7 +88,7 @@ def check_checkpoint(
 
 
 def compare(part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) -> None:
-    """Check that arguments, nested ones included, equal those that a checkpoint was trained with.
+    """Check that arguments, nested ones included, equal those stored in a checkpoint.
 
     Args:
         part: Name of the arguments on the command line, before a dot.

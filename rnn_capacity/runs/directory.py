@@ -19,7 +19,7 @@ from rnn_capacity.files import append, is_folder_name, write_atomically
 
 
 def new_run_name() -> str:
-    """Return a name that no other run has, made of the time and a random number.
+    """Return an unused run name, made of the local time and a random hexadecimal number.
 
     Example:
         >>> new_run_name() == new_run_name()
@@ -29,7 +29,7 @@ def new_run_name() -> str:
 
 
 def expand_run_name(run: str) -> str:
-    """Replace the `$VARIABLES` of the environment in the name of a run.
+    """Replace environment variables such as `$SLURM_JOB_ID` in the name of a run.
 
     Args:
         run: The name.
@@ -52,7 +52,7 @@ def expand_run_name(run: str) -> str:
 
 
 class MetricsWriter(ExperimentWriter):
-    """Writes `metrics.csv`, row by row or not at all; appends to a file that is there.
+    """Writes `metrics.csv`, whole rows only, and appends to a file that exists.
 
     Args:
         log_dir: Directory of the run.
@@ -67,7 +67,7 @@ class MetricsWriter(ExperimentWriter):
         self.metrics_keys = self._read_rows()[0]
 
     def save(self) -> None:
-        """Write the rows logged since the last call."""
+        """Write the rows logged since the last call to `metrics.csv`."""
         if not self.metrics:
             return
         keys = sorted({*self.metrics_keys, *(key for row in self.metrics for key in row)})
@@ -78,7 +78,7 @@ class MetricsWriter(ExperimentWriter):
         self.metrics_keys, self.metrics = keys, []
 
     def resume_at(self, step: int | None) -> None:
-        """Remove the rows after a step and the final metrics, which a resumed run logs again.
+        """Remove the rows after a checkpoint's step and the final metrics, which a resumed run logs again.
 
         Args:
             step: Optimizer steps of the checkpoint from which the run resumes; None keeps no row.
@@ -89,14 +89,14 @@ class MetricsWriter(ExperimentWriter):
             write_atomically(self.path, text)
 
     def _read_rows(self) -> tuple[list[str], list[dict[str, Any]]]:
-        """Read the columns and rows of the file, without a row that is not whole."""
+        """Read the columns and rows of `metrics.csv`, without a last row that was cut off."""
         text = self.path.read_bytes().decode() if self.path.is_file() else ""
         reader = csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
         return list(reader.fieldnames or []), list(reader)
 
 
 def csv_text(keys: list[str], rows: list[dict[str, Any]], header: bool = True) -> str:
-    """Format rows as CSV."""
+    """Format rows as CSV text, with a header line unless `header` is False."""
     text = StringIO()
     writer = csv.DictWriter(text, keys)
     if header:
@@ -106,13 +106,13 @@ def csv_text(keys: list[str], rows: list[dict[str, Any]], header: bool = True) -
 
 
 def is_before(row: dict[str, str], step: int) -> bool:
-    """Return whether a row of metrics.csv was logged before a checkpoint of this step was saved."""
+    """Return whether a row of metrics.csv was logged up to an optimizer step, before the final evaluation."""
     final = any(value and name.startswith(("test/", "final/")) for name, value in row.items())
     return int(row["step"]) <= step and not final
 
 
 class RunLogger(CSVLogger):
-    """Writes `metrics.csv` in a run's directory; a resumed run appends to its file.
+    """Lightning logger that writes `metrics.csv` in a run's directory; a resumed run appends to the file.
 
     Args:
         root: Folder of the runs of all tasks.
@@ -130,12 +130,12 @@ class RunLogger(CSVLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> ExperimentWriter:
-        """Writer of metrics.csv."""
+        """The writer of metrics.csv."""
         if self._experiment is None:
             self._experiment = MetricsWriter(self.log_dir)
         return cast(ExperimentWriter, self._experiment)
 
     @rank_zero_only
     def resume_at(self, step: int | None) -> None:
-        """Remove the rows that a run resumed at a step logs again; None removes all."""
+        """Remove the rows of metrics.csv after a checkpoint's optimizer step, which the resumed run logs again."""
         cast(MetricsWriter, self.experiment).resume_at(step)

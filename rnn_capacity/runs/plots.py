@@ -1,4 +1,4 @@
-"""The plot of a run by its task: the learning curve, the memory curve, or text samples."""
+"""The plot of a run, which depends on the task: a learning curve, a memory curve, or a table of generated texts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TEXT_SAMPLES = 3
-"""Texts that are generated for the plot of a language model."""
+"""Number of texts that a language model generates for the table of a run."""
 
 
 @dataclass(frozen=True)
 class LinePlot:
-    """A plot of lines over one axis.
+    """Data of a line plot, which `render` draws.
 
     Example:
         >>> plot = LinePlot("learning_curve", ("optimizer steps", "loss"), {"loss": [(20, 0.7), (40, 0.6)]})
@@ -31,13 +31,13 @@ class LinePlot:
     """
 
     name: str
-    """Name of the plot, under which it is logged."""
+    """Key under which the plot is logged, such as learning_curve."""
 
     axes: tuple[str, str]
     """Labels of the x- and the y-axis."""
 
     lines: dict[str, list[tuple[float, float]]]
-    """Points (x, y) by the line's label; a single point gets a marker."""
+    """Points (x, y) of each line, by the line's label in the legend."""
 
     def render(self) -> NDArray[np.uint8]:
         """Render the plot with matplotlib to RGBA pixels, (height, width, 4)."""
@@ -61,7 +61,7 @@ class LinePlot:
 
 @dataclass(frozen=True)
 class TextSamples:
-    """A table of texts that a language model generated.
+    """A table of texts that a language model generated, one row for each text.
 
     Example:
         >>> TextSamples("texts", ["temperature", "seed", "text"], [[1.0, 0, "the end"]]).rows[0][-1]
@@ -69,18 +69,18 @@ class TextSamples:
     """
 
     name: str
-    """Name of the table, under which it is logged."""
+    """Key under which the table is logged."""
 
     columns: list[str]
-    """Headings of the columns."""
+    """Headings of the table's columns, such as temperature, seed and text."""
 
     rows: list[list[Any]]
-    """A row for each text."""
+    """The cells of each row; a row is one generated text with its settings."""
 
 
 @singledispatch
 def plot_run(task: Task, module: RecurrentModule, history: list[tuple[int, float]]) -> LinePlot | TextSamples | None:
-    """Make the plot of a run after its final evaluation: the learning curve, unless the task has a plot of its own.
+    """Return the plot of a finished run: the learning curve, unless the task has a plot of its own.
 
     Args:
         task: Task of the run.
@@ -103,7 +103,7 @@ def plot_run(task: Task, module: RecurrentModule, history: list[tuple[int, float
 
 @plot_run.register
 def memory_curve(task: Memory, module: RecurrentModule, history: list[tuple[int, float]]) -> LinePlot:
-    """Plot the squared error beside the theoretical one over the units (Collins et al. 2017, Fig. 2c)."""
+    """Plot the network's mean squared error and the theoretical one against units (Collins et al. 2017, Fig. 2c)."""
     units = module.hidden_size
     largest = max(units, task.input_size) * 5 // 4
     theory = [(float(size), theoretical_mse(size, task.input_size)) for size in range(1, largest + 1)]
@@ -113,7 +113,7 @@ def memory_curve(task: Memory, module: RecurrentModule, history: list[tuple[int,
 
 @plot_run.register
 def text_samples(task: Language, module: RecurrentModule, history: list[tuple[int, float]]) -> TextSamples | None:
-    """Generate texts from the task's prompt; None after a divergence, which leaves no probabilities to draw from."""
+    """Generate texts that continue the task's prompt; return None if training diverged."""
     network, alphabet = module.network, task.alphabet
     if module.diverged_at is not None:
         return None

@@ -1,4 +1,4 @@
-"""Writing summary.json: the sizes, final metrics, seeds, versions and machine of a run."""
+"""Content of summary.json: the sizes, final metrics, seeds, versions and machine of a run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rnn_capacity.training import RecurrentModule, Task, run_result
 
 
 def run_sizes(module: RecurrentModule, task: Task) -> dict[str, Any]:
-    """Return the task, cell, depth, units, parameters and samples of a run.
+    """Return the name of the task and the cell, and the depth, units, parameters and training samples of a run.
 
     Args:
         module: The module.
@@ -40,7 +40,7 @@ def run_sizes(module: RecurrentModule, task: Task) -> dict[str, Any]:
 
 
 def run_summary(module: RecurrentModule, seconds: float) -> dict[str, Any]:
-    """Return the content of summary.json.
+    """Return the content of summary.json: sizes, final metrics, wall time, seeds, versions, machine and commit.
 
     Args:
         module: A module after the final evaluation of its run.
@@ -72,13 +72,13 @@ def run_summary(module: RecurrentModule, seconds: float) -> dict[str, Any]:
 
 
 def kernel_build() -> str | None:
-    """Return the build of the compiled kernel that this machine uses; None if it uses none."""
+    """Return the name of the compiled kernel's build that this machine loads; None without a kernel."""
     library = native_library()
     return None if library is None else library.build
 
 
 def source_commit() -> str | None:
-    """Return the commit at which this package's source is checked out; None where it is not a checkout."""
+    """Return the git commit hash of the checkout that this package is in; None outside of a checkout."""
     here = Path(__file__).parent
     try:
         for command in (["ls-files", "--error-unmatch", "__init__.py"], ["rev-parse", "HEAD"]):
@@ -89,7 +89,7 @@ def source_commit() -> str | None:
 
 
 def write_summary(directory: Path, summary: dict[str, Any]) -> None:
-    """Write summary.json.
+    """Write a run's final metrics and facts to summary.json in the run's directory.
 
     Args:
         directory: Directory of the run.

@@ -1,4 +1,4 @@
-"""The table of final metrics that a run prints."""
+"""Prints the table of final metrics at the end of a run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rich.table import Table
 from rnn_capacity.formatting import format_value, metric_label
 
 NOT_PRINTED = ("task", "seeds", "versions", "machine", "commit")
-"""Keys of summary.json that have no row in the table."""
+"""Keys of summary.json that the printed table leaves out."""
 
 
 def print_summary(summary: dict[str, Any], directory: Path | None) -> None:
-    """Print a run's summary as a table, and its directory below.
+    """Print a run's summary as a table of two columns, and the path of the run's directory below it.
 
     Args:
         summary: The content of summary.json.

@@ -1,4 +1,4 @@
-"""Studies: trials of a search in a storage that several workers share."""
+"""Studies of hyperparameters: Optuna trials in a storage that several worker processes share."""
 
 from rnn_capacity.studies.address import hide_password
 from rnn_capacity.studies.snapshot import Snapshot

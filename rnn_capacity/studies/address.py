@@ -1,4 +1,4 @@
-"""URLs of storages: a SQLite file, a PostgreSQL database, or Optuna's gRPC proxy in front of a database."""
+"""Parses the URL of a study storage: a SQLite file, a PostgreSQL database, or Optuna's gRPC proxy."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sqlalchemy.exc import ArgumentError
 
 FORMS = "sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT"
 DRIVERS = {"psycopg2": "psycopg2-binary", "psycopg": "psycopg[binary]"}
-"""Python drivers for PostgreSQL in the order of preference, and the packages that contain them."""
+"""Python drivers for PostgreSQL in the order of preference, each with the package on PyPI that contains it."""
 
 
 def parse_url(storage: str) -> URL:
-    """Parse the URL of a storage; a PostgreSQL URL gets a driver that is installed.
+    """Parse the URL of a storage, and add the name of an installed driver to a PostgreSQL URL.
 
     Args:
         storage: The URL as the user gives it.
@@ -55,7 +55,7 @@ def parse_url(storage: str) -> URL:
 
 
 def hide_password(storage: str | URL) -> str:
-    """Return the URL of a storage as text without password and driver.
+    """Return the URL of a storage as text, without its password and driver.
 
     Args:
         storage: The URL, or a text that was given as one.

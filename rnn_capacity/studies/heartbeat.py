@@ -1,4 +1,4 @@
-"""A thread that sends a worker's heartbeats."""
+"""A thread that stores heartbeats, by which other workers see that this one is alive."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from rnn_capacity.studies.storage_errors import StorageError
 
 AFTER_FAILURE = 1.0
-"""Seconds from a heartbeat that could not be stored to the next one; also the longest wait for the thread to end."""
+"""Seconds after which a heartbeat that could not be stored is tried again, and the longest wait for the thread to
+end."""
 
 
 @contextmanager
 def heartbeat(beat: Callable[[], None], interval: float) -> Iterator[None]:
-    """Return a context in which a daemon thread sends a heartbeat at once and then at every interval.
+    """Open a context in which a daemon thread sends a heartbeat at once and then at every interval.
 
     A storage that fails does not end the thread; the worker hears of the failure from its own calls.
 

@@ -1,4 +1,4 @@
-"""The queue of a study's trials, which several workers share."""
+"""The queue from which several workers claim the trials of an Optuna study."""
 
 from __future__ import annotations
 
@@ -38,11 +38,12 @@ from rnn_capacity.studies.trial import (
 )
 
 Propose = Callable[[int, list[FrozenTrial], list[FrozenTrial], int], list[Proposal]]
-"""Function `propose(count, finished, pending, attempt)` that returns at most `count` proposals."""
+"""Type of the function `propose(count, finished, pending, attempt)`, which returns at most `count` points to try
+next."""
 
 
 class TrialQueue:
-    """The queue from which one worker claims trials of a study that several workers share.
+    """Lets one of several workers claim trials of an Optuna study, keep them by heartbeats and store their results.
 
     Optuna's storages have single calls and no transactions, and even the call with which `optuna.Study.ask` claims a
     waiting trial is not safe everywhere: with SQLite, Optuna reads the state and writes it in two steps, so that two
@@ -80,7 +81,7 @@ class TrialQueue:
         self._held: dict[int, int] = {}  # the ids of the trials that this worker runs, by their numbers
 
     def snapshot(self) -> Snapshot:
-        """Read the study's trials from the storage.
+        """Read the study's trials from the storage and return them as a `Snapshot`.
 
         Raises:
             StorageError: If the storage fails.
@@ -92,7 +93,7 @@ class TrialQueue:
 
     @property
     def latest(self) -> Snapshot:
-        """The latest snapshot that this worker has read, for a claim or otherwise; the first use reads one.
+        """The study's trials as this worker last read them; the first use reads them from the storage.
 
         Raises:
             StorageError: If the storage fails.
@@ -100,7 +101,7 @@ class TrialQueue:
         return self._latest or self.snapshot()
 
     def claim(self, count: int, total: int, propose: Propose, snapshot: Snapshot | None = None) -> list[FrozenTrial]:
-        """Claim trials for this worker to run: first those to retry, then newly proposed ones.
+        """Claim trials for this worker to run: first those to be run again, then newly proposed ones.
 
         A trial with which all but one of `MAX_FAILURES` workers failed comes alone; one with `retries_exhausted` is to
         be finished without being run. `alive` must be entered before the grace is over.
@@ -150,7 +151,7 @@ class TrialQueue:
         return claimed
 
     def _store(self, trials: list[FrozenTrial], earlier: Snapshot, total: int, claimed: list[FrozenTrial]) -> Snapshot:
-        """Store running trials of this worker, and withdraw those that another worker or the total excludes.
+        """Store running trials, and set those to failed that another worker stored first or that exceed the total.
 
         Args:
             trials: Running trials of this worker.
@@ -184,7 +185,7 @@ class TrialQueue:
         return now if len(claimed) == before + len(trials) else self.snapshot()
 
     def _end_earlier(self, retry: FrozenTrial, now: Snapshot) -> bool:
-        """Set the earlier trials of a retry to failed; return whether the point has no result.
+        """Set the earlier trials of a retried point to failed; return False if one of them has got a result.
 
         The retry is stored by then, so that no crash loses the point, and not yet run, so that a worker that was taken
         for dead stores no second result. (With SQLite a result and a failure that are stored at the same moment may
@@ -194,7 +195,7 @@ class TrialQueue:
         return all([self._fail(self._id(number)) for number in unfinished])
 
     def _fail(self, trial_id: int) -> bool:
-        """Set a trial to failed; return False if the trial got a result in the meantime."""
+        """Set a trial to failed, and return True; return False if the trial has got a result in the meantime."""
         try:
             return self._call(self._optuna.set_trial_state_values, trial_id, TrialState.FAIL)
         except UpdateFinishedTrialError:
@@ -204,17 +205,17 @@ class TrialQueue:
         return self._call(self._optuna.get_trial_id_from_study_id_trial_number, self._study_id, number)
 
     def alive(self) -> AbstractContextManager[None]:
-        """Return a context in which a thread sends heartbeats, so that no other worker retries the claimed trials."""
+        """Return a context in which a thread sends heartbeats, so that other workers leave this one's trials alone."""
         return heartbeat(self._beat, self._timing.heartbeat)
 
     def _beat(self) -> None:
-        """Store a heartbeat in one of the trials that this worker runs; it counts for all of them."""
+        """Store the current time as this worker's heartbeat, in one of its running trials on behalf of all."""
         for trial_id in list(self._held.values()):
             with suppress(UpdateFinishedTrialError):  # finished or taken over in the meantime
                 return self._call(self._optuna.set_trial_user_attr, trial_id, ALIVE, time.time())
 
     def finish(self, trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial | None:
-        """Store the result of a claimed trial.
+        """Store the objective value and the metrics of a claimed trial, and set the trial to complete.
 
         Args:
             trial: The trial.
@@ -246,7 +247,7 @@ class TrialQueue:
         return finished_trial(trial, value, feasible, metrics) if stored else None
 
     def give_back(self, trials: Iterable[FrozenTrial], failure: str | None = None) -> None:
-        """Return claimed, unfinished trials to the queue, so that any worker can claim them.
+        """Set claimed, unfinished trials to waiting, so that any worker can claim them.
 
         Args:
             trials: Claimed trials; finished ones stay as they are.

@@ -1,4 +1,4 @@
-"""A snapshot of a study's trials."""
+"""A snapshot: all trials of a study as they were at one read of the storage."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from optuna.trial import FrozenTrial, TrialState
 from rnn_capacity.studies.trial import ALIVE, KNOWN, WORKER, Goal, feasible, retry_history
 
 COUNTED = (TrialState.WAITING, TrialState.RUNNING, TrialState.COMPLETE)
-"""States of the trials that count towards the total; a failed trial was withdrawn or retried as another trial."""
+"""States of the trials that count towards the total of a study. A failed trial does not count: it was withdrawn, or
+retried as another trial."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The trials of a study at the time of one read of the storage; its methods do not access the storage.
+    """The trials of an Optuna study as they were at one read of the storage.
+
+    The methods do not access the storage.
 
     A point that is run again has several trials. One of them counts: the one with a result, otherwise the latest retry.
 
@@ -29,20 +32,23 @@ class Snapshot:
     """
 
     stored: Sequence[FrozenTrial]
-    """All trials of Optuna's study by number, including withdrawn and retried ones."""
+    """All trials of the Optuna study in the order of their numbers, including failed ones."""
 
     goal: Goal
-    """Whether the best value is the largest or the smallest."""
+    """Direction of the optimization: maximize or minimize."""
 
     grace: float = 180.0
-    """Seconds without a heartbeat after which a worker counts as dead."""
+    """Seconds without a heartbeat after which a worker counts as dead and its trials are run again."""
 
     time: float = field(default_factory=time.time)
-    """Time at which the storage was read, in seconds of this process's clock."""
+    """Time at which the storage was read, in seconds since the epoch by this process's clock."""
 
     @cached_property
     def points(self) -> dict[int, FrozenTrial]:
-        """The counted trial of each point, by the number of the point's first trial in ascending order."""
+        """One trial for each point of the search space, by the number of the point's first trial.
+
+        Of several trials of a point it is the one that counts: the one with a result, otherwise the latest retry.
+        """
 
         def precedence(trial: FrozenTrial) -> tuple[bool, int, int]:
             return trial.state is not TrialState.COMPLETE, -len(retry_history(trial)), trial.number
@@ -56,32 +62,32 @@ class Snapshot:
 
     @cached_property
     def trials(self) -> list[FrozenTrial]:
-        """The counted trials by number: finished, running and waiting ones."""
+        """The finished, running and waiting trials by number, one for each point of the search space."""
         return sorted(self.points.values(), key=lambda trial: trial.number)
 
     @cached_property
     def finished(self) -> list[FrozenTrial]:
-        """The trials with a result, feasible or not."""
+        """The complete trials, those whose training diverged included."""
         return [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
 
     @cached_property
     def infeasible(self) -> list[FrozenTrial]:
-        """The finished trials whose training diverged."""
+        """The complete trials whose training diverged."""
         return [trial for trial in self.finished if not feasible(trial)]
 
     @cached_property
     def running(self) -> list[FrozenTrial]:
-        """The trials that a worker runs, or ran before it died."""
+        """The trials in the state running, those of dead workers included."""
         return [trial for trial in self.trials if trial.state is TrialState.RUNNING]
 
     @cached_property
     def waiting(self) -> list[FrozenTrial]:
-        """The trials that were given back and are to be run again."""
+        """The trials in the state waiting: enqueued, or given back by a worker that did not finish them."""
         return [trial for trial in self.trials if trial.state is TrialState.WAITING]
 
     @cached_property
     def stale(self) -> list[FrozenTrial]:
-        """The running trials of dead workers, whose last heartbeat is older than `grace`.
+        """The running trials of dead workers: those whose last heartbeat is more than `grace` seconds old.
 
         A heartbeat is a time of the worker's clock and is compared with this process's clock. Clocks that differ by
         more than the grace waste work and nothing else: a trial that is taken from a living worker fails, and a failed
@@ -95,17 +101,20 @@ class Snapshot:
         return [trial for trial in self.running if self.time - beats[trial.user_attrs.get(WORKER)] > self.grace]
 
     def best(self, count: int) -> list[FrozenTrial]:
-        """Return the `count` feasible trials with the best values, the best first; equal values by trial number."""
+        """Return the `count` trials with the best values, the best first, without those that diverged.
+
+        Equal values are ordered by trial number.
+        """
         sign = -1.0 if self.goal == "maximize" else 1.0
         ranked = sorted((sign * (t.value or 0.0), t.number, t) for t in self.finished if feasible(t))
         return [trial for *_, trial in ranked[:count]]
 
     def remaining(self, total: int) -> int:
-        """Return the number of trials that may still be proposed in a study of `total` trials."""
+        """Return how many trials may still be proposed until the study has `total` trials."""
         return max(0, total - len(self.points))
 
     def runnable(self, total: int) -> list[FrozenTrial]:
-        """Return the trials of the first `total` points, which may be run in a study of `total` trials.
+        """Return the trials of the first `total` points, the only ones that workers run in a study of `total` trials.
 
         A worker runs a trial only after it has found the trial here. A point's rank never rises, since later points
         have higher numbers, and earlier ones can only be withdrawn. So at most `total` points are ever run, whatever
@@ -114,7 +123,7 @@ class Snapshot:
         return list(self.points.values())[: max(0, total)]
 
     def is_duplicate(self, trial: FrozenTrial) -> bool:
-        """Return whether another worker first stored a trial of the same point, unknown to this trial's worker.
+        """Return whether another worker stored a trial of the same point before, without this trial's worker knowing.
 
         Workers that read the same trials may propose the same point, such as the next one of a grid. A duplicate is
         recognised from the stored trials alone, also if its worker died before it withdrew the trial.
@@ -125,7 +134,7 @@ class Snapshot:
         return any(o.params == trial.params and o.user_attrs.get(WORKER) != worker for o in others)
 
     def to_retry(self, total: int) -> list[FrozenTrial]:
-        """Return the trials to run again: trials given back by a worker, and trials of dead workers.
+        """Return the trials to run again: those given back by a worker, and those of dead workers.
 
         With a smaller `total` than before, trials that are finished or run beyond it take the place of waiting ones.
         """

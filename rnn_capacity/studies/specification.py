@@ -1,4 +1,4 @@
-"""Comparison of a study's specification with the stored one."""
+"""Compares a requested study's specification (config, sweep, seed) with that of the stored study."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def first_difference(requested: Any, stored: Any, key: str = "") -> tuple[str, str, str] | None:
-    """Return the first key, depth first, at which two specifications differ.
+    """Return the first key at which two nested specifications differ and both values; None if all are equal.
 
     Args:
         requested: A specification, as read from JSON.

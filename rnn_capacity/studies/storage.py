@@ -1,4 +1,4 @@
-"""Connections to the database or gRPC server in which studies are stored."""
+"""Connects to the database or gRPC server in which Optuna stores studies."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SQLITE: dict[str, Any] = {"timeout": 2.0}
-"""Seconds for which SQLite itself waits for a lock; few, since Ctrl-C has no effect meanwhile and calls are retried."""
+"""Connection arguments of SQLite: `timeout` is the seconds to wait for a lock, few since Ctrl-C has no effect meanwhile
+and calls are retried."""
 
 POSTGRESQL: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
@@ -43,22 +44,22 @@ POSTGRESQL: dict[str, Any] = {
 """Connection arguments of libpq, PostgreSQL's client library."""
 
 STARTING = ("starting up", "too many clients", "connection slots are reserved")
-"""Messages of a PostgreSQL server that refuses a connection for the moment."""
+"""Texts in the error messages of a PostgreSQL server that refuses a connection for the moment only."""
 
 GRPC_SECONDS = 10
-"""Seconds within which a gRPC server must answer a new connection."""
+"""Seconds that a gRPC server may take to accept a connection."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """An Optuna storage whose calls are repeated while they fail with transient errors."""
+    """An Optuna storage whose calls are repeated while they fail with transient errors, such as a locked database."""
 
     optuna: BaseStorage
     name: str
     timing: Timing
 
     def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a method of the storage, and repeat the call while it fails with a transient error.
+        """Call a method of the Optuna storage, and repeat the call while it fails with a transient error.
 
         Raises:
             StorageError: If the storage fails.
@@ -68,7 +69,7 @@ class Storage:
 
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """Open a context without Python's cyclic garbage collection, which takes half the time of reading many trials.
+    """Open a context without Python's cyclic garbage collection, which doubles the time of reading many trials.
 
     SQLAlchemy makes an object for each row, a dozen for a trial, and the collector visits all of them again and again.
     """
@@ -82,7 +83,7 @@ def garbage_collection_paused() -> Iterator[None]:
 
 
 def open_storage(storage: str, *, create: bool = True, timing: Timing | None = None) -> Storage:
-    """Open the storage of a URL.
+    """Connect to the storage of a URL: a SQLite file, a PostgreSQL database or Optuna's gRPC proxy.
 
     Args:
         storage: The URL: sqlite:///FILE for the workers of one machine, postgresql://USER:PASSWORD@HOST/DATABASE for
@@ -104,7 +105,7 @@ def open_storage(storage: str, *, create: bool = True, timing: Timing | None = N
 
 
 def connect_grpc(url: URL) -> BaseStorage:
-    """Connect to the server of Optuna's gRPC proxy, which has created the tables of the database."""
+    """Connect to a server of Optuna's gRPC storage proxy, which has created the tables of its database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the proxy is experimental in Optuna 5
         proxy = GrpcStorageProxy(host=str(url.host), port=int(url.port or 0))
@@ -117,7 +118,7 @@ def connect_grpc(url: URL) -> BaseStorage:
 
 
 def connect_database(url: URL, create: bool) -> BaseStorage:
-    """Connect to a SQLite or PostgreSQL database; with `create`, create Optuna's tables in an empty one."""
+    """Connect to a SQLite or PostgreSQL database and, with `create`, create Optuna's tables in an empty one."""
     connect_args = SQLITE
     if url.get_backend_name() == "postgresql":
         connect_args = {**POSTGRESQL, "options": f"{url.query.get('options', '')} {POSTGRESQL['options']}"}
@@ -136,7 +137,7 @@ def connect_database(url: URL, create: bool) -> BaseStorage:
 
 
 def check_database(url: URL, create: bool, options: dict[str, Any]) -> None:
-    """Check that a database can be reached and has Optuna's tables, or is empty and `create` is set."""
+    """Check that a database can be reached and has Optuna's tables or, with `create`, is empty."""
     shown, is_file = hide_password(url), url.get_backend_name() == "sqlite"
     if is_file and not create and not Path(url.database or "").exists():
         raise ValueError(f"storage must be a file that exists, got {shown}")

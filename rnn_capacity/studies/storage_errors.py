@@ -1,4 +1,4 @@
-"""Repetition of storage calls that fail with transient errors."""
+"""Repeats storage calls that fail with transient errors, such as a locked database."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds between the first two attempts, and the largest number of seconds between later ones."""
+"""Largest number of seconds to wait before the first repetition of a failed call, and before each later one."""
 
 TRANSIENT_SQLITE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_CONSTRAINT}
-"""SQLite's transient error codes: a lock of another connection, or a row that another one inserted first."""
+"""SQLite error codes after which a call is repeated: a lock of another connection, or a row that another one inserted
+first."""
 
 TRANSIENT_GRPC = {"UNAVAILABLE", "UNKNOWN"}
-"""gRPC's transient status codes: an unreachable server, or an unspecified error of the database behind it."""
+"""gRPC status codes after which a call is repeated: an unreachable server, or an error of the database behind it."""
 
 
 class StorageError(Exception):
-    """Error of a storage that failed permanently, or longer than calls are repeated; its message is one line.
+    """Raised if a storage fails permanently, or for longer than calls are repeated; the message is one line.
 
     Example:
         >>> raise StorageError("storage sqlite:///a.db failed: disk I/O error")
@@ -36,7 +37,7 @@ class StorageError(Exception):
 
 
 def retry_transient(work: Callable[[], T], storage: str, retry_seconds: float) -> T:
-    """Call a storage, and repeat the call while it fails with a transient error.
+    """Call a function that accesses a storage, and repeat the call while it fails with a transient error.
 
     Args:
         work: The call. It is also repeated where it took effect but its answer was lost.
@@ -67,13 +68,13 @@ def retry_transient(work: Callable[[], T], storage: str, retry_seconds: float) -
 
 
 def storage_failures() -> tuple[type[Exception], ...]:
-    """Return the exceptions that a failing storage raises: Optuna's, SQLAlchemy's and, if it is imported, gRPC's."""
+    """Return the exception types that a failing storage raises: Optuna's, SQLAlchemy's and, if imported, gRPC's."""
     grpc = sys.modules.get("grpc")
     return (StorageInternalError, SQLAlchemyError, *([grpc.RpcError] if grpc else []))
 
 
 def is_transient(error: BaseException) -> bool:
-    """Return whether a storage error is transient, so that the same call may succeed later."""
+    """Return whether a storage error is transient, such as a lock, so that the same call may succeed later."""
     for cause in causes(error):
         if isinstance(cause, DBAPIError):
             code = getattr(cause.orig, "sqlite_errorcode", None)
@@ -89,14 +90,14 @@ def is_transient(error: BaseException) -> bool:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of the error message of the database or the gRPC server."""
+    """Return the first line of the error message of the database or gRPC server that caused an exception."""
     *_, last = causes(error)
     message = last.details() if hasattr(last, "details") else getattr(last, "orig", last)
     return (str(message).strip() or type(last).__name__).splitlines()[0]
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Iterate over an exception and its causes, up to the error of SQLAlchemy or gRPC."""
+    """Iterate over an exception and its chained causes, up to the error of SQLAlchemy or gRPC."""
     current: BaseException | None = error
     while current is not None:
         yield current

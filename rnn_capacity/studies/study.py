@@ -1,4 +1,4 @@
-"""A study: its specification and the queue of its trials."""
+"""A study: an Optuna study with its specification (config, sweep, seed), shared by several workers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from rnn_capacity.studies.timing import Timing
 from rnn_capacity.studies.trial import Goal, Proposal
 
 SPECIFICATION = "specification"
-"""User attribute of a study: its specification."""
+"""Name of the user attribute in which an Optuna study stores its specification (config, sweep, seed)."""
 
 TOTAL = "total:"
-"""Prefix of the user attributes of a study that store its total: one attribute for each requested total, so that
-workers do not overwrite the totals of others."""
+"""Prefix of the names of user attributes that store a requested number of trials. Each requested number has its own
+attribute, so that workers do not overwrite the numbers of others."""
 
 MAKER_SECONDS = 5.0
-"""Seconds within which the worker that creates a study must store the specification; after them, others store it."""
+"""Seconds that the worker that creates a study has to store the specification; after that another worker stores it."""
 
 
 class Study(TrialQueue):
-    """The trials of one specification in a storage that several workers share; `Study.open` opens a study.
+    """An Optuna study with a specification, whose trials several workers claim, train and finish.
 
     A worker claims a batch of trials, trains them and stores each result when its training is done. The storage is the
     only thing that workers share: each of them, at any time, may come, be killed, or be suspended and go on.
@@ -62,7 +62,7 @@ class Study(TrialQueue):
         goal: Goal = "maximize",
         timing: Timing | None = None,
     ) -> Study:
-        """Open a study, and create it if a specification is given and the study does not exist.
+        """Open a study by name, and create it if a specification is given and no such study exists.
 
         Args:
             storage: The storage's URL: sqlite:///FILE, postgresql://USER:PASSWORD@HOST/DATABASE or grpc://HOST:PORT.
@@ -95,7 +95,7 @@ class Study(TrialQueue):
         return study
 
     def total(self) -> int | None:
-        """Return the largest number of trials that any worker requested; None if none did.
+        """Return the largest number of trials that any worker has requested for the study; None if none has.
 
         Raises:
             StorageError: If the storage fails.
@@ -103,7 +103,7 @@ class Study(TrialQueue):
         return max((total for key, total in self._attributes().items() if key.startswith(TOTAL)), default=None)
 
     def set_total(self, total: int) -> None:
-        """Store the requested number of trials.
+        """Store the number of trials that this worker requests for the study.
 
         Args:
             total: Trials that the study is to have.
@@ -114,7 +114,7 @@ class Study(TrialQueue):
         self._call(self._optuna.set_study_user_attr, self._study_id, f"{TOTAL}{total}", total)
 
     def enqueue(self, proposals: Sequence[Proposal]) -> None:
-        """Store points that workers claim before they propose others.
+        """Store points as waiting trials, which workers claim before they propose new points.
 
         Args:
             proposals: The points, the first one first.
@@ -132,7 +132,7 @@ class Study(TrialQueue):
 
 
 def _create(storage: Storage, name: str, specification: dict[str, Any], goal: Goal) -> None:
-    """Create a study unless it exists, and wait until its specification is stored."""
+    """Create an Optuna study unless it exists, and wait until its specification is stored."""
     database, wait = storage.optuna, 0.0
     try:
         study_id = storage.call(database.create_new_study, [StudyDirection[goal.upper()]], name)

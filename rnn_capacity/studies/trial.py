@@ -1,4 +1,4 @@
-"""Proposals of a sampler, and the user attributes in which Optuna trials store metrics, failures and retries."""
+"""Points that a sampler proposes, and the user attributes in which Optuna trials store metrics and failures."""
 
 from __future__ import annotations
 
@@ -10,38 +10,41 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 Goal = Literal["maximize", "minimize"]
-"""Direction of a study's optimization: the largest or the smallest value is the best."""
+"""Direction of a study's optimization: maximize or minimize."""
 
 Params = dict[str, Any]
-"""A point of the search space in Optuna's form: a number or a string for each parameter name."""
+"""The hyperparameters of a trial as Optuna stores them: a number or a string for each name."""
 
 MAX_FAILURES = 3
-"""Number of workers that may fail with a trial before it is not retried."""
+"""Number of workers that may fail while running a trial; the trial is not run again after that."""
 
 NO_SIGN_OF_LIFE = "no sign of life"
-"""Failure that is recorded for a worker that was killed."""
+"""Failure message recorded for a worker whose heartbeats ended without an error, such as a killed one."""
 
 WORKER = "worker"
-"""User attribute of a trial: the token of the worker that stored the trial and runs it."""
+"""Name of the user attribute of a trial that stores a random identifier of the worker running the trial."""
 
 ALIVE = "alive"
-"""User attribute of a trial: the time of its worker's last heartbeat, in seconds of the worker's clock."""
+"""Name of the user attribute of a trial that stores the time of the worker's last heartbeat, in seconds since the
+epoch."""
 
 KNOWN = "known"
-"""User attribute of a point's first trial: the number of trials that its worker had read when it proposed the point."""
+"""Name of the user attribute of a trial that stores how many trials the study had when the worker proposed the
+trial."""
 
 METRICS, FEASIBLE = "metrics", "feasible"
-"""User attributes of a finished trial: its final metrics, and whether its training did not diverge."""
+"""Names of the user attributes of a complete trial that store the final metrics and whether training did not
+diverge."""
 
 FAILURE = "failure"
-"""User attribute of a trial that its worker gave back: the error that ended the worker."""
+"""Name of the user attribute of a trial given back by a worker that stores the error that ended the worker."""
 
 FAILURES, RETRY_HISTORY = "failures", "retry_history"
-"""User attributes of a retry: the failures and the numbers of the earlier trials of its point."""
+"""Names of the user attributes of a retried trial that store the failures and the numbers of the earlier trials."""
 
 
 class Proposal(NamedTuple):
-    """A point of the search space that a sampler proposes.
+    """Hyperparameters of a trial to be run, as a sampler proposes them.
 
     Example:
         >>> from optuna.distributions import FloatDistribution
@@ -50,14 +53,14 @@ class Proposal(NamedTuple):
     """
 
     params: Params
-    """The value of each parameter."""
+    """Value of each hyperparameter, by name."""
 
     distributions: dict[str, BaseDistribution]
-    """The distribution of each parameter."""
+    """Optuna distribution of each hyperparameter, by name."""
 
 
 def metrics(trial: FrozenTrial) -> dict[str, Any]:
-    """Return the final metrics of a trial, by the keys of summary.json; empty unless the trial is finished.
+    """Return a trial's final metrics, by the keys of summary.json; an empty dict unless the trial is complete.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -68,7 +71,7 @@ def metrics(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def feasible(trial: FrozenTrial) -> bool | None:
-    """Return whether a trial's training ended without divergence; None unless the trial is finished.
+    """Return whether a trial's training ended without divergence; None unless the trial is complete.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -79,7 +82,7 @@ def feasible(trial: FrozenTrial) -> bool | None:
 
 
 def failures(trial: FrozenTrial) -> tuple[str, ...]:
-    """Return the failures of a trial: the errors of the workers that ran it, or `NO_SIGN_OF_LIFE` of a killed one.
+    """Return the error messages of the workers that failed to run a trial; `NO_SIGN_OF_LIFE` for a killed worker.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -91,7 +94,7 @@ def failures(trial: FrozenTrial) -> tuple[str, ...]:
 
 
 def retries_exhausted(trial: FrozenTrial) -> bool:
-    """Return whether `MAX_FAILURES` workers failed with a trial, so that it is not retried.
+    """Return whether so many workers failed with a trial (`MAX_FAILURES`) that it is not run again.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -102,19 +105,19 @@ def retries_exhausted(trial: FrozenTrial) -> bool:
 
 
 def retry_history(trial: FrozenTrial) -> list[int]:
-    """Return the numbers of the earlier trials of the same point, in the order of their creation."""
+    """Return the numbers of the earlier trials that a trial retries, in the order of their creation."""
     history: list[int] = trial.user_attrs.get(RETRY_HISTORY, [])
     return history
 
 
 def running_trial(proposal: Proposal, worker: str, attributes: dict[str, Any]) -> FrozenTrial:
-    """Create the running trial with which a worker claims a proposed point."""
+    """Create a trial in the state running, with which a worker claims a proposed point."""
     attributes = {WORKER: worker, ALIVE: time.time(), **attributes}
     return create_trial(state=TrialState.RUNNING, user_attrs=attributes, **proposal._asdict())
 
 
 def retry_of(trial: FrozenTrial, worker: str) -> FrozenTrial:
-    """Create the running trial with which a worker retries a trial that was given back or whose worker is dead."""
+    """Create a trial in the state running, with which a worker runs the point of an unfinished trial again."""
     silent = trial.state is TrialState.RUNNING and FAILURE not in trial.user_attrs
     attributes = {
         FAILURES: [*failures(trial), *([NO_SIGN_OF_LIFE] if silent else [])],
@@ -124,7 +127,7 @@ def retry_of(trial: FrozenTrial, worker: str) -> FrozenTrial:
 
 
 def finished_trial(trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial:
-    """Return a running trial completed by its result."""
+    """Return a copy of a running trial that is complete, with its objective value and metrics."""
     attributes = {**trial.user_attrs, METRICS: metrics, FEASIBLE: feasible}
     done = create_trial(value=value, params=trial.params, distributions=trial.distributions, user_attrs=attributes)
     done.number = trial.number
@@ -132,5 +135,5 @@ def finished_trial(trial: FrozenTrial, value: float, feasible: bool, metrics: di
 
 
 def point_key(trial: FrozenTrial) -> str:
-    """Return a text that identifies a trial's point and retry history."""
+    """Return a text that is equal for trials with the same hyperparameters and the same earlier trials."""
     return json.dumps([trial.params, retry_history(trial)], sort_keys=True, default=repr)

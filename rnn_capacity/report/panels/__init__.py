@@ -1,1 +1,1 @@
-"""The panels of the report, in the paper's order."""
+"""The panels of the report: one figure and table for each of the paper's results."""

@@ -1,4 +1,4 @@
-"""Panels of the capacity per parameter (Collins et al. 2017, sec. 2.1, Fig. 1, 2a, 2b and App. Fig. 1)."""
+"""Panels of capacity per parameter (Collins et al. 2017, sec. 2.1, Fig. 1, 2a, 2b and App. Fig. 1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOSSES = ("cross-entropy", "generalized cross-entropy")
 
 
 def capacity_panels(rows: Rows) -> list[Panel]:
-    """Make the panels of random mapping."""
+    """Make the panels of the random mapping task, which measures the capacity per parameter."""
     found = capacity_rows(rows)
     return [
         against_parameters(found, "fig1_stored_bits", BITS, stored_bits, "xy"),
@@ -48,12 +48,12 @@ def parameters(row: TrialResult) -> float:
 
 
 def samples(row: TrialResult) -> float:
-    """Return the number of random labels that a network was given."""
+    """Return the number of random labels that a trial's network was trained to store."""
     return float(row.metrics["samples"])
 
 
 def against_parameters(rows: Rows, key: str, label: str, quantity: Callable[[TrialResult], float], log: str) -> Panel:
-    """Make the panel of a quantity of the best trials against parameters, by protocol and depth."""
+    """Make the panel of the best trials' bits against parameters, a subplot for each protocol and depth."""
     reference = published()["bits_per_parameter"]
     points = []
     keys = grouped(rows, lambda row: (PROTOCOLS.index(row.protocol), row.depth, row.label, row.size or 0, row.source))
@@ -82,7 +82,7 @@ def against_parameters(rows: Rows, key: str, label: str, quantity: Callable[[Tri
 
 
 def factors(rows: Rows) -> Panel:
-    """Make the matrix of the factor by which one cell needs more parameters than another to store as much."""
+    """Make the matrix of the factors by which one cell needs more parameters than another to store as much."""
     points, missing = [], []
     for source, protocol in (*(("ours", protocol) for protocol in PROTOCOLS), ("authors", PROTOCOLS[0])):
         cells = by_cell(at_base_depth(select(rows, protocol=protocol, source=source)))
@@ -109,7 +109,7 @@ def factors(rows: Rows) -> Panel:
 
 
 def relu(rows: Rows) -> Panel:
-    """Make the panel of the cells with ReLU alone."""
+    """Make the panel of bits per parameter of cells with ReLU instead of tanh, and of the IRNN."""
     chosen = at_base_depth(row for row in rows if is_relu_only(row) or row.cell == "irnn")
     known = published()["relu_bits_per_parameter"]
     points = list(by_protocol(chosen, bits_per_parameter, known))
@@ -128,14 +128,14 @@ def relu(rows: Rows) -> Panel:
 
 
 def by_protocol(rows: Rows, quantity: Callable[[TrialResult], float], known: dict[str, float]) -> Iterator[Point]:
-    """Iterate over the points of the best trials by protocol, cell and size."""
+    """Iterate over the points of the best trials of each protocol, cell and parameter budget."""
     groups = grouped(rows, lambda row: (PROTOCOLS.index(row.protocol), row.label, row.size or 0, row.source))
     for (protocol, cell, _, _), group in groups.items():
         yield best_point(PROTOCOLS[protocol], cell, parameters, group, quantity, known.get(cell))
 
 
 def unrolled_steps(rows: Rows) -> Panel:
-    """Make the panel of bits per parameter against unrolled steps."""
+    """Make the panel of bits per parameter against the number of unrolled time steps."""
     points = []
     found = [row for row in at_base_depth(rows) if row.source == "ours"]
     for (loss, cell), group in grouped(found, lambda row: (LOSSES.index(loss_name(row)), row.label)).items():
@@ -157,7 +157,7 @@ def unrolled_steps(rows: Rows) -> Panel:
 
 
 def best_samples(rows: Rows) -> Panel:
-    """Make the panel of the best data set size b against the stored bits."""
+    """Make the panel of the best trials' number of training samples b against stored bits."""
     chosen = at_base_depth(row for row in rows if row.feasible and row.metrics.get("samples"))
     points = []
     for (protocol, cell, _), group in grouped(

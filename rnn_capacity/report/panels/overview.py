@@ -1,4 +1,4 @@
-"""The panels of any studies, with tasks and cells of the user's own as well as the paper's."""
+"""Panels of all studies in a storage, those with the user's own tasks and cells included."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from rnn_capacity.report.results import Rows, TrialResult, commands, grouped
 
 
 def overview_panels(rows: Rows) -> list[Panel]:
-    """Make the panels of all our studies: the metric that each optimizes, and its infeasible share."""
+    """Make the panels of all our studies: the best value of each, and its share of diverged trials."""
     return [objectives(rows), infeasible_shares(rows)]
 
 
 def facet(row: TrialResult) -> str:
-    """Return the task, the data set and the depth of a trial."""
+    """Return the title of a trial's subplot: task, data set, depth and optimized metric."""
     dataset = f" ({row.dataset})" if row.dataset else ""
     return f"{row.task.replace('_', ' ')}{dataset}, depth {row.depth}: {metric_label(row.metric)}"
 
 
 def objectives(rows: Rows) -> Panel:
-    """Make the panel of the metric that each study optimizes, against parameters, by cell."""
+    """Make the panel of the best value of the optimized metric against parameters, a line for each cell."""
     points = []
     built = [row for row in rows if row.parameters is not None]
     for (part, cell, _), group in grouped(built, lambda row: (facet(row), row.label, row.size or 0)).items():
@@ -45,7 +45,7 @@ def objectives(rows: Rows) -> Panel:
 
 
 def infeasible_shares(rows: Rows) -> Panel:
-    """Make the panel of the share of infeasible trials in each study."""
+    """Make the panel of the share of diverged trials in each study."""
     points = []
     for study, group in grouped(rows, lambda row: row.study).items():
         diverged = share(sum(not row.feasible for row in group), len(group))

@@ -1,4 +1,4 @@
-"""The panel of repeated runs of the best hyperparameters (Collins et al. 2017, App. Table 1)."""
+"""The panel of runs that repeat the best hyperparameters with other seeds (Collins et al. 2017, App. Table 1)."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ PAPER_FACET = "parentheses, depth 1"
 
 
 class Repetition(NamedTuple):
-    """Repeated runs of one setting, and the trial that they repeat."""
+    """Runs with the same hyperparameters and different seeds, and the best trial that they repeat."""
 
     original: TrialResult | None
-    """The best trial of the same task, cell, depth and size outside of the repeated runs; None without one."""
+    """The best other trial of the same task, cell, depth and size, which the runs repeat; None without one."""
 
     runs: Rows
-    """The repeated runs, which differ in the network's seed alone."""
+    """The repeated runs, whose hyperparameters differ in the network's seed only."""
 
     @property
     def losses(self) -> list[float]:
-        """Losses of the feasible runs; bits, of which more are better, are negative."""
+        """Final losses of the runs that did not diverge; stored bits are negated, so that less is better."""
         sign = -1.0 if self.runs[0].goal == "maximize" and self.runs[0].task == "random_mapping" else 1.0
         return [sign * loss for loss in feasible_losses(self.runs)]
 
     @property
     def original_loss(self) -> float | None:
-        """Loss of the original, with the sign of `losses`."""
+        """Final loss of the original trial; stored bits are negated, so that less is better. None without one."""
         if self.original is None:
             return None
         return -self.original.evaluation if self.original.task == "random_mapping" else self.original.evaluation
 
 
 def repetitions(rows: Rows) -> Iterator[Repetition]:
-    """Iterate over the largest group of repeated runs of each task, cell, depth and size."""
+    """Iterate over the repeated runs of each task, cell, depth and size, the largest group of each."""
     found: dict[tuple[object, ...], Rows] = {}
     for group in repeated_runs(rows):
         first = group[0]
@@ -55,7 +55,7 @@ def repetitions(rows: Rows) -> Iterator[Repetition]:
 
 
 def robustness_panel(rows: Rows) -> Panel:
-    """Make the panel of repeated runs."""
+    """Make the panel of the mean losses of repeated runs beside the loss of the original trial."""
     points = [point for repetition in repetitions(rows) if (point := repeated_point(repetition)) is not None]
     found = {point.series for point in points if point.facet == PAPER_FACET and point.source == "ours"}
     lacking = [cell for cell in published()["repeated_runs"] if cell not in found]
@@ -72,7 +72,7 @@ def robustness_panel(rows: Rows) -> Panel:
 
 
 def repeated_point(repetition: Repetition) -> Point | None:
-    """Return the point of repeated runs; None if all of them diverged."""
+    """Return the point of repeated runs: the mean loss with its interval; None if all diverged."""
     runs, losses, first = repetition.runs, repetition.losses, repetition.runs[0]
     if not losses:
         return None

@@ -1,4 +1,4 @@
-"""Panels of memory, text and the random continuous function (Collins et al. 2017, sec. 2.2, 3, Fig. 2c and 3)."""
+"""Panels of memory, text and a random continuous function (Collins et al. 2017, sec. 2.2, 3, Fig. 2c and 3)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rnn_capacity.report.published import published
 from rnn_capacity.report.results import Rows, TrialResult, grouped, select
 
 MEMORY_INPUTS = 64
-"""Values that the paper's memory task shows."""
+"""Number of values that networks remember in the paper's memory task."""
 
 
 def task_panels(rows: Rows) -> list[Panel]:
-    """Make the panels of memory, text and the random continuous function."""
+    """Make the panels of the memory, text and random continuous function tasks."""
     return [
         memory(select(rows, task="memory")),
         loss_by_size(select(rows, task="language"), "fig3_text", "bits per character"),
@@ -24,17 +24,17 @@ def task_panels(rows: Rows) -> list[Panel]:
 
 
 def units(row: TrialResult) -> float:
-    """Return the units of a layer."""
+    """Return the number of units per layer of a trial's network."""
     return float(row.units or 0)
 
 
 def inputs(row: TrialResult) -> int:
-    """Return the number of values that a trial of the memory task remembers."""
+    """Return the number of values that a trial's network remembers in the memory task."""
     return row.input_size or MEMORY_INPUTS
 
 
 def memory(rows: Rows) -> Panel:
-    """Make the panel of the reconstruction error against units."""
+    """Make the panel of the memory task: the mean squared error against units, beside the theory."""
     points = []
     sized = [row for row in rows if row.units]
     keys = grouped(sized, lambda row: (inputs(row), row.depth, row.label, row.units or 0, row.source))
@@ -56,7 +56,7 @@ def memory(rows: Rows) -> Panel:
 
 
 def loss_by_size(rows: Rows, key: str, label: str) -> Panel:
-    """Make the panel of a loss against parameters and, beside it, against units."""
+    """Make the panel of a task's loss, against parameters in one subplot and against units in the next."""
     points: list[Point] = []
     sized = [row for row in rows if row.size is not None]
     keys = grouped(sized, lambda row: (row.dataset, row.depth, row.label, row.size or 0, row.source))

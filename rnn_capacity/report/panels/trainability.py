@@ -1,4 +1,4 @@
-"""Panels of trainability (Collins et al. 2017, sec. 4, Fig. 4, Fig. 5, Table 1 and App. Tables)."""
+"""Panels of trainability on the parentheses and arithmetic tasks (Collins et al. 2017, sec. 4, Fig. 4, 5, Table 1)."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from rnn_capacity.report.results import Rows, commands, grouped
 TASKS = ("parentheses", "arithmetic")
 
 DEPTHS = (1, 8)
-"""Depths of the paper's random draws."""
+"""Network depths of the paper's random searches of hyperparameters (Fig. 5)."""
 
 CURVE_POINTS = 10
-"""Points of a curve against trials."""
+"""Largest number of points on a curve of loss against tuner trials."""
 
 
 def trainability_panels(rows: Rows) -> list[Panel]:
-    """Make the panels of parentheses and arithmetic."""
+    """Make the panels of the parentheses and arithmetic tasks, which measure trainability."""
     draws = [row for task in TASKS for row in random_draws(rows, task)]
     return [curves(rows), boxes(draws), infeasible(draws), robustness_panel(rows), significance(draws)]
 
 
 def facets_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
-    """Iterate over tasks, depths and sources, each with the rows of its main size."""
+    """Iterate over pairs of a subplot's title (task and depth) and its trials at the most frequent size."""
     for (task, depth, _), group in grouped(rows, lambda row: (TASKS.index(row.task), row.depth, row.source)).items():
         yield f"{TASKS[task]}, depth {depth}", at_main_size(group)
 
@@ -46,7 +46,7 @@ def facets_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
 def expected(
     depths: tuple[int, ...] = DEPTHS, tasks: tuple[str, ...] = TASKS, suffix: str = ""
 ) -> list[tuple[str, str]]:
-    """Return the facets and cells that the paper has."""
+    """Return the pairs of a subplot's title and a cell that the paper has results for."""
     return [
         (f"{task}, depth {depth}{suffix}", cell)
         for task in tasks
@@ -57,7 +57,7 @@ def expected(
 
 
 def curves(rows: Rows) -> Panel:
-    """Make the panel of the median and the minimum loss against the tuner's trials."""
+    """Make the panel of the median and the minimum loss against the number of tuner trials."""
     points: list[Point] = []
     tuned = [row for task in TASKS for row in tuner_trials(rows, task)]
     for facet, group in facets_of(tuned):
@@ -84,13 +84,13 @@ def curves(rows: Rows) -> Panel:
 
 
 def checkpoints(count: int) -> list[int]:
-    """Return at most `CURVE_POINTS` numbers of trials up to a count, evenly spaced by their logarithm."""
+    """Return at most `CURVE_POINTS` trial counts from 1 to `count`, evenly spaced in the logarithm."""
     steps = CURVE_POINTS - 1
     return sorted({round(math.exp(math.log(max(count, 1)) * index / steps)) for index in range(CURVE_POINTS)})
 
 
 def boxes(draws: Rows) -> Panel:
-    """Make the panel of the losses of random draws."""
+    """Make the panel of box plots of the losses of trials with randomly drawn hyperparameters."""
     points = []
     for facet, group in facets_of(draws):
         for cell, trials in by_cell(group).items():
@@ -111,7 +111,7 @@ def boxes(draws: Rows) -> Panel:
 
 
 def infeasible(draws: Rows) -> Panel:
-    """Make the panel of the share of random draws that diverge."""
+    """Make the panel of the share of trials with randomly drawn hyperparameters that diverge."""
     points = []
     for facet, group in facets_of(draws):
         for cell, trials in by_cell(group).items():
@@ -139,7 +139,7 @@ def infeasible(draws: Rows) -> Panel:
 
 
 def significance(draws: Rows) -> Panel:
-    """Make the matrix of Welch's t between the losses of the cells' random draws."""
+    """Make the matrix of Welch's t between the losses of two cells with randomly drawn hyperparameters."""
     points = []
     for facet, group in facets_of(draws):
         cells = by_cell(group)
