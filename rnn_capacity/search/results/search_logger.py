@@ -1,4 +1,4 @@
-"""Logs a search to Lightning's loggers: its config, a row for each trial, and the charts and metrics at the end."""
+"""Logs a search to Lightning's loggers: its config, a row per trial, and a table, chart and metrics at the end."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from rnn_capacity.studies import feasible
 from rnn_capacity.wandb_runs import define_metrics, mark_preempting, wandb_loggers
 
 X_AXIS = "trial/number"
-"""The metric that all others are plotted over."""
+"""Name of the logged metric that is the x axis of all W&B charts of a search."""
 
 
 class SearchLogger:
-    """Logs the config of a search, each finished trial as a row, and at the end the best trial and a table of all.
+    """Logs a search to Lightning's loggers: its config, a row per finished trial, then best trial and trial table.
 
     A command is one run of a logger, whatever the number of its workers and studies: a W&B agent starts and counts
     commands, and the rows of a grid share one chart. The process that was started logs; the workers on its devices have
@@ -41,7 +41,7 @@ class SearchLogger:
         self.best: dict[str, float | None] = {}
 
     def begin(self) -> None:
-        """Open the loggers' runs, with all that the results depend on."""
+        """Start a run of each logger and log the search's config as hyperparameters."""
         if not self.loggers:
             return
         for study in self.studies:
@@ -56,7 +56,7 @@ class SearchLogger:
         define_metrics(self.loggers, summaries, X_AXIS)
 
     def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
-        """Log a finished trial."""
+        """Log a finished trial of a study as one row of metrics, with the study's best value so far."""
         if not self.loggers:
             return
         best = self.best[study.name]
@@ -66,7 +66,7 @@ class SearchLogger:
         self._log(trial_row(study, trial, best, grid=len(self.studies) > 1), trial.number)
 
     def finish(self, complete: bool) -> None:
-        """Log the trials as a table and the best value so far as a chart, and finalize the loggers.
+        """Log a table of all trials and a chart of the best value so far, and finalize the loggers.
 
         Args:
             complete: Whether all trials are finished; the final metrics are logged only then.
@@ -95,12 +95,12 @@ class SearchLogger:
             self.finish(complete=False)
 
     def save(self) -> None:
-        """Let the loggers write what they have, however the search ends."""
+        """Call `save` of each logger, which writes metrics that are still buffered."""
         for logger in self.loggers:
             logger.save()
 
     def _log(self, row: dict[str, Any], step: int) -> None:
-        """Log a row; loggers without tables get only its numbers."""
+        """Log a row of metrics, leaving out text entries for loggers that can store only numbers."""
         numbers = {name: value for name, value in row.items() if not isinstance(value, str)}
         for logger in self.loggers:
             texts = isinstance(logger, CSVLogger) or hasattr(logger, "log_table")
@@ -108,7 +108,7 @@ class SearchLogger:
 
 
 def make_loggers(config: Any) -> list[Logger]:
-    """Instantiate the loggers of `--trainer.logger`; none by default, since the storage contains all results.
+    """Instantiate the Lightning loggers given by `--trainer.logger`; null, true and false give none.
 
     Args:
         config: The option's value: a class with its arguments, a list of them, null, true or false.

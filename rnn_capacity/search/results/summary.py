@@ -18,13 +18,13 @@ from rnn_capacity.search.space.parameter_names import short_names
 from rnn_capacity.studies import metrics
 
 BEST_TRIALS = 5
-"""Trials in a study's table."""
+"""Maximum number of trials in the printed table of a study's best trials."""
 
 TABLE_WIDTH = 120
-"""Columns of a table that is not printed to a terminal."""
+"""Width in characters of tables that are not printed to a terminal."""
 
 VAL_CHECK_INTERVAL = 0.05
-"""The share of a run after which `fit` validates the best trial's network, for a learning curve."""
+"""Value of `trainer.val_check_interval` in best.yaml: a validation after each 5 % of the run, for a learning curve."""
 
 
 def print_summary(studies: list[StudyRunner], root: Path) -> None:
@@ -75,7 +75,7 @@ def trials_table(study: StudyRunner) -> Table:
 
 
 def studies_table(studies: list[StudyRunner]) -> Table:
-    """Make the table of the best value of each study."""
+    """Make a table with one row per study: its trials, infeasible share, best value and parameters."""
     table = Table(title="best of each study")
     for heading in ("study", "trials", "infeasible", "best", "parameters"):
         table.add_column(heading, justify="left" if heading == "study" else "right")
@@ -88,7 +88,7 @@ def studies_table(studies: list[StudyRunner]) -> Table:
 
 
 def write_best_config(study: StudyRunner, root: Path) -> Path | None:
-    """Write the config with which `fit` trains a study's best network.
+    """Write best.yaml, the config with which `fit` retrains the network of a study's best trial.
 
     Args:
         study: The study.

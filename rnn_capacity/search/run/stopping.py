@@ -1,4 +1,4 @@
-"""Ends a search after a signal."""
+"""Stops a search after a signal such as SIGINT or SIGTERM, so that its running trials can be claimed again."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rnn_capacity.signals import EXIT_CODES, SignalRecorder, exit_code
 
 
 class Stopped(Exception):
-    """Ends a search after a signal; its running trials are given back."""
+    """Raised to end a search after a signal, whereupon its unfinished trials return to the study's queue."""
 
 
 class WorkerFailedError(Exception):
-    """Ends a worker that can create no network for a reason of its own; its trials are given back."""
+    """Raised if a worker's machine, not the hyperparameters, keeps it from creating networks, such as a full disk."""
 
 
 class StopRequest(SignalRecorder):
-    """A context that records signals, so that a search ends between two steps and gives its trials back.
+    """Context manager that records signals such as SIGINT, so that a search can end between two optimizer steps.
 
     Args:
         before_exit: Called before a second SIGINT ends the process.
@@ -34,31 +34,31 @@ class StopRequest(SignalRecorder):
         self._replaced: dict[int, Any] = {}
 
     def end_at_once(self) -> None:
-        """End the process at once."""
+        """Exit the process immediately, after a second SIGINT, with the exit code of an interrupted search."""
         self.before_exit()
         os._exit(exit_code("SIGINT", "search"))
 
     def __enter__(self) -> StopRequest:
-        """Install the signal handlers."""
+        """Install handlers that record signals."""
         self._replaced = self.listen(*EXIT_CODES)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Restore the replaced signal handlers."""
+        """Restore the signal handlers that were installed before."""
         for number, handler in self._replaced.items():
             signal(number, handler)
 
     def record(self, name: str) -> None:
-        """Record a signal, and print a line at the first one."""
+        """Record a received signal, and print a line to stderr for the first one if `prints` is set."""
         if self.prints and self.received is None:
             os.write(2, f"\nrnn-capacity: {name}: ends after the steps under way\n".encode())
         super().record(name)
 
     def check(self) -> None:
-        """End the search if a signal came.
+        """Raise `Stopped` if a signal has been recorded.
 
         Raises:
-            Stopped: If one did.
+            Stopped: If a signal has been recorded.
         """
         if self.received is not None:
             raise Stopped(self.received)

@@ -1,4 +1,4 @@
-"""Short names of hyperparameters, for people."""
+"""Shortens dotted hyperparameter names for tables and logs: lr for model.init_args.optimizer.init_args.lr."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def format_values(values: dict[str, Any]) -> str:
-    """Format hyperparameters in one line, by their short names."""
+    """Format hyperparameter values by dotted name as one line of text, such as lr 0.01, depth 2."""
     short = short_names(values)
     return ", ".join(f"{short[name]} {format_value(value)}" for name, value in values.items())

@@ -1,4 +1,4 @@
-"""A sweep file in W&B's format: `wandb sweep` and `rnn-capacity search` take the same file."""
+"""Reads a sweep file in W&B's format, which both `wandb sweep` and `rnn-capacity search` accept."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ METHODS: tuple[Method, ...] = get_args(Method)
 GOALS = ("minimize", "maximize")
 
 IGNORED = ("early_terminate", "controller", "scheduler", "job", "image_uri")
-"""Keys that W&B acts upon and a search does not: members of a population train to their end."""
+"""Keys of a W&B sweep file that `rnn-capacity search` ignores, such as early_terminate."""
 
 IGNORED_METRIC = ("impute", "impute_while_running")
-"""Keys of the metric that a search ignores: values in place of a missing one."""
+"""Keys under `metric` of a W&B sweep file that `rnn-capacity search` ignores."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class Metric:
     """
 
     name: str
-    """The logged key, for example final/bits_per_parameter."""
+    """Name of the logged metric, for example final/bits_per_parameter."""
 
     goal: Goal = "minimize"
-    """Whether the best value is the largest or the smallest."""
+    """Direction of the optimization: minimize or maximize."""
 
     target: float | None = None
-    """A value that is good enough: once a trial has it, no more are begun."""
+    """Metric value at which the search starts no more trials once one has reached it; None for no such value."""
 
     def reached(self, value: float) -> bool:
-        """Tell whether a value is as good as the target."""
+        """Return whether a metric value is at least as good as the target; False without a target."""
         if self.target is None:
             return False
         return value >= self.target if self.goal == "maximize" else value <= self.target
@@ -66,26 +66,26 @@ class Sweep:
     """
 
     method: Method
-    """How points are chosen."""
+    """The method by which points are chosen: random, grid or bayes."""
 
     space: SearchSpace
-    """The hyperparameters by dotted keys."""
+    """The search space: the hyperparameters under `parameters` by dotted config keys."""
 
     metric: Metric | None = None
-    """The metric that is optimized; None only if the method does not need it."""
+    """The metric that is optimized, or None for the task's primary metric."""
 
     run_cap: int | None = None
-    """The largest number of trials."""
+    """Maximum number of trials of a study; None for no limit."""
 
     ignored: tuple[str, ...] = ()
     """Keys of the file that a search ignores."""
 
     file: dict[str, Any] = field(default_factory=dict)
-    """The whole file."""
+    """The content of the sweep file as read from YAML."""
 
 
 def read_sweep(path: str | Path) -> Sweep:
-    """Read a sweep file in W&B's format.
+    """Read and validate a sweep file in W&B's format.
 
     Args:
         path: The YAML file, or the name of a shipped sweep; its key `extends` may name another one, as for
@@ -107,7 +107,7 @@ def read_sweep(path: str | Path) -> Sweep:
 
 
 def load_sweep(path: str | Path) -> dict[str, Any]:
-    """Load a sweep file, completed by the file that it extends.
+    """Load a sweep file as a dict, merged with the base file that its key `extends` names.
 
     Args:
         path: The YAML file, or the name of a shipped sweep. Its key `extends` names a complete file, by its path from
@@ -148,7 +148,7 @@ def load_yaml_mapping(path: Path) -> dict[str, Any]:
 
 
 def parse_sweep(content: dict[str, Any]) -> Sweep:
-    """Parse the content of a sweep file.
+    """Validate the content of a sweep file and convert it to a `Sweep`.
 
     Args:
         content: The file's keys and values.
@@ -181,7 +181,7 @@ def parse_sweep(content: dict[str, Any]) -> Sweep:
 
 
 def read_parameters(prefix: str, content: dict[str, Any]) -> dict[str, Parameter]:
-    """Read hyperparameters by dotted keys; nested `parameters` come after the name above them.
+    """Convert the `parameters` section of a sweep file to a dict by dotted keys, flattening nested sections.
 
     Args:
         prefix: Beginning of each name: empty, or the name above with its dot.
