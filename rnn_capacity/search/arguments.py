@@ -1,4 +1,4 @@
-"""The command line of `rnn-capacity search`."""
+"""Defines and parses the command-line options of `rnn-capacity search`."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class Arguments:
-    """The parsed command line of a search."""
+    """The parsed command line of `rnn-capacity search`: search options, config, sweep file and trainer options."""
 
     options: SearchOptions
     """The options of the `search` command that `fit` does not have."""
@@ -108,10 +108,10 @@ class Arguments:
     """Values of the `--trainer` options for hardware, progress bar, output folder and logger."""
 
     sweep: Sweep | None = None
-    """The sweep file's content; None if no file is given."""
+    """The parsed sweep file, or None if `--sweep` is not given."""
 
     changed: tuple[str, ...] = ()
-    """Names of the options in `trainer` that differ from the default."""
+    """Names of the entries of `trainer` whose values differ from the defaults."""
 
     @property
     def root(self) -> Path:

@@ -1,4 +1,4 @@
-"""The metric that a study optimizes."""
+"""Defines the objective of a study: the metric that its trials optimize, the direction, and baseline values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rnn_capacity.training import Task
 
 @dataclass(frozen=True)
 class Objective:
-    """A final metric and the direction in which it is optimized."""
+    """The objective of a study: a metric of summary.json, its direction, and the baseline for infeasible trials."""
 
     metric: str
     """Key in summary.json of the metric that is optimized."""

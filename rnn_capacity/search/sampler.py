@@ -191,7 +191,7 @@ def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTr
 
 
 def select_trials(trials: list[tuple[FrozenTrial, float]], goal: str) -> list[tuple[FrozenTrial, float]]:
-    """Select the trials that the Gaussian process is fitted to: the `FITTED` / 2 best, and the latest of the others."""
+    """Select at most `FITTED` trials for the Gaussian process: the `FITTED` / 2 best, and the latest of the others."""
     if len(trials) <= FITTED:
         return trials
     ordered = sorted(trials, key=lambda pair: pair[1], reverse=goal == "maximize")

@@ -36,13 +36,13 @@ class StudySpecification:
     """The config shared by all trials: model, data, trainer.max_steps and trainer.precision."""
 
     sweep: Sweep
-    """The sweep file's content."""
+    """The parsed sweep file of the study."""
 
     fixed: tuple[str, ...]
     """Dotted names of sweep hyperparameters that are not searched: the grid of studies sets them in the config."""
 
     seed: int
-    """The sampler's seed."""
+    """Random seed of the sampler that proposes the study's points."""
 
     space: SearchSpace
     """The search space: the sweep's hyperparameters without fixed ones and those that the cell ignores."""

@@ -88,7 +88,7 @@ class SearchLogger:
             logger.finalize("success")
 
     def stop(self, signal: str) -> None:
-        """Log the results and finalize the loggers after a signal; at SIGUSR1, only mark the W&B run as preempting."""
+        """After a signal, log the results and finalize the loggers, or at SIGUSR1 only mark W&B runs as preempting."""
         if signal == "SIGUSR1":
             mark_preempting(self.loggers)
         else:

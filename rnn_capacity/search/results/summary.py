@@ -1,4 +1,4 @@
-"""The summary of a search: tables of the best trials, and a config that retrains the best one."""
+"""Prints the summary of a search, tables of the best trials, and writes configs that retrain the best ones."""
 
 from __future__ import annotations
 

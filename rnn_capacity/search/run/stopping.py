@@ -16,7 +16,7 @@ class Stopped(Exception):
 
 
 class WorkerFailedError(Exception):
-    """Raised if a worker's machine, not the hyperparameters, keeps it from creating networks, such as a full disk."""
+    """Raised if a worker cannot create networks because of its machine, for example a full disk."""
 
 
 class StopRequest(SignalRecorder):

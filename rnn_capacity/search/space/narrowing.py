@@ -128,5 +128,5 @@ def restrict(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
 
 
 def known_gates(names: str) -> set[str]:
-    """Return the names of all gates of the paper's cells, or of all forget gates for `forget_gates`."""
+    """Return the names of the gates (`gates`) or forget gates (`forget_gates`) of all the paper's cells."""
     return {gate for cell in CELLS.values() for gate in getattr(cell, names, ())}

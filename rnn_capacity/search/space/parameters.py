@@ -74,7 +74,7 @@ class Choice(Parameter):
 
     @cached_property
     def drawable(self) -> list[Any]:
-        """The values as Optuna stores them: lists and mappings become JSON text."""
+        """The values as Optuna stores them: unchanged if all are different scalars, otherwise as JSON text."""
         plain = all(isinstance(value, STORABLE) for value in self.values)
         if plain and len(set(self.values)) == len(self.values):
             return list(self.values)

@@ -31,7 +31,7 @@ IGNORED_METRIC = ("impute", "impute_while_running")
 
 @dataclass(frozen=True)
 class Metric:
-    """The metric that a sweep optimizes.
+    """The metric that a sweep optimizes: its name, its direction and an optional target value.
 
     Example:
         >>> Metric("final/bits_per_parameter", "maximize", target=4.0).reached(4.2)
@@ -56,7 +56,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The content of a sweep file.
+    """A sweep file in W&B's format as parsed: search method, search space, metric and maximum number of trials.
 
     Example:
         >>> from rnn_capacity.search import parse_sweep
@@ -78,7 +78,7 @@ class Sweep:
     """Maximum number of trials of a study; None for no limit."""
 
     ignored: tuple[str, ...] = ()
-    """Keys of the file that a search ignores."""
+    """Keys present in the file that W&B uses but `rnn-capacity search` ignores, such as early_terminate."""
 
     file: dict[str, Any] = field(default_factory=dict)
     """The content of the sweep file as read from YAML."""
