@@ -1,4 +1,4 @@
-"""What each cell stores with the shipped defaults: the table and the figure of the README.
+"""Measures the bits per parameter that each cell stores with the shipped config: a table and figure of the README.
 
     python tools/capacity_table.py --out tools/results
 
@@ -20,7 +20,7 @@ BUDGETS = (700, 3000)
 
 
 def measure(wanted: Run) -> Run:
-    """Train one network by the shipped config and return its summary."""
+    """Train one network with configs/random_mapping.yaml and return its summary.json."""
     cell = wanted["cell"]
     options = [f"--model.cell={cell}", f"--model.depth={CELLS[cell].depth}"]
     return fit_summary(
@@ -29,7 +29,7 @@ def measure(wanted: Run) -> Run:
 
 
 def table(runs: list[Run]) -> str:
-    """Write the results as a Markdown table."""
+    """Format the results as a Markdown table, one row per trained network."""
     header = ("cell", "depth", "units", "parameters", "accuracy", "bits per parameter", "by likelihood", "seconds")
     rows = []
     for run in runs:
@@ -40,7 +40,7 @@ def table(runs: list[Run]) -> str:
 
 
 def draw(runs: list[Run], path: Path) -> None:
-    """Draw bits per parameter by cell and budget, as bars."""
+    """Draw a bar chart of stored bits per parameter by cell and parameter budget, and write it to a file."""
     with figure(path) as (axes,):
         for place, budget in enumerate(sorted({run["budget"] for run in runs})):
             bits = {run["cell"]: run["bits_per_parameter"] for run in runs if run["budget"] == budget}
@@ -53,7 +53,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure what is missing, then print the table and draw the figure."""
+    """Train the networks that the stored results lack, then print the table and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to measure")
     parser.add_argument("--budgets", nargs="*", type=int, default=BUDGETS, help="parameter budgets")

@@ -1,4 +1,4 @@
-"""Where the time of the compiled kernel's training goes, by Linux's perf.
+"""Profiles training by the compiled kernel with Linux's perf: the share of time of each part of a step.
 
     python tools/profile_kernel.py
 
@@ -36,14 +36,14 @@ PARTS = {
     "loss": r"loss_of_tile",
     "optimizer": r"optimizer_step|::work",
 }
-"""Pattern of the functions of each part of a step."""
+"""Regular expressions of the kernel's function names for each part of a training step."""
 
 STEPS = {300: 12000, 500: 6000, 2500: 800}
-"""Optimizer steps by the number of samples."""
+"""Number of profiled optimizer steps by the number of samples."""
 
 
 def train(cell: str, units: int, samples: int) -> None:
-    """Train 16 networks with one thread."""
+    """Train 16 networks of one cell together with one thread, which is the process that perf records."""
     import torch
     from bench_population import population_seconds
 
@@ -52,7 +52,7 @@ def train(cell: str, units: int, samples: int) -> None:
 
 
 def shares(cell: str, units: int, samples: int, build: str) -> Run:
-    """Measure the share of each part in the kernel's time."""
+    """Return the fraction of the compiled kernel's time that each part of a training step takes."""
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/perf.data"
         command = [sys.executable, __file__, "--train", cell, str(units), str(samples)]
@@ -72,7 +72,7 @@ def shares(cell: str, units: int, samples: int, build: str) -> Run:
 
 
 def main() -> None:
-    """Profile every cell at every size and print the table."""
+    """Profile training of every cell at every size, and print and save the time shares of each part of a step."""
     from bench_population import SIZES
 
     parser = script_parser(__doc__, json=True)

@@ -1,4 +1,4 @@
-"""Runs of the program, their results in JSON files, tables and figures that the scripts of this folder share."""
+"""Shared by the scripts in tools: runs `rnn-capacity`, stores results as JSON, and makes tables and figures."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from measuring import machine
 ROOT = Path(__file__).parent.parent
 
 Run = dict[str, Any]
-"""A measurement as a JSON file has it."""
+"""One measurement, as a dict that is stored in a JSON file of results."""
 
 
 def load_results(path: Path, **setting: Any) -> dict[str, Any]:
-    """Read the results of a script.
+    """Load the stored results of a script from a JSON file, without runs if its settings differ.
 
     Args:
         path: The JSON file.
@@ -37,7 +37,7 @@ def load_results(path: Path, **setting: Any) -> dict[str, Any]:
 
 
 def save_results(path: Path | None, content: object) -> None:
-    """Write results to a JSON file and make its folder; nothing without a path."""
+    """Write results to a JSON file, creating the folder; without a path do nothing."""
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def measure_missing(
     order: Callable[[Run], Any] | None = None,
     **setting: Any,
 ) -> list[Run]:
-    """Make the runs that a script's results lack, and store each as soon as it is made.
+    """Make the wanted runs that a JSON file of results lacks, storing each as soon as it has finished.
 
     Args:
         path: The JSON file.
@@ -80,12 +80,12 @@ def measure_missing(
 
 
 def program(command: str, config: str, options: Sequence[str]) -> list[str]:
-    """Write the command line of this package's program with a shipped config."""
+    """Return the words of an `rnn-capacity` command line with a shipped config."""
     return [sys.executable, "-m", "rnn_capacity", command, "--config", str(ROOT / "configs" / config), *options]
 
 
 def fit(config: str, options: Sequence[str], runs: Path) -> tuple[Run, Path]:
-    """Make one run of `rnn-capacity fit` in a process of its own.
+    """Run `rnn-capacity fit` with a shipped config in a process of its own, and return summary and directory.
 
     Args:
         config: File of the folder configs.
@@ -103,31 +103,31 @@ def fit(config: str, options: Sequence[str], runs: Path) -> tuple[Run, Path]:
 
 
 def fit_summary(config: str, options: Sequence[str]) -> Run:
-    """Make one run of `rnn-capacity fit` in a process of its own, keep its summary and delete its directory."""
+    """Run `rnn-capacity fit` with a shipped config in a process of its own, and return the summary alone."""
     with tempfile.TemporaryDirectory() as folder:
         return fit(config, options, Path(folder))[0]
 
 
 class SearchRun(NamedTuple):
-    """What a search found."""
+    """The result of one `rnn-capacity search`: its trials, search space and duration."""
 
     snapshot: Any
-    """The study's trials (rnn_capacity.studies.Snapshot)."""
+    """The trials of the search's study, a rnn_capacity.studies.Snapshot."""
 
     space: Any
-    """The space that they were drawn from (rnn_capacity.search.SearchSpace)."""
+    """The search space of the trials, a rnn_capacity.search.SearchSpace."""
 
     seconds: int
-    """Wall time."""
+    """Wall time of the search in seconds."""
 
     def searched(self, trial: Any) -> Run:
-        """Return the hyperparameters of a trial that were searched for, by their dotted names."""
+        """Return the values of a trial's searched hyperparameters, by dotted names such as model.init_args.cell."""
         values = self.space.values(trial.params)
         return {name: values[name] for name in self.space.searched}
 
 
 def search(cell: str, sweep: Path, options: Sequence[str]) -> SearchRun:
-    """Search for the capacity of a cell by `rnn-capacity search`, from an empty storage in a process of its own.
+    """Run `rnn-capacity search` on the random mapping task for a cell, from an empty storage in a process of its own.
 
     Args:
         cell: Name of the cell.
@@ -150,14 +150,14 @@ def search(cell: str, sweep: Path, options: Sequence[str]) -> SearchRun:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write a table in Markdown."""
+    """Format a header and rows as a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 @contextmanager
 def figure(path: Path, panels: int = 1, size: tuple[float, float] = (7, 3.2), **options: Any) -> Iterator[list[Any]]:
-    """Draw a figure and write it to a file.
+    """Yield the axes of a new matplotlib figure to draw on, and then write the figure to a file.
 
     Args:
         path: The file.

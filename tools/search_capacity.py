@@ -1,4 +1,4 @@
-"""The most that each cell stored in a quarter of an hour's search: the table and the figure of the README.
+"""Searches for the bits per parameter that each cell can store, in about 15 minutes each: a README table and figure.
 
     python tools/search_capacity.py --out tools/results
 
@@ -17,20 +17,20 @@ from measuring import CELLS, script_parser
 from recording import ROOT, Run, figure, markdown_table, measure_missing, search
 
 SWEEPS = {"generalized": "capacity_narrow.yaml", "cross_entropy": "capacity_narrow_cross_entropy.yaml"}
-"""Sweep file of each loss."""
+"""Name of the sweep file in configs/sweeps for each loss."""
 
 KEPT = ("bits_per_parameter", "parameters", "units", "samples", "accuracy", "likelihood_bits_per_parameter")
-"""Metrics of the best trial that are stored."""
+"""Names of the best trial's metrics that are stored in the results."""
 
 
 def sweep_of(cell: str, loss: str) -> Path:
-    """Return the sweep file of a cell and a loss."""
+    """Return the path of the sweep file for a cell and a loss."""
     own = ROOT / f"tools/sweeps/capacity_{cell}.yaml"
     return own if loss == "generalized" and own.is_file() else ROOT / "configs/sweeps" / SWEEPS[loss]
 
 
 def measure(wanted: Run) -> Run:
-    """Search for one cell and return what was found."""
+    """Search for one cell and return its best trial's metrics, all trial values and the duration."""
     from rnn_capacity.studies import metrics
 
     depth = CELLS[wanted["cell"]].depth
@@ -49,7 +49,7 @@ def measure(wanted: Run) -> Run:
 
 
 def table(runs: list[Run]) -> str:
-    """Write the results as a Markdown table."""
+    """Format the results as a Markdown table, one row per cell and loss."""
     network = ("cell", "loss", "depth", "units", "parameters")
     header = (*network, "best bits per parameter", "median of all", "trials", "steps", "minutes")
     rows = []
@@ -62,7 +62,7 @@ def table(runs: list[Run]) -> str:
 
 
 def draw(runs: list[Run], path: Path) -> None:
-    """Draw every trial's bits per parameter by cell, the best one filled."""
+    """Draw the stored bits per parameter of all trials by cell, the best in color, and write the figure to a file."""
     with figure(path) as (axes,):
         for place, run in enumerate(runs):
             values = run["values"]
@@ -79,7 +79,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 
 def main() -> None:
-    """Search where nothing is known yet, then print the table and draw the figure."""
+    """Run the searches that the stored results lack, then print the table and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to search for")
     parser.add_argument(
