@@ -71,7 +71,7 @@ class StudyPlan:
 
     @property
     def population(self) -> int:
-        """Number of trials trained together, at most 64: all, or a quarter if the sampler learns from earlier trials."""
+        """Number of trials trained together, at most 64: all, or a quarter where a tuner learns from earlier trials."""
         return min(64, self.effort.trials if self.is_random else max(4, self.effort.trials // 4))
 
 
