@@ -22,7 +22,7 @@ METHODS = {"random": "0.5", "bayes": "tab:blue"}
 """Compared sweep methods, with their matplotlib colors."""
 
 BITS = 3.0
-"""Bits per parameter up to which the trials of a search are counted."""
+"""Bits per parameter that a search should reach; the trials until then are counted."""
 
 
 def measure(wanted: Run) -> Run:

@@ -119,7 +119,7 @@ def proposals(specification: StudySpecification, runs: Sequence[PublishedRun]) -
 def settings(run: PublishedRun) -> dict[str, Any]:
     """Return the hyperparameters of a published run by their dotted keys in this package's config.
 
-    Their scales are for single gates: the scale for all gates is their geometric mean, the bias scale their mean.
+    The authors' scales are for single gates; a scale for all gates is their geometric mean, a bias scale their mean.
     """
     found: dict[str, Any] = {}
     scales: dict[str, list[float]] = {}
