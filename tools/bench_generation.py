@@ -27,7 +27,7 @@ TURNS = 10
 
 @dataclass
 class Case:
-    """A task to measure, with the cell and the parameter budget of the network that learns it."""
+    """A task and the network that learns it."""
 
     task: Task
     cell: str
@@ -43,7 +43,7 @@ CASES = [
 
 
 def peak_memory() -> float:
-    """Return the peak resident memory of this process in MiB."""
+    """Return the most memory that this process has held, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

@@ -41,7 +41,7 @@ WARMUP = 50
 
 
 class StepClock(Callback):
-    """Lightning callback that writes the step number and the time after each `training_step` to a JSON file.
+    """Writes the number of optimizer steps and the time after each call of `training_step` to a JSON file.
 
     Args:
         path: The file, written when training ends.

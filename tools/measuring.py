@@ -39,7 +39,7 @@ CELLS = {
 
 
 def script_parser(doc: str | None, *, out: bool = False, json: bool = False) -> ArgumentParser:
-    """Make an argument parser whose help text is the docstring of a script.
+    """Make a parser that shows a script's docstring as its help.
 
     Args:
         doc: The docstring.
@@ -55,7 +55,7 @@ def script_parser(doc: str | None, *, out: bool = False, json: bool = False) -> 
 
 
 def machine() -> str:
-    """Return the processor's name and the number of cores of this machine as text."""
+    """Describe the machine: its processor and the number of its cores."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -65,7 +65,7 @@ def machine() -> str:
 
 
 def conditions() -> str:
-    """Return a text with the machine, the version and threads of torch, and the load average."""
+    """Describe what a benchmark runs on: the machine, torch, its threads and the machine's load."""
     import torch
 
     load = f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"

@@ -24,7 +24,7 @@ DIMENSIONS = 64
 
 
 def measure(wanted: Run) -> Run:
-    """Train one network with configs/memory.yaml and return its summary.json."""
+    """Train one network by the shipped config and return its summary."""
     cell = wanted["cell"]
     options = [f"--model.cell={cell}", f"--model.depth={CELLS[cell].depth}", f"--model.hidden_size={wanted['units']}"]
     options += ["--model.max_parameters=null", f"--data.input_size={DIMENSIONS}", *wanted["options"]]
@@ -47,7 +47,7 @@ def table(runs: list[Run]) -> str:
 
 
 def draw(runs: list[Run], path: Path) -> None:
-    """Draw the memory task's MSE against units per layer, in theory and measured, and write the figure to a file."""
+    """Draw MSE against units: theory on the left, the measured points over it on the right."""
     units = range(1, max([UNITS[-1], *(run["units"] for run in runs)]) + 1)
     theory = [theoretical_mse(size, DIMENSIONS) for size in units]
     with figure(path, 2, (8, 3.4), sharex=True, sharey=True) as axes:

@@ -46,7 +46,7 @@ class TabledKneserNey(KneserNey):  # type: ignore[misc]  # nltk is untyped
 
 
 def nats(model: InterpolatedLanguageModel, text: str, begin: int, end: int) -> float:
-    """Return the sum of -ln p, in nats, over the characters in [begin, end), given the order - 1 before each."""
+    """Sum of -ln p over the characters in [begin, end), each given the order - 1 before it."""
     kinds = Counter(text[max(place - model.order + 1, 0) : place + 1] for place in range(begin, end))
     return -sum(
         count * math.log(model.unmasked_score(kind[-1], tuple(kind[:-1]) or None)) for kind, count in kinds.items()

@@ -85,7 +85,7 @@ def logits(ops: Any, cell: str, weights: Any, inputs: Any) -> Any:
 
 
 def initial_weights(cell: str, inputs: int, units: int) -> dict[str, dict[str, Tensor]]:
-    """Draw random weights of a network: recurrent layers, readout and, for the +RNN, the input projection."""
+    """Draw the weights of a network: its layers, its readout and the +RNN's projection of the input."""
     facts = CELLS[cell]
     rows, twice = facts.gates * units, cell == "intersection"
     weights: dict[str, dict[str, Any]] = {"readout": dict(nn.Linear(units, 1).named_parameters())}
@@ -106,9 +106,9 @@ def initial_weights(cell: str, inputs: int, units: int) -> dict[str, dict[str, T
 
 
 def products(cell: str, inputs: int, units: int, *, first_state_shared: bool) -> int:
-    """Return the FLOPs of the matrix products of one training step, forward and backward, for one sample.
+    """Count the floating-point operations of a training step's matrix products for one sample.
 
-    Gradients of weights and states count: 3 for each recurrent product of each step and for each product of an
+    Forward and backward, to weights and to states: 3 for each recurrent product of each step and for each product of an
     upper layer, 2 for the input's, whose gradient is not needed. The addition of a product counts, too.
 
     Args:

@@ -38,7 +38,7 @@ def loop_step(cell: str, networks: list[Network], inputs: Tensor, labels: Tensor
 
 
 def stacked(networks: list[Network]) -> Network:
-    """Stack the weights of all networks along a new first dimension."""
+    """Copy the weights of all networks into tensors with one more dimension, the first."""
     weights: Network = tree_map(lambda *parts: torch.stack(parts).detach(), *networks)
     return weights
 

@@ -49,7 +49,7 @@ def measure(turns: int) -> dict[str, list[list[float]]]:
 
 
 def fitted(points: list[list[float]]) -> tuple[float, float, float]:
-    """Fit a least-squares line to (x, y) points and return slope, intercept and R²."""
+    """Fit a line by least squares; return its slope, its start and R²."""
     x, y = np.array(points).T
     slope, start = np.polyfit(x, y, 1)
     left = y - (slope * x + start)

@@ -43,7 +43,7 @@ STEPS = {300: 12000, 500: 6000, 2500: 800}
 
 
 def train(cell: str, units: int, samples: int) -> None:
-    """Train 16 networks of one cell together with one thread, which is the process that perf records."""
+    """Train 16 networks with one thread."""
     import torch
     from bench_population import population_seconds
 
@@ -72,7 +72,7 @@ def shares(cell: str, units: int, samples: int, build: str) -> Run:
 
 
 def main() -> None:
-    """Profile training of every cell at every size, and print and save the time shares of each part of a step."""
+    """Profile every cell at every size and print the table."""
     from bench_population import SIZES
 
     parser = script_parser(__doc__, json=True)

@@ -53,7 +53,7 @@ def measure_missing(
     order: Callable[[Run], Any] | None = None,
     **setting: Any,
 ) -> list[Run]:
-    """Make the wanted runs that a JSON file of results lacks, storing each as soon as it has finished.
+    """Make the runs that a script's results lack, and store each as soon as it is made.
 
     Args:
         path: The JSON file.
@@ -85,7 +85,7 @@ def program(command: str, config: str, options: Sequence[str]) -> list[str]:
 
 
 def fit(config: str, options: Sequence[str], runs: Path) -> tuple[Run, Path]:
-    """Run `rnn-capacity fit` with a shipped config in a process of its own, and return summary and directory.
+    """Make one run of `rnn-capacity fit` in a process of its own.
 
     Args:
         config: File of the folder configs.
@@ -103,7 +103,7 @@ def fit(config: str, options: Sequence[str], runs: Path) -> tuple[Run, Path]:
 
 
 def fit_summary(config: str, options: Sequence[str]) -> Run:
-    """Run `rnn-capacity fit` with a shipped config in a process of its own, and return the summary alone."""
+    """Make one run of `rnn-capacity fit` in a process of its own, keep its summary and delete its directory."""
     with tempfile.TemporaryDirectory() as folder:
         return fit(config, options, Path(folder))[0]
 
@@ -121,7 +121,7 @@ class SearchRun(NamedTuple):
     """Wall time of the search in seconds."""
 
     def searched(self, trial: Any) -> Run:
-        """Return the values of a trial's searched hyperparameters, by dotted names such as model.init_args.cell."""
+        """Return the hyperparameters of a trial that were searched for, by their dotted names."""
         values = self.space.values(trial.params)
         return {name: values[name] for name in self.space.searched}
 

@@ -1,4 +1,4 @@
-"""Runs the studies behind the paper's figures and tables with `rnn-capacity search`, and prints what is left to run.
+"""Run the studies behind the paper's figures and tables with `rnn-capacity search`, and print what remains.
 
     OMP_NUM_THREADS=1 python tools/reproduce.py --budget quick --storage sqlite:///reproduction.db
 
@@ -90,7 +90,7 @@ class Reproduction:
         return random.choice(cheap[:CANDIDATES]).plan
 
     def folder(self, name: str) -> Path:
-        """Return the folder of a study's best.yaml, the config of its best trial."""
+        """Return the folder in which a search writes the best setting of a study."""
         return self.root / "studies" / self.budget / name
 
     def command(self, plan: StudyPlan) -> list[str]:
@@ -135,7 +135,7 @@ class Reproduction:
             (self.folder(plan.name) / "sweep.yaml").write_text(content, encoding="utf-8")
 
     def run(self) -> None:
-        """Run the planned studies one after another until each is complete or has failed.
+        """Run studies until all are complete, or failed.
 
         Raises:
             SystemExit: If a signal ends a search, with its code.
@@ -178,7 +178,7 @@ def sweep_around(best: dict[str, Any], plan: StudyPlan, metric: dict[str, Any]) 
 
 
 def main() -> None:
-    """Run the studies of a reproduction budget, or with `--dry-run` print their search commands."""
+    """Run the studies of a budget, or print their commands."""
     parser = script_parser(__doc__)
     parser.add_argument("--budget", choices=list(BUDGETS), required=True, help="what is spent")
     parser.add_argument("--storage", default="sqlite:///reproduction.db", help="URL of the storage of all studies")

@@ -17,14 +17,14 @@ from measuring import CELLS, script_parser
 from recording import ROOT, Run, figure, markdown_table, measure_missing, search
 
 SWEEPS = {"generalized": "capacity_narrow.yaml", "cross_entropy": "capacity_narrow_cross_entropy.yaml"}
-"""Name of the sweep file in configs/sweeps for each loss."""
+"""Sweep file of each loss."""
 
 KEPT = ("bits_per_parameter", "parameters", "units", "samples", "accuracy", "likelihood_bits_per_parameter")
-"""Names of the best trial's metrics that are stored in the results."""
+"""Metrics of the best trial that are stored."""
 
 
 def sweep_of(cell: str, loss: str) -> Path:
-    """Return the path of the sweep file for a cell and a loss."""
+    """Return the sweep file of a cell and a loss."""
     own = ROOT / f"tools/sweeps/capacity_{cell}.yaml"
     return own if loss == "generalized" and own.is_file() else ROOT / "configs/sweeps" / SWEEPS[loss]
 
@@ -62,7 +62,7 @@ def table(runs: list[Run]) -> str:
 
 
 def draw(runs: list[Run], path: Path) -> None:
-    """Draw the stored bits per parameter of all trials by cell, the best in color, and write the figure to a file."""
+    """Draw every trial's bits per parameter by cell, the best one filled."""
     with figure(path) as (axes,):
         for place, run in enumerate(runs):
             values = run["values"]

@@ -1,4 +1,4 @@
-"""Plans the studies that reproduce the paper's figures and tables, each with the options of its search command."""
+"""The studies behind the paper's figures and tables as data, each with the options of its search command."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class StudyPlan:
 
     @property
     def is_random(self) -> bool:
-        """Whether the sweep draws its points at random, so that no trial depends on earlier ones."""
+        """Whether the points are drawn at random, so that no trial depends on earlier ones."""
         return bool(self.around) or self.sweep == "seeds" or self.sweep.endswith("_random")
 
     @property
@@ -160,7 +160,7 @@ def function_plans(budget: Budget) -> Iterator[StudyPlan]:
 
 
 def arithmetic_steps(operand_limit: int) -> int:
-    """Return the time steps of the longest arithmetic problem: `-a+-b=`, six compute steps, the answer and a space.
+    """Return the time steps of the longest addition: `-a+-b=`, six compute steps, the answer and a space.
 
     Example:
         >>> arithmetic_steps(10**7)
@@ -194,7 +194,7 @@ def repeated_plans(budget: Budget) -> Iterator[StudyPlan]:
 
 
 def plan_studies(budget: Budget, text: str | None = None) -> list[StudyPlan]:
-    """Return the planned studies of a reproduction budget in the order of the paper's figures.
+    """List the studies of a budget in the order of the paper's panels.
 
     Args:
         budget: The budget.

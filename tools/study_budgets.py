@@ -1,4 +1,4 @@
-"""Reproduction budgets: network sizes, trials and optimizer steps of the studies behind each figure of the paper."""
+"""Budgets of the reproduction: the sizes, trials and optimizer steps of each panel's studies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Effort(NamedTuple):
     """Number of finished trials that the study is to have."""
 
     steps: int
-    """Number of optimizer steps per trial."""
+    """Optimizer steps of a trial."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def search_options(plan: StudyPlan, config: Path | str, sweep: Path | str) -> li
 
 
 def seconds_per_step(run: Callable[[int], None], networks: int, clock: Callable[[], float]) -> float:
-    """Return the seconds of an optimizer step of one network, without set-up and evaluation.
+    """Measure the seconds of an optimizer step of one network, without set-up and evaluation.
 
     Args:
         run: Trains some networks for a number of steps.

@@ -48,7 +48,7 @@ class Status:
 
 
 def remaining_hours(statuses: Iterable[Status], costs: Sequence[Run], accelerator: str = "cpu") -> dict[str, float]:
-    """Estimate the remaining hours of each planned study on one core or one GPU.
+    """Estimate the hours that remain of each study, of one core or one GPU.
 
     On a CPU a study's own finished trials are the measure, and the predictions of others are scaled by what the
     finished trials of their panel took.

@@ -24,7 +24,7 @@ ORDERS = (5, 6, 7)
 
 
 def train(options: list[str], runs: Path) -> Run:
-    """Run `rnn-capacity fit` with configs/text.yaml in a process of its own, and return its results.
+    """Make one run of configs/text.yaml in a process of its own.
 
     Args:
         options: More options of the command.

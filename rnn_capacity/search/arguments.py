@@ -1,4 +1,4 @@
-"""Defines and parses the command-line options of `rnn-capacity search`."""
+"""The command line of `rnn-capacity search`."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class SearchOptions:
 
 @dataclass(frozen=True)
 class Arguments:
-    """The parsed command line of `rnn-capacity search`: search options, config, sweep file and trainer options."""
+    """The parsed command line of a search."""
 
     options: SearchOptions
     """The options of the `search` command that `fit` does not have."""
@@ -108,10 +108,10 @@ class Arguments:
     """Values of the `--trainer` options for hardware, progress bar, output folder and logger."""
 
     sweep: Sweep | None = None
-    """The parsed sweep file, or None if `--sweep` is not given."""
+    """The sweep file's content; None if no file is given."""
 
     changed: tuple[str, ...] = ()
-    """Names of the entries of `trainer` whose values differ from the defaults."""
+    """Names of the options in `trainer` that differ from the default."""
 
     @property
     def root(self) -> Path:
@@ -120,7 +120,7 @@ class Arguments:
 
     @property
     def storage(self) -> str:
-        """The URL of the Optuna storage, by default the SQLite file studies.db in the output folder."""
+        """The URL of the studies' storage."""
         return self.options.storage or f"sqlite:///{self.root / 'studies.db'}"
 
 
@@ -146,7 +146,7 @@ def search_parser() -> OneLineParser:
 
 
 def read_command_line(argv: list[str]) -> Arguments:
-    """Parse the command line of `rnn-capacity search` and read the sweep file that it names.
+    """Parse a command line and read its sweep file.
 
     Args:
         argv: The options.

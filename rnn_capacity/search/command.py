@@ -227,7 +227,7 @@ def interruption(arguments: Arguments, studies: list[StudyRunner]) -> str:
 
 
 def resume_command(arguments: Arguments, studies: list[StudyRunner]) -> list[str]:
-    """Return the words of the command line that resumes the search, with the storage password replaced by ***."""
+    """Make the command that resumes the search, without a password."""
     common = studies[0].name if len(studies) == 1 else studies[0].name.rpartition("/")[0]
     command = ["rnn-capacity", "search", "--resume", "--study", common, "--storage", hide_password(arguments.storage)]
     totals = {study.total for study in studies}

@@ -1,4 +1,4 @@
-"""Defines the objective of a study: the metric that its trials optimize, the direction, and baseline values."""
+"""The metric that a study optimizes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rnn_capacity.training import Task
 
 @dataclass(frozen=True)
 class Objective:
-    """The objective of a study: a metric of summary.json, its direction, and the baseline for infeasible trials."""
+    """A final metric and the direction in which it is optimized."""
 
     metric: str
-    """Key in summary.json of the metric that is optimized."""
+    """The metric's key in summary.json."""
 
     goal: Goal
     """Direction of the optimization: minimize or maximize."""

@@ -1,4 +1,4 @@
-"""Samples points of a search space: at random, on a grid, or by a Gaussian process.
+"""Samplers of a search space: at random, on a grid, or by a Gaussian process.
 
 A sampler keeps nothing between calls, so that any number of workers propose points for one study, each from the trials
 that the storage has at that moment. At each call Optuna gets a study of its own in memory, made from those trials.
@@ -36,7 +36,7 @@ STARTUP = 10
 
 
 class Sampler:
-    """Proposes the next points of a search space, at random, on a grid or by Gaussian-process optimization.
+    """Proposes points of a search space for the next trials.
 
     * `random`: independent samples.
     * `grid`: the points of the grid that no trial has, each once, in random order; fewer than asked when they end. Two
@@ -115,7 +115,7 @@ class Sampler:
         return [Proposal(point, self.distributions) for point in points]
 
     def call_seed(self, known: int, attempt: int) -> int:
-        """Return the random seed for one call of the sampler, derived from its seed and the number of known trials."""
+        """Return the seed of a call, which depends on the number of known trials."""
         own = (os.getpid(), time.time_ns()) if self.seed is None or attempt else (self.seed,)
         return int(np.random.SeedSequence([*own, known]).generate_state(1)[0])
 
@@ -124,7 +124,7 @@ class Sampler:
         return ask(count, distributions, self.goal, RandomSampler(seed=seed), [])
 
     def untried_points(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
-        """Draw up to `count` grid points that no trial has, in random order."""
+        """Draw points of the grid that no trial has, in random order."""
         taken = {self.space.grid_index(trial.params) for trial in trials}
         size = self.space.grid_size
         rng = np.random.default_rng(seed)
@@ -191,7 +191,7 @@ def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTr
 
 
 def select_trials(trials: list[tuple[FrozenTrial, float]], goal: str) -> list[tuple[FrozenTrial, float]]:
-    """Select at most `FITTED` trials for the Gaussian process: the `FITTED` / 2 best, and the latest of the others."""
+    """Select the trials that the Gaussian process is fitted to: the `FITTED` / 2 best, and the latest of the others."""
     if len(trials) <= FITTED:
         return trials
     ordered = sorted(trials, key=lambda pair: pair[1], reverse=goal == "maximize")

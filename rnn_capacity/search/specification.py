@@ -1,4 +1,4 @@
-"""Specifies a study: its config, search space, objective, and the sampler's method and seed."""
+"""The specification of a study: config, search space, objective, and the method and seed of the sampler."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ class StudySpecification:
     """The config shared by all trials: model, data, trainer.max_steps and trainer.precision."""
 
     sweep: Sweep
-    """The parsed sweep file of the study."""
+    """The sweep file's content."""
 
     fixed: tuple[str, ...]
     """Dotted names of sweep hyperparameters that are not searched: the grid of studies sets them in the config."""
 
     seed: int
-    """Random seed of the sampler that proposes the study's points."""
+    """The sampler's seed."""
 
     space: SearchSpace
     """The search space: the sweep's hyperparameters without fixed ones and those that the cell ignores."""
 
     objective: Objective
-    """The metric that is optimized and its direction."""
+    """The metric that is optimized."""
 
     builder: TrialBuilder = field(repr=False, compare=False)
-    """Builds the network and the task of a trial from its hyperparameter values."""
+    """Builds the network and the task of a trial."""
 
     @classmethod
     def create(
         cls, config: Config, sweep: Sweep, fixed: tuple[str, ...] = (), seed: int = 0
     ) -> tuple[StudySpecification, list[str]]:
-        """Make a study's specification, checking it by building networks at random points of the search space.
+        """Make a specification and check it by building networks at a few random points.
 
         Args:
             config: What all trials have in common.
@@ -86,7 +86,7 @@ class StudySpecification:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> StudySpecification:
-        """Recreate a specification from the JSON content that `to_json` returned.
+        """Read a specification as `to_json` wrote it.
 
         Raises:
             ValueError: If another program wrote it.
@@ -110,7 +110,7 @@ class StudySpecification:
         }
 
     def example(self) -> Member:
-        """Build a network and its task at a random point of the search space.
+        """Build a network and its task at a random point of the space.
 
         Raises:
             ValueError: If none of `EXAMPLES` points allows a network.

@@ -1,4 +1,4 @@
-"""Makes the specifications of the studies that a command line asks for: one, or a grid over cells, depths and sizes."""
+"""The specifications of a command line's studies: of one, or of a grid over cells, depths and sizes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.search.trials import Config
 
 MODEL_ARGUMENTS = {"cells": ("cell",), "depths": ("depth",), "sizes": ("max_parameters", "hidden_size")}
-"""Maps each grid option of the command line to the model arguments that it sets."""
+"""The arguments of the model that each option of a grid decides."""
 
 MAX_NAME = 512
 """Maximum length in characters of a study's name in Optuna's databases."""
 
 
 def grid_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecification], list[str]]:
-    """Make the specification of each study that a command line asks for, as a dict by study name.
+    """Make the specification of each study that a command line asks for, by the study's name.
 
     Args:
         arguments: The command line, with or without a grid.
@@ -111,7 +111,7 @@ def grid_configs(
 
 
 def short_name(config: Config) -> str:
-    """Return cell, depth and parameter budget as in rnn-d1-p700, or with the number of units as in rnn-d1-u16."""
+    """Write cell, depth and size in short: rnn-d1-p700, or rnn-d1-u16 by units."""
     arguments: dict[str, Any] = config["model"]["init_args"]
     budget = arguments.get("max_parameters")
     size = f"p{budget}" if budget is not None else f"u{arguments.get('hidden_size')}"

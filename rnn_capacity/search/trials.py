@@ -16,19 +16,19 @@ from rnn_capacity.search.creation_errors import creation_errors
 from rnn_capacity.training import RecurrentModule, Task
 
 Config = dict[str, Any]
-"""A config of the command `fit`, reduced to model, data, trainer.max_steps and trainer.precision."""
+"""A config as `fit` takes it, reduced to model, data, trainer.max_steps and trainer.precision."""
 
 Signature = tuple[tuple[str, Any], ...]
 
 PRECISIONS = {"float32": ("32-true", "32", 32, "single", None), "float64": ("64-true", "64", 64, "double")}
-"""The accepted values of `trainer.precision` by the dtype of the weights."""
+"""The values of trainer.precision by the type of the weights."""
 
 MAX_TASKS = 256
 """Maximum number of task instances that are cached for later trials."""
 
 
 class TrialBuilder:
-    """Builds the network and the task of a trial from the config and the trial's hyperparameter values.
+    """Builds the network and the task of a trial, as `fit` would with the trial's values in the config.
 
     Args:
         config: The config shared by all trials.
@@ -51,7 +51,7 @@ class TrialBuilder:
 
     @creation_errors()
     def __call__(self, values: dict[str, Any]) -> Member:
-        """Build the network and the task of a trial, sharing the task among trials with equal task options.
+        """Build the network and the task of a trial; trials with equal task options share one task.
 
         Args:
             values: Hyperparameters by their dotted names in the config.
@@ -69,7 +69,7 @@ class TrialBuilder:
         return Member(module, task, max_steps)
 
     def fit_config(self, values: dict[str, Any]) -> Config:
-        """Return a config for the command `fit` that trains the network of a trial.
+        """Return the config with which `fit` trains a trial's network.
 
         Args:
             values: Hyperparameters by their dotted names in the config.
@@ -175,7 +175,7 @@ def is_kept(config: Namespace, name: str, value: str | bool) -> bool:
 
 
 def lookup(config: Any, name: str) -> Any:
-    """Return a config's value for a dotted name, or None if the config does not contain the name."""
+    """Return the value of a config under a dotted name; None if the config has none."""
     for part in name.split("."):
         if config is None or part not in config:
             return None

@@ -1,4 +1,4 @@
-"""Configures Sphinx for the documentation: extensions, theme, formulas as MathML, and docstring hooks."""
+"""Sphinx's configuration of the documentation."""
 
 from __future__ import annotations
 

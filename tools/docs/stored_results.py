@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent.parent / "results"
 
 
 def read_results(name: str) -> Any:
-    """Load a JSON file of benchmark results from tools/results.
+    """Read a file of tools/results.
 
     Args:
         name: The file's name without its ending.

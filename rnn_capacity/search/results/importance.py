@@ -17,7 +17,7 @@ MIN_TRIALS = 20
 
 
 def importances(finished: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> dict[str, float]:
-    """Estimate the importance of each searched hyperparameter by PED-ANOVA, in descending order.
+    """Estimate the importance of each searched hyperparameter, the largest first.
 
     Optuna's PED-ANOVA (Watanabe et al. 2023): how far the distribution of a hyperparameter among the best tenth of the
     trials is from the one among all of them. It takes single hyperparameters, not their interplay, and needs no more

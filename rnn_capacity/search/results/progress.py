@@ -25,7 +25,7 @@ LINE_SECONDS = 30.0
 
 
 class Progress:
-    """Shows a search's finished trials, optimizer steps and best hyperparameters, as bars on a terminal or as lines.
+    """Shows finished trials, steps and the best trial's hyperparameters: as bars on a terminal, as lines elsewhere.
 
     Args:
         studies: The studies of the search.

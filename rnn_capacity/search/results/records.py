@@ -16,13 +16,13 @@ from rnn_capacity.studies import feasible, metrics
 Row = dict[str, Any]
 
 SIZE_ARGUMENTS = ("cell", "depth", "max_parameters", "hidden_size")
-"""Names of the model arguments that determine the number of parameters."""
+"""Arguments of the model that the number of parameters depends on."""
 
 SAMPLE_ARGUMENTS = ("samples", "samples_per_parameter")
 """Names of the task arguments that affect the number of samples but not the network's size."""
 
 NEUTRAL_ARGUMENTS = ("seed", "show", "batch_size", "steps", "loss_from", "loss_exponent", "loss_exponent_from")
-"""Names of the task arguments that affect neither the network's size nor the number of samples."""
+"""Arguments of the task that neither sizes nor samples depend on."""
 
 
 def search_config(studies: Sequence[StudyRunner]) -> Row:
@@ -41,7 +41,7 @@ def search_config(studies: Sequence[StudyRunner]) -> Row:
 
 
 def common_sizes(specification: StudySpecification) -> Row:
-    """Return those of task, cell, depth, units, parameters and samples that are the same in all trials of a study."""
+    """Return the task, cell, depth, units, parameters and samples, without those that differ between trials."""
     example = specification.example()
     sizes = run_sizes(example.module, example.task)
     searched = [name.partition(".init_args.")[::2] for name in specification.space.searched]
@@ -67,7 +67,7 @@ def swept_values(study: StudyRunner, trial: FrozenTrial, prefix: str = "swept") 
 
 
 def table_cell(value: Any) -> Any:
-    """Convert a value for a table cell: numbers, texts, booleans and None are kept, lists and mappings become text."""
+    """Return a value as a cell of a table can hold it: lists and mappings as text."""
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 

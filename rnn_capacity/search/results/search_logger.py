@@ -23,7 +23,7 @@ X_AXIS = "trial/number"
 
 
 class SearchLogger:
-    """Logs a search to Lightning's loggers: its config, a row per finished trial, then best trial and trial table.
+    """Logs the config of a search, each finished trial as a row, and at the end the best trial and a table of all.
 
     A command is one run of a logger, whatever the number of its workers and studies: a W&B agent starts and counts
     commands, and the rows of a grid share one chart. The process that was started logs; the workers on its devices have
@@ -56,7 +56,7 @@ class SearchLogger:
         define_metrics(self.loggers, summaries, X_AXIS)
 
     def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
-        """Log a finished trial of a study as one row of metrics, with the study's best value so far."""
+        """Log a finished trial."""
         if not self.loggers:
             return
         best = self.best[study.name]
@@ -66,7 +66,7 @@ class SearchLogger:
         self._log(trial_row(study, trial, best, grid=len(self.studies) > 1), trial.number)
 
     def finish(self, complete: bool) -> None:
-        """Log a table of all trials and a chart of the best value so far, and finalize the loggers.
+        """Log the trials as a table and the best value so far as a chart, and finalize the loggers.
 
         Args:
             complete: Whether all trials are finished; the final metrics are logged only then.
@@ -88,7 +88,7 @@ class SearchLogger:
             logger.finalize("success")
 
     def stop(self, signal: str) -> None:
-        """After a signal, log the results and finalize the loggers, or at SIGUSR1 only mark W&B runs as preempting."""
+        """Log the results and finalize the loggers after a signal; at SIGUSR1, only mark the W&B run as preempting."""
         if signal == "SIGUSR1":
             mark_preempting(self.loggers)
         else:
@@ -108,7 +108,7 @@ class SearchLogger:
 
 
 def make_loggers(config: Any) -> list[Logger]:
-    """Instantiate the Lightning loggers given by `--trainer.logger`; null, true and false give none.
+    """Instantiate the loggers of `--trainer.logger`; none by default, since the storage contains all results.
 
     Args:
         config: The option's value: a class with its arguments, a list of them, null, true or false.

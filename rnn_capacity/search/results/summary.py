@@ -1,4 +1,4 @@
-"""Prints the summary of a search, tables of the best trials, and writes configs that retrain the best ones."""
+"""The summary of a search: tables of the best trials, and a config that retrains the best one."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def trials_table(study: StudyRunner) -> Table:
 
 
 def studies_table(studies: list[StudyRunner]) -> Table:
-    """Make a table with one row per study: its trials, infeasible share, best value and parameters."""
+    """Make the table of the best value of each study."""
     table = Table(title="best of each study")
     for heading in ("study", "trials", "infeasible", "best", "parameters"):
         table.add_column(heading, justify="left" if heading == "study" else "right")
@@ -88,7 +88,7 @@ def studies_table(studies: list[StudyRunner]) -> Table:
 
 
 def write_best_config(study: StudyRunner, root: Path) -> Path | None:
-    """Write best.yaml, the config with which `fit` retrains the network of a study's best trial.
+    """Write the config with which `fit` trains a study's best network.
 
     Args:
         study: The study.

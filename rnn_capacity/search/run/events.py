@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Events(Protocol):
-    """Receives the events of a running search, such as a finished trial, to display or log them."""
+    """Receives the events of a running search, to show or to log them."""
 
     def begin(self, study: StudyRunner, members: int, steps: int) -> None:
         """Called when `members` networks of a study start training together, for at most `steps` optimizer steps."""

@@ -39,17 +39,17 @@ class StopRequest(SignalRecorder):
         os._exit(exit_code("SIGINT", "search"))
 
     def __enter__(self) -> StopRequest:
-        """Install handlers that record signals."""
+        """Install the signal handlers."""
         self._replaced = self.listen(*EXIT_CODES)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """Restore the signal handlers that were installed before."""
+        """Restore the replaced signal handlers."""
         for number, handler in self._replaced.items():
             signal(number, handler)
 
     def record(self, name: str) -> None:
-        """Record a received signal, and print a line to stderr for the first one if `prints` is set."""
+        """Record a signal, and print a line at the first one."""
         if self.prints and self.received is None:
             os.write(2, f"\nrnn-capacity: {name}: ends after the steps under way\n".encode())
         super().record(name)

@@ -32,7 +32,7 @@ MAX_IN_A_ROW = 5
 def run_worker(
     studies: list[StudyRunner], device: torch.device, population: int, events: Events, stop: StopRequest
 ) -> None:
-    """Claim and train trials on one device until every study has its total number of finished trials.
+    """Run trials until every study has its total of finished trials.
 
     The studies are run in their order. Where other workers run the rest of one, this worker goes on with the next;
     where they run the rest of all, it waits: a worker may die, and its trials are then claimed here. Each round reads a
@@ -66,7 +66,7 @@ def run_worker(
 
 
 class StudyRunner:
-    """Claims trials of one study, trains their networks and stores the results.
+    """Runs the trials of one study on a device.
 
     Args:
         study: The study in the storage.
@@ -88,16 +88,16 @@ class StudyRunner:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The study's trials as of the last read of the storage."""
+        """The study's trials as they were last read from the storage."""
         return self.study.latest
 
     def refresh(self) -> None:
-        """Update `snapshot` by reading the study's trials from the storage."""
+        """Read the study's trials from the storage."""
         self.study.snapshot()
 
     @property
     def finished(self) -> int:
-        """Number of finished trials, at most the study's total."""
+        """Number of finished trials; those beyond the total do not count."""
         return min(len(self.snapshot.finished), self.total)
 
     @property
@@ -126,13 +126,13 @@ class StudyRunner:
         return self.study.claim(count, self.total, self.sampler, self.snapshot) if self.missing else []
 
     def values(self, trial: FrozenTrial) -> dict[str, Any]:
-        """Return the values of a trial's searched hyperparameters by dotted names such as model.init_args.cell."""
+        """Return the values of a trial's searched hyperparameters by their dotted names."""
         space = self.specification.space
         values = space.values(trial.params)
         return {name: values[name] for name in space.searched}
 
     def run(self, trials: list[FrozenTrial], device: torch.device, events: Events, stop: StopRequest) -> None:
-        """Train the networks of claimed trials together, and store each result as soon as it is known.
+        """Train the networks of claimed trials and store each result as soon as it is known.
 
         A trial whose values a constructor rejects, or whose retries are exhausted, is finished as infeasible with the
         baseline's metrics, so that the sampler avoids such points. Whatever ends the training early, trials without a

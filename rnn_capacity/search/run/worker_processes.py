@@ -1,4 +1,4 @@
-"""Runs a search on several devices: one worker process per device, and a parent that relays their events."""
+"""One worker process for each device, and the parent process that watches them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class WorkerJob:
 
 
 class ParentStop(StopRequest):
-    """Stops a worker process after a signal, on the parent's request, or when the parent has died.
+    """Ends a worker's process after a signal, at the parent's word, or when the parent is gone.
 
     Args:
         pipe: The pipe to the parent.
@@ -66,7 +66,7 @@ class ParentStop(StopRequest):
 
 
 class PipeEvents:
-    """Sends the events of a worker process, such as a finished trial, through a pipe to the parent process.
+    """Sends a worker's events to the parent process.
 
     Args:
         pipe: The pipe to the parent.
@@ -207,6 +207,6 @@ class WorkerProcesses:
             self.events.say(f"worker {worker} on {device} {how}")
 
     def kill(self) -> None:
-        """Kill all worker processes immediately."""
+        """End every worker at once."""
         for process in self.processes:
             process.kill()

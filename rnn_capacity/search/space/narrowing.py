@@ -1,4 +1,4 @@
-"""Removes hyperparameters that a cell ignores from a search space, so that one sweep file serves all cells."""
+"""Leaves out the hyperparameters that a cell ignores, so that one sweep file serves all cells."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ GATED_ONLY = ("recurrent", "recurrent_scale", "input_scale", "square_inputs", "b
 
 
 def narrow(space: SearchSpace, cell: type[Cell]) -> tuple[SearchSpace, list[str]]:
-    """Remove from a search space the hyperparameters that a cell ignores and the choices that it rejects.
+    """Leave out the hyperparameters that a cell ignores and the choices that it rejects.
 
-    Removed are the scales and b_fg of gates that the cell does not have, hyperparameters that the cell fixes,
+    Left out are the scales and b_fg of gates that the cell does not have, hyperparameters that the cell fixes,
     nonlinearities and initial matrices that it does not allow, and a choice among cells. Names that no cell has stay:
     the parser rejects them.
 

@@ -26,6 +26,6 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def format_values(values: dict[str, Any]) -> str:
-    """Format hyperparameter values by dotted name as one line of text, such as lr 0.01, depth 2."""
+    """Format hyperparameters in one line, by their short names."""
     short = short_names(values)
     return ", ".join(f"{short[name]} {format_value(value)}" for name, value in values.items())

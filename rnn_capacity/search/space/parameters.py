@@ -32,7 +32,7 @@ class Parameter(ABC):
 
     @abstractmethod
     def distribution(self) -> BaseDistribution | None:
-        """Return the Optuna distribution of the hyperparameter, or None for a constant."""
+        """Return the distribution that Optuna draws from; None for a constant."""
 
     @abstractmethod
     def value(self, drawn: Any) -> Any:
@@ -60,14 +60,14 @@ class Constant(Parameter):
 
 @dataclass(frozen=True)
 class Choice(Parameter):
-    """A categorical hyperparameter with equally likely values or given probabilities.
+    """A hyperparameter with one of several values, all equally likely or with probabilities.
 
     Without probabilities Optuna draws the value itself, a list or a mapping as JSON. With them it draws a quantile u in
     (0, 1), which stands for the first value up to which the probabilities sum to more than u.
     """
 
     values: tuple[Any, ...]
-    """The possible values, all different."""
+    """The values; no two are equal."""
 
     probabilities: tuple[float, ...] | None = None
     """Probability of each value, with sum 1; None for equally likely values."""
@@ -100,7 +100,7 @@ class Choice(Parameter):
 
 @dataclass(frozen=True)
 class Integer(Parameter):
-    """An integer hyperparameter, uniform in [`low`, `high`].
+    """An integer hyperparameter, uniform from `low` to `high`, both included.
 
     Optuna draws an integer, or, from more than `MAX_INTEGERS`, a number that is rounded.
     """
@@ -128,7 +128,7 @@ class Integer(Parameter):
 
 @dataclass(frozen=True)
 class Interval(Parameter):
-    """A float hyperparameter in [`low`, `high`], uniform or log-uniform, optionally rounded to multiples of `q`.
+    """A number between `low` and `high`, uniform or log-uniform, optionally rounded to multiples of `q`.
 
     Optuna draws the number before it is rounded. As in W&B the ends are rounded, too, so that a value may be a multiple
     of q outside of them; the values are integers if q is one.
@@ -204,7 +204,7 @@ def rounded(number: float, q: float | None) -> float:
 
 
 def exponential(number: float) -> float:
-    """Return e to the power of a number, or infinity on overflow."""
+    """Return e to the power of a number, infinity where it is beyond the largest float."""
     try:
         return math.exp(number)
     except OverflowError:

@@ -28,15 +28,15 @@ class SearchSpace:
     """
 
     parameters: dict[str, Parameter]
-    """All hyperparameters by dotted config keys, including constants."""
+    """The hyperparameters by dotted keys, constants included."""
 
     @property
     def searched(self) -> dict[str, Parameter]:
-        """The hyperparameters that are not constant, by dotted config keys."""
+        """The hyperparameters that are not constant."""
         return {name: found for name, found in self.parameters.items() if not isinstance(found, Constant)}
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Return the Optuna distribution of each hyperparameter that is not constant, by dotted config keys."""
+        """Return the distribution that Optuna draws each searched hyperparameter from."""
         found = {name: parameter.distribution() for name, parameter in self.parameters.items()}
         return {name: distribution for name, distribution in found.items() if distribution is not None}
 
@@ -66,7 +66,7 @@ class SearchSpace:
 
     @property
     def grid_size(self) -> int:
-        """Number of points of a grid search: the product of the numbers of values.
+        """The number of points of the grid.
 
         Raises:
             ValueError: As `check_grid`.
@@ -82,7 +82,7 @@ class SearchSpace:
         return {name: point[name] for name in self.axes}
 
     def grid_index(self, params: Params) -> int | None:
-        """Return the index of a point in the grid, counted from 0, or None if the point is not on the grid."""
+        """Return the number of a point of the grid; None if the point is not on the grid."""
         index = 0
         for name, axis in self.axes.items():
             position = axis_position(params[name], axis) if name in params else None

@@ -31,7 +31,7 @@ IGNORED_METRIC = ("impute", "impute_while_running")
 
 @dataclass(frozen=True)
 class Metric:
-    """The metric that a sweep optimizes: its name, its direction and an optional target value.
+    """The metric that a sweep optimizes.
 
     Example:
         >>> Metric("final/bits_per_parameter", "maximize", target=4.0).reached(4.2)
@@ -39,7 +39,7 @@ class Metric:
     """
 
     name: str
-    """Name of the logged metric, for example final/bits_per_parameter."""
+    """The logged key, for example final/bits_per_parameter."""
 
     goal: Goal = "minimize"
     """Direction of the optimization: minimize or maximize."""
@@ -48,7 +48,7 @@ class Metric:
     """Metric value at which the search starts no more trials once one has reached it; None for no such value."""
 
     def reached(self, value: float) -> bool:
-        """Return whether a metric value is at least as good as the target; False without a target."""
+        """Tell whether a value is as good as the target."""
         if self.target is None:
             return False
         return value >= self.target if self.goal == "maximize" else value <= self.target
@@ -56,7 +56,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep file in W&B's format as parsed: search method, search space, metric and maximum number of trials.
+    """The content of a sweep file.
 
     Example:
         >>> from rnn_capacity.search import parse_sweep
@@ -75,7 +75,7 @@ class Sweep:
     """The metric that is optimized, or None for the task's primary metric."""
 
     run_cap: int | None = None
-    """Maximum number of trials of a study; None for no limit."""
+    """The largest number of trials."""
 
     ignored: tuple[str, ...] = ()
     """Keys present in the file that W&B uses but `rnn-capacity search` ignores, such as early_terminate."""
@@ -85,7 +85,7 @@ class Sweep:
 
 
 def read_sweep(path: str | Path) -> Sweep:
-    """Read and validate a sweep file in W&B's format.
+    """Read a sweep file in W&B's format.
 
     Args:
         path: The YAML file, or the name of a shipped sweep; its key `extends` may name another one, as for
@@ -107,7 +107,7 @@ def read_sweep(path: str | Path) -> Sweep:
 
 
 def load_sweep(path: str | Path) -> dict[str, Any]:
-    """Load a sweep file as a dict, merged with the base file that its key `extends` names.
+    """Load a sweep file, completed by the file that it extends.
 
     Args:
         path: The YAML file, or the name of a shipped sweep. Its key `extends` names a complete file, by its path from

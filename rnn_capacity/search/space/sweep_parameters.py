@@ -46,7 +46,7 @@ def read_parameter(key: str, settings: dict[str, Any]) -> Parameter:
 
 
 def default_distribution(key: str, settings: dict[str, Any]) -> str:
-    """Return the name of the distribution that W&B infers for a hyperparameter without the key `distribution`."""
+    """Return the distribution that W&B infers for a hyperparameter without `distribution`."""
     if "value" in settings:
         return "constant"
     if "values" in settings:

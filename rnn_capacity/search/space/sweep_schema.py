@@ -40,7 +40,7 @@ def schemas() -> dict[str, Any]:
 
 
 def validate(content: Any, schema: dict[str, Any], path: str = "") -> None:
-    """Validate part of a sweep file against a JSON schema.
+    """Validate part of a sweep file.
 
     Args:
         content: The part.
