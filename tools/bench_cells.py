@@ -1,4 +1,4 @@
-"""How fast a layer of each cell is, forward and backward, beside torch's own recurrent layers.
+"""Benchmarks the forward and backward pass of a layer of each cell against torch's LSTM, GRU and RNN.
 
     python tools/bench_cells.py --json tools/results/bench_cells.json
 
@@ -26,19 +26,19 @@ from torch import Tensor, nn
 from rnn_capacity.models import Stack
 
 SHAPES = ((50, 64, 128, 256), (175, 64, 300, 52), (50, 128, 27, 548))
-"""Steps, batch, inputs and units."""
+"""Measured shapes as (time steps, batch size, input features, units)."""
 
 TORCH = {"torch.RNN": (nn.RNN, "rnn"), "torch.GRU": (nn.GRU, "gru"), "torch.LSTM": (nn.LSTM, "lstm")}
-"""Layers of torch, each with the cell of as many gates."""
+"""Torch's recurrent layer classes by name, each with the cell that has the same number of gates."""
 
 
 def forward_backward(layer: Callable[[Tensor], Any], parameters: list[Tensor], inputs: Tensor) -> Callable[[], float]:
-    """Make a function that measures a layer over the inputs and back."""
+    """Return a function that runs a layer forward and backward once and returns the seconds."""
     return timed(lambda: torch.autograd.grad(layer(inputs)[0].sum(), parameters))
 
 
 def products(cell: str, depth: int, inputs: int, units: int) -> int:
-    """Count the floating-point operations of the products of a step of one sample, forward and backward."""
+    """Return the FLOPs of the matrix products in one time step of one sample, forward and backward."""
     gates = CELLS[cell].gates
     upper = gates * units * (3 * units + 3 * units)
     first = gates * units * (2 * inputs + 3 * units)
@@ -48,7 +48,7 @@ def products(cell: str, depth: int, inputs: int, units: int) -> int:
 
 
 def layers(depth: int, inputs: int, units: int) -> dict[str, tuple[nn.Module, str]]:
-    """Make the measured layers, each with the cell whose products it has; all read (batch, time, inputs)."""
+    """Make the layers to measure, by name, each with the cell that has the same matrix products."""
     found: dict[str, tuple[nn.Module, str]] = {cell: (Stack(cell, depth, inputs, units), cell) for cell in CELLS}
     for name, (kind, cell) in TORCH.items():
         found[name] = kind(inputs, units, num_layers=depth, batch_first=True), cell
@@ -61,7 +61,7 @@ def layers(depth: int, inputs: int, units: int) -> dict[str, tuple[nn.Module, st
 
 
 def measure(steps: int, batch: int, inputs: int, units: int, depth: int, rounds: int) -> list[Run]:
-    """Measure one shape."""
+    """Return time and GFLOP/s of each layer at one shape, as one result per layer."""
     torch.manual_seed(0)
     sequence = torch.randn(batch, steps, inputs)
     kinds = layers(depth, inputs, units)
@@ -80,7 +80,7 @@ def measure(steps: int, batch: int, inputs: int, units: int, depth: int, rounds:
 
 
 def main() -> None:
-    """Print the tables of all shapes and write the file."""
+    """Print a Markdown table for each shape and depth, and save the results if `--json` is given."""
     parser = script_parser(__doc__, json=True)
     parser.add_argument("--depths", nargs="*", type=int, default=[1, 4], help="layers")
     parser.add_argument(

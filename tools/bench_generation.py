@@ -1,4 +1,4 @@
-"""What share of a training step goes into drawing its batch, for the tasks that draw afresh at every step.
+"""Measures the fraction of a training step spent on drawing its batch, for tasks with new samples at every step.
 
     python tools/bench_generation.py
 
@@ -39,7 +39,7 @@ CASES = [
     Case(Parentheses(batch_size=64), "rnn", 200_000),
     Case(Parentheses(batch_size=64), "gru", 60_000),
 ]
-"""The measured tasks."""
+"""The measured tasks, each with a cell and a parameter budget."""
 
 
 def peak_memory() -> float:
@@ -49,7 +49,7 @@ def peak_memory() -> float:
 
 
 def measure(case: Case) -> tuple[object, ...]:
-    """Measure a line of the table."""
+    """Return the table row of a case: sizes, times of drawing and training a batch, memory."""
     memory, start = peak_memory(), time.perf_counter()
     source = case.task.batch_source(torch.device("cpu"), torch.float32)
     made = time.perf_counter() - start
@@ -76,7 +76,7 @@ def measure(case: Case) -> tuple[object, ...]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure all cases and print them as a Markdown table."""
     script_parser(__doc__).parse_args()
     torch.set_num_threads(1)
     print(conditions() + "\n")

@@ -1,4 +1,4 @@
-"""How long a training step of 64 networks takes, by this package's population and otherwise.
+"""Benchmarks an optimizer step of 64 networks trained together by this package against PyTorch and JAX code.
 
     python tools/bench_population.py --json tools/results/bench_population.json
 
@@ -42,23 +42,23 @@ from rnn_capacity.tasks import RandomMapping
 from rnn_capacity.training import RecurrentModule, TaskDataModule
 
 SIZES = ((6, 300), (8, 500), (16, 2500))
-"""Units and samples."""
+"""Measured sizes as (units, samples)."""
 INPUTS = 24
 CALL = 50
-"""Optimizer steps of a call."""
+"""Number of optimizer steps per call (`steps_per_call`)."""
 FITTED = 4
-"""Networks that `fit` trains; the rest would take as long."""
+"""Number of networks trained by `fit`, whose time is scaled up to all networks."""
 COLUMNS = ("fit", "loop", "vmap", "jax", "torch_path", "population")
 
 
 def gemm_seconds() -> float:
-    """Measure the product of two matrices of 2,048 rows: the least seconds of eight."""
+    """Return the seconds of a product of two 2,048 x 2,048 matrices, the minimum of eight runs."""
     one, two = torch.randn(2, 2048, 2048)
     return min(timed(lambda: torch.mm(one, two))() for _ in range(8))
 
 
 def members_of(cell: str, units: int, samples: int, members: int, steps: int) -> list[Member]:
-    """Make the population's members."""
+    """Make identical networks that learn one random mapping, differing only in their seeds."""
     task = RandomMapping(samples=samples, input_size=INPUTS)
     return [
         Member(
@@ -79,9 +79,9 @@ def members_of(cell: str, units: int, samples: int, members: int, steps: int) ->
 
 
 def population_seconds(cell: str, units: int, samples: int, members: int, steps: int) -> float:
-    """Measure the steps of a population: from the end of each chunk's first call to that of its last but one.
+    """Return the seconds in which a population makes `steps` optimizer steps, without its first and last calls.
 
-    In the last one the members are evaluated.
+    In the last call of a chunk its members are evaluated.
     """
     marks: list[tuple[int, float]] = []
     last = steps + CALL
@@ -91,7 +91,7 @@ def population_seconds(cell: str, units: int, samples: int, members: int, steps:
 
 
 def fit_seconds(cell: str, units: int, samples: int, members: int) -> float:
-    """Measure a step of K networks by `fit`: CALL steps of FITTED networks each, from the first call's end on."""
+    """Return the seconds of one optimizer step of all networks by `fit`, scaled up from `FITTED` networks."""
     total = 0.0
     for member in members_of(cell, units, samples, FITTED, 2 * CALL):
         marks: list[float] = []
@@ -103,7 +103,7 @@ def fit_seconds(cell: str, units: int, samples: int, members: int) -> float:
 
 
 def measure(cell: str, units: int, samples: int, members: int, rounds: int) -> Run:
-    """Measure one line of the table."""
+    """Return the seconds of an optimizer step of all networks by each method, for one cell and size."""
     torch.manual_seed(0)
     inputs = torch.randint(2, (samples, INPUTS)) * 2.0 - 1
     labels = torch.randint(2, (samples,)).float()
@@ -149,7 +149,7 @@ def measure(cell: str, units: int, samples: int, members: int, rounds: int) -> R
 
 
 def table(lines: list[Run]) -> str:
-    """Write the results as a Markdown table, in milliseconds."""
+    """Format the results as a Markdown table of milliseconds per optimizer step."""
     header = ("cell", "units, samples", *COLUMNS, "loop / ours", "jax / ours", "torch / ours", "of GEMM peak", "made")
     rows = []
     for line in lines:
@@ -162,7 +162,7 @@ def table(lines: list[Run]) -> str:
 
 
 def main() -> None:
-    """Measure, print the table and write the file."""
+    """Measure all cells and sizes, print a Markdown table, and save the results if `--json` is given."""
     parser = script_parser(__doc__, json=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to measure")
     parser.add_argument("--members", type=int, default=64, help="networks K")

@@ -1,4 +1,4 @@
-"""How fast the compiled kernel runs a layer over time, forward and backward, beside torch's matrix products.
+"""Benchmarks the compiled kernel against torch on a recurrent layer over time, forward and backward.
 
     python tools/bench_recurrence.py
 
@@ -27,12 +27,12 @@ from rnn_capacity.kernels.native.recurrence import MAX_UNITS, run_native_recurre
 from rnn_capacity.kernels.step import StepKernel
 
 SHAPES = {"memory": (64, 12, 64, 8), "parentheses": (300, 175, 64, 2), "text": (27, 50, 32, 1)}
-"""Input features, steps, batch and networks by the task."""
+"""Measured shapes by task, as (input features, time steps, batch size, networks)."""
 UNITS = (8, 16, 32, 48, 64, 96, 128)
 
 
 def layer(cell: str, task: str, units: int) -> tuple[StepKernel, RecurrenceInputs]:
-    """Make K layers of a cell and their sequences; the layer of a +RNN reads as many features as it has units."""
+    """Make the step kernel, random weights and input sequences of several networks' layers of one cell."""
     features, steps, batch, networks = SHAPES[task]
     module = cast(Any, CELL_CLASSES[cell])(units if cell == "intersection" else features, units)
     kernel = cast(StepKernel, step_kernel(module))
@@ -52,7 +52,7 @@ def layer(cell: str, task: str, units: int) -> tuple[StepKernel, RecurrenceInput
 
 
 def measure(task: str, cell: str, units: int, rounds: int) -> Run:
-    """Measure one line of the table."""
+    """Return the seconds of a forward and backward pass by the compiled kernel and by torch."""
     kernel, inputs = layer(cell, task, units)
     _, steps, _, networks = SHAPES[task]
     weights = [part for part in inputs.flatten() if part is not None and part.requires_grad]
@@ -74,7 +74,7 @@ def measure(task: str, cell: str, units: int, rounds: int) -> Run:
 
 
 def main() -> None:
-    """Print the table and write the file."""
+    """Measure all cases, print a Markdown table, and save the results if `--json` is given."""
     parser = script_parser(__doc__, json=True)
     parser.add_argument("--tasks", nargs="*", default=list(SHAPES), choices=list(SHAPES), help="shapes to measure")
     parser.add_argument("--cells", nargs="*", default=["rnn", "gru", "lstm"], choices=list(CELLS), help="cells")

@@ -1,4 +1,4 @@
-"""How long the program takes to start, beside the import of Lightning alone.
+"""Measures the startup time of `rnn-capacity` commands beside the time to import Lightning alone.
 
     python tools/bench_startup.py
 
@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 def main() -> None:
-    """Time every command in turn, seven times, after one round that warms the disk's cache."""
+    """Print the median seconds of each command over several rounds, after one warm-up round."""
     parser = script_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds that count")
     run = partial(subprocess.run, capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""How many characters a second `rnn-capacity fit` learns from, beside a bare loop in PyTorch.
+"""Benchmarks `rnn-capacity fit` against a plain PyTorch loop, in training characters per second.
 
     python tools/bench_training.py --json tools/results/bench_training.json
 
@@ -31,13 +31,13 @@ from torch.utils._pytree import tree_map
 from rnn_capacity.models import units_for_budget
 
 CASES = {"lstm": 1, "gru": 2, "intersection": 4}
-"""Cells, each with its depth."""
+"""Number of layers of the measured network of each cell."""
 BATCH, STEPS = 32, 50
-"""Streams, and characters of each in an optimizer step, as in configs/text.yaml."""
+"""Batch size (parallel streams of text) and characters per stream in an optimizer step, as in configs/text.yaml."""
 SYMBOLS = 28
-"""The synthetic text's 27 symbols and the one for unknown characters."""
+"""Number of symbols: the synthetic text's 27 and one for unknown characters."""
 WARMUP = 50
-"""Optimizer steps before the clock starts: a call of `training_step`."""
+"""Number of optimizer steps before the timing starts: one call of `training_step`."""
 
 
 class StepClock(Callback):
@@ -52,16 +52,16 @@ class StepClock(Callback):
         self.marks: list[tuple[int, float]] = []
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Take the time."""
+        """Record the number of optimizer steps and the time."""
         self.marks.append((trainer.global_step, time.perf_counter()))
 
     def on_train_end(self, *_: Any) -> None:
-        """Write the file."""
+        """Write the recorded steps and times to the JSON file."""
         self.path.write_text(json.dumps(self.marks), encoding="utf-8")
 
 
 def fit_seconds(cell: str, units: int, steps: int, options: list[str]) -> float:
-    """Measure a step of `rnn-capacity fit`."""
+    """Return the seconds of an optimizer step of `rnn-capacity fit`, run in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         clock = Path(folder) / "clock.json"
         given = ["--trainer.callbacks+=bench_training.StepClock", f"--trainer.callbacks.path={clock}"]
@@ -75,7 +75,7 @@ def fit_seconds(cell: str, units: int, steps: int, options: list[str]) -> float:
 
 
 class PlainStack(nn.Module):
-    """Layers of the +RNN on a projected input, in the interface of nn.LSTM."""
+    """A multilayer +RNN written as plain PyTorch, with a linear projection of the input and the call of nn.LSTM."""
 
     def __init__(self, symbols: int, units: int, depth: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class PlainStack(nn.Module):
         self.layers = nn.ModuleList(nn.ParameterDict(arrays) for arrays in drawn)
 
     def forward(self, inputs: Tensor, states: list[Tensor] | None) -> tuple[Tensor, list[Tensor]]:
-        """Return the outputs (T, batch, n) and each layer's last state."""
+        """Return the last layer's outputs (time, batch, units) and the final state of each layer."""
         own: list[Any] = list(self.layers)
         states = [layer.start.expand(inputs.shape[1], -1) for layer in own] if states is None else list(states)
         outputs = []
@@ -96,7 +96,7 @@ class PlainStack(nn.Module):
 
 
 def loop_step(cell: str, units: int) -> Callable[[], None]:
-    """Make a function that makes a step of a bare loop."""
+    """Return a function that makes one optimizer step of a plain PyTorch language model."""
     kinds: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "intersection": PlainStack}
     network = kinds[cell](SYMBOLS, units, CASES[cell])
     readout = nn.Linear(units, SYMBOLS)
@@ -122,7 +122,7 @@ def loop_step(cell: str, units: int) -> Callable[[], None]:
 
 
 def measure(cell: str, parameters: int, steps: int, rounds: int, options: list[str]) -> Run:
-    """Measure one line of the table."""
+    """Return the training characters per second of `fit` and of the plain loop for one cell, and their ratio."""
     units = units_for_budget(cell, CASES[cell], parameters, SYMBOLS, SYMBOLS)
     one = loop_step(cell, units)
     timed(one, WARMUP)()
@@ -132,7 +132,7 @@ def measure(cell: str, parameters: int, steps: int, rounds: int, options: list[s
 
 
 def main() -> None:
-    """Print the table and write the file."""
+    """Measure all cells, print a Markdown table, and save the results if `--json` is given."""
     parser = script_parser(__doc__, json=True)
     parser.add_argument("--cells", nargs="*", default=list(CASES), choices=list(CASES), help="cells to measure")
     parser.add_argument("--parameters", type=int, default=1_280_000, help="parameter budget")

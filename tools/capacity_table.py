@@ -1,4 +1,4 @@
-"""What each cell stores with the shipped defaults: the table and the figure of the README.
+"""Measures the bits per parameter that each cell stores with the shipped config: a table and figure of the README.
 
     python tools/capacity_table.py --out tools/results
 
@@ -29,7 +29,7 @@ def measure(wanted: Run) -> Run:
 
 
 def table(runs: list[Run]) -> str:
-    """Write the results as a Markdown table."""
+    """Format the results as a Markdown table, one row per trained network."""
     header = ("cell", "depth", "units", "parameters", "accuracy", "bits per parameter", "by likelihood", "seconds")
     rows = []
     for run in runs:
@@ -53,7 +53,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure what is missing, then print the table and draw the figure."""
+    """Train the networks that the stored results lack, then print the table and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to measure")
     parser.add_argument("--budgets", nargs="*", type=int, default=BUDGETS, help="parameter budgets")

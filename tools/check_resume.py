@@ -32,16 +32,16 @@ from torch.utils._pytree import tree_flatten_with_path
 
 
 class Case(NamedTuple):
-    """A small run."""
+    """A small training run that is killed and resumed: its config, options and kernel build."""
 
     config: str
     """Name of the shipped config."""
 
     options: tuple[str, ...]
-    """Options that differ from it."""
+    """Command-line options that override the config."""
 
     kernel: str = ""
-    """Value of RNN_CAPACITY_KERNEL; empty for the fastest build."""
+    """Value of the environment variable RNN_CAPACITY_KERNEL; empty for the fastest build of the compiled kernel."""
 
 
 DROPOUT = ("--model.depth=2", "--model.dropout=0.2", "--model.recurrent_dropout=0.1", "--data.batch_size=50")
@@ -88,7 +88,7 @@ def fit(case: Case, root: Path, run: str, log: Path) -> None:
 
 
 class Runs:
-    """The runs of one case.
+    """Starts, kills and resumes the training runs of one case, each in a process of its own.
 
     Args:
         case: The case.
@@ -142,7 +142,7 @@ class Runs:
 
 
 def contents(run: Path) -> Iterator[tuple[str, Any]]:
-    """Yield everything that has to be equal in two runs, by name."""
+    """Yield (name, value) of all results that must be equal in two runs, from checkpoint, metrics.csv and summary."""
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     for part in ("global_step", "state_dict", "optimizer_states", "lr_schedulers", "carried", "diverged_at"):
         for path, value in tree_flatten_with_path(checkpoint[part])[0]:
@@ -159,7 +159,7 @@ def contents(run: Path) -> Iterator[tuple[str, Any]]:
 
 
 def difference(run: Path, other: Path) -> str:
-    """Name the first thing that differs between two runs; empty if nothing does."""
+    """Describe the first difference between the results of two runs, or return an empty text if they are equal."""
     ours, theirs = dict(contents(run)), dict(contents(other))
     for name in [*theirs, *ours]:
         if name not in ours or name not in theirs:
@@ -181,7 +181,7 @@ def check(case: Case, kills: int, seed: int, root: Path) -> tuple[dict[str, int 
         root: Folder of the runs.
 
     Returns:
-        Entries of the table, and what differs.
+        The table's entries, and a line for each run that differs.
     """
     runs, moments = Runs(case, root), random.Random(seed)
     runs.start("whole")
@@ -201,7 +201,7 @@ def check(case: Case, kills: int, seed: int, root: Path) -> tuple[dict[str, int 
 
 
 def stage(run: Path, whole: Path) -> str:
-    """Tell how far a killed run had come by its last checkpoint."""
+    """Return whether a run was killed before its first checkpoint, in training, or after its last step."""
     path = Path("checkpoints") / "last.ckpt"
     if not (run / path).exists():
         return "before a checkpoint"
@@ -210,7 +210,7 @@ def stage(run: Path, whole: Path) -> str:
 
 
 def main() -> None:
-    """Check the cases and print a table."""
+    """Check the chosen cases, print a table, and exit with 1 if a resumed run differs from an uninterrupted one."""
     parser = script_parser(__doc__)
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES), help="cases to check")
     parser.add_argument("--kills", type=int, default=20, help="kills for each case")

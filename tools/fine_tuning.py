@@ -1,4 +1,4 @@
-"""A small text learnt from scratch and from the weights of a run on another text: the README's fine-tuning figures.
+"""Compares training on a small text from scratch with fine-tuning a network pretrained on another text.
 
     OMP_NUM_THREADS=2 python tools/fine_tuning.py --checkpoint runs/text/language/RUN/checkpoints/last.ckpt
 
@@ -25,15 +25,15 @@ from text_models import bits_of, train
 
 RATES = (0.001, 0.003, 0.01, 0.02, 0.03)
 SMALL = 128
-"""Units of the network that has fewer parameters to overfit with."""
+"""Number of units of the smaller network that is trained from scratch, which overfits less."""
 
 
 def starts(units: int, checkpoint: Path) -> dict[str, list[str]]:
-    """Return the options of each way to start, by its name.
+    """Return the `fit` options of each way to start training, such as "from scratch" and "fine-tuned".
 
     Args:
-        units: Of the checkpoint's network.
-        checkpoint: What to begin from.
+        units: Units of the checkpoint's network.
+        checkpoint: The pretrained network's checkpoint.
     """
     warm = [f"--model.hidden_size={units}", f"--model.init_from={checkpoint}"]
     return {
@@ -46,7 +46,7 @@ def starts(units: int, checkpoint: Path) -> dict[str, list[str]]:
 
 
 def table(runs: list[Run]) -> str:
-    """Write the best run of each start, by its last validation, as a Markdown table."""
+    """Format a Markdown table with the best learning rate's run for each way to start, by the last validation."""
     rows = []
     for start in dict.fromkeys(run["start"] for run in runs):
         run = min((run for run in runs if run["start"] == start), key=lambda run: run["val_bits_per_character"])
@@ -59,7 +59,7 @@ def table(runs: list[Run]) -> str:
 
 
 def main() -> None:
-    """Measure what is missing, then print the table."""
+    """Make the training runs that the stored results lack, then print the table."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--checkpoint", type=Path, required=True, help="of a run of configs/text.yaml")
     parser.add_argument("--characters", type=int, default=75_000, help="length of the small text")

@@ -30,12 +30,12 @@ f32, BOUND = np.float32, 9.2  # tanh of more is 1
 
 
 def reweighted(weights: Array, errors: Array) -> Array:
-    """Raise the weights of a least-squares fit where errors are large: Lawson's way to the least largest error."""
+    """Increase least-squares weights where errors are large, as Lawson's algorithm does for a minimax fit."""
     return (raised := weights * (errors / errors.mean() + 1e-3)) / raised.mean()
 
 
 def fit_exp(degree: int = 4, rounds: int = 200) -> Array:
-    """Fit the coefficients of exp, of ascending powers."""
+    """Fit the coefficients, in ascending powers of r, of the polynomial (exp(r) - 1 - r) / r^2."""
     r = np.log(2) / 2 * 1.0005 * np.cos(np.pi * (np.arange(4000) + 0.5) / 4000)
     matrix = r[:, None] ** np.arange(degree + 1) * (r * r / np.exp(r))[:, None]
     wanted = (np.expm1(r) - r) / np.exp(r)
@@ -48,7 +48,7 @@ def fit_exp(degree: int = 4, rounds: int = 200) -> Array:
 
 
 def fit_tanh(degree: int = 3, rounds: int = 100) -> Array:
-    """Fit numerator and denominator of tanh(z) for z = x / 2, two rows of coefficients of powers of x^2."""
+    """Fit p and q of tanh(x / 2) = x p(x^2) / q(x^2), returned as two rows of coefficients in ascending powers."""
     spread = 4.56 * np.sin((np.arange(3000) + 0.5) / 3000 * np.pi / 2)
     z = np.unique(np.concatenate([spread, np.geomspace(1e-3, 4.56, 1500)]))
     t, powers = np.tanh(z), (2 * z)[:, None] ** (2 * np.arange(degree + 1))
@@ -83,7 +83,7 @@ def float_tanh(both: Array, x: Array) -> Array:
 
 
 def tune_tanh(both: Array, tries: int) -> Array:
-    """Change the last bits and the common factor of tanh's coefficients until its float error is small."""
+    """Lower the float32 error of tanh by random changes of its coefficients' last bits and common factor."""
     x = np.unique(np.concatenate([np.linspace(1e-4, BOUND, 300001), np.geomspace(1e-6, 1, 50001)]).astype(f32))
     exact = np.tanh(x.astype(np.float64))
     unit = np.where(exact.astype(f32) == 1, 2.0**-24, np.spacing(exact.astype(f32)))
@@ -107,7 +107,7 @@ def tune_tanh(both: Array, tries: int) -> Array:
 
 
 def header_values(name: str) -> Array:
-    """Read coefficients from the header; none if it has no array of that name."""
+    """Return the coefficients of a named array in vector.h, or an empty array if there is none."""
     found = re.search(rf"constexpr float {name}\[\] = {{([^}}]*)}}", HEADER.read_text(encoding="utf-8"))
     return np.array([float(number.strip().rstrip("f")) for number in found[1].split(",")] if found else [], f32)
 
@@ -130,7 +130,7 @@ def largest_errors(stride: int) -> dict[str, int]:
 
 
 def main() -> None:
-    """Fit, measure and compare with the header."""
+    """Fit and print the coefficients, measure errors, and fail if vector.h has other coefficients."""
     parser = script_parser(__doc__)
     parser.add_argument("--tries", type=int, default=700, help="random changes of tanh's coefficients")
     parser.add_argument("--stride", type=int, default=257, help="distance of the numbers whose error is measured")

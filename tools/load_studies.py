@@ -1,4 +1,4 @@
-"""Measures studies under load: 50,000 stored trials, and workers that are killed and suspended at random.
+"""Stress-tests Optuna studies: with 50,000 stored trials, or with workers that are killed and suspended at random.
 
 python tools/load_studies.py trials --trials 50000
 python tools/load_studies.py workers --workers 8 --seconds 300
@@ -46,13 +46,13 @@ SMALL = [
     "--trainer.accelerator=cpu",
     "--trainer.enable_progress_bar=false",
 ]
-"""Options of a search whose trials take milliseconds."""
+"""Command-line options of a search whose trials take milliseconds."""
 
 TEMPLATES = 64
-"""Trials that are stored by Optuna; the others are copies of their rows with other values."""
+"""Number of trials that are stored through Optuna before their database rows are copied to make more trials."""
 
 TABLES = ("trials", "trial_params", "trial_values", "trial_user_attributes")
-"""Optuna's tables that have rows for each trial."""
+"""Names of Optuna's database tables that have rows per trial."""
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def postgresql() -> Iterator[str]:
 
 
 def stored_trials(url: str, trials: int) -> None:
-    """Print how long a study of many finished trials takes to open, read, propose for, and list the best of."""
+    """Print time and memory of opening a study of many finished trials, reading it, and proposing trials for it."""
     arguments = read_command_line([*SMALL, f"--storage={url}"])
     if arguments.sweep is None:
         raise ValueError("sweep must be given, got None")
@@ -110,11 +110,11 @@ def stored_trials(url: str, trials: int) -> None:
 
 
 def copy_trials(url: str, trials: int) -> None:
-    """Copy the rows of the stored trials, with other numbers and parameters, until there are enough.
+    """Copy the database rows of the stored trials, with new numbers and values, until a study has enough trials.
 
     Args:
         url: The database, with its driver.
-        trials: Trials that it is to have.
+        trials: Number of trials that the database is to have.
     """
     engine = create_engine(url)
     meta = MetaData()
@@ -155,7 +155,7 @@ def copy_trials(url: str, trials: int) -> None:
 
 
 class Workers:
-    """Processes of `rnn-capacity search` on one study.
+    """Runs several `rnn-capacity search` processes on one study, and kills or suspends them at random.
 
     Args:
         url: The storage.
@@ -171,21 +171,21 @@ class Workers:
         self.running = [self.start(self.options) for _ in range(count)]
 
     def start(self, options: list[str]) -> multiprocessing.process.BaseProcess:
-        """Start one more process: a fork of this one, which has imported everything."""
+        """Start one more worker as a fork of this process, which saves the time of imports."""
         self.started += 1
         process = multiprocessing.get_context("fork").Process(target=self.run, args=(options, self.started))
         process.start()
         return process
 
     def run(self, options: list[str], number: int) -> None:
-        """Be a worker."""
+        """Run `rnn-capacity search` in a worker process, with its output in a file."""
         output = os.open(self.folder / f"worker{number}.txt", os.O_WRONLY | os.O_CREAT)
         os.dup2(output, 1)
         os.dup2(output, 2)
         program(["search", *options])
 
     def disturb(self, seconds: float, between: float, suspended: float) -> Counter[str]:
-        """Kill or suspend a random worker again and again; a killed one is replaced.
+        """Repeatedly kill and replace a random worker, or suspend it for a while, and return the counts of events.
 
         Args:
             seconds: How long.
@@ -219,7 +219,7 @@ class Workers:
         return done
 
     def end(self) -> None:
-        """Tell all workers to stop, and wait for them."""
+        """Send SIGTERM to all workers, wait up to 60 seconds for each, and kill those that are left."""
         for process in self.running:
             process.terminate()
         for process in self.running:
@@ -228,10 +228,10 @@ class Workers:
 
 
 def disturbed_workers(url: str, database: str, count: int, seconds: float, between: float) -> None:
-    """Run workers under disturbance, finish what they left, and check that no trial is lost or counts twice.
+    """Run workers that are killed and suspended, finish the study, and check that no trial is lost or counted twice.
 
     Raises:
-        RuntimeError: If one is.
+        RuntimeError: If a trial is lost or counted twice.
     """
     os.environ["RNN_CAPACITY_HEARTBEAT"] = "2,10"
     with tempfile.TemporaryDirectory() as folder:
@@ -291,7 +291,7 @@ def proxy(database: str, port: int) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure."""
+    """Run the stress test chosen on the command line, on stored trials or on disturbed workers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["trials", "workers"])
     parser.add_argument("--storage", help="URL of an empty database; null is a PostgreSQL server of its own")

@@ -1,4 +1,4 @@
-"""Cells, arguments and timing that the scripts of this folder share."""
+"""Shared by the scripts in tools: facts about the paper's cells, argument parsers and timing functions."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ RESULTS = Path(__file__).parent / "results"
 
 
 class CellFacts(NamedTuple):
-    """How a cell is measured."""
+    """Number of gates of a cell, with the depth and the label that the scripts use for it."""
 
     gates: int
-    """Gates, candidates included."""
+    """Number of gates, including candidates: 4 for an LSTM."""
 
     depth: int
-    """Layers of the network."""
+    """Number of recurrent layers of the measured network: 2 for the +RNN, 1 for other cells."""
 
     label: str
-    """Name in figures."""
+    """Name of the cell in figures."""
 
 
 CELLS = {
@@ -35,7 +35,7 @@ CELLS = {
     "intersection": CellFacts(4, 2, "+RNN (2 layers)"),
     "irnn": CellFacts(1, 1, "IRNN"),
 }
-"""The paper's cells in the order of their capacity."""
+"""Number of gates, depth and label of each cell of the paper, in the order of tables and figures."""
 
 
 def script_parser(doc: str | None, *, out: bool = False, json: bool = False) -> ArgumentParser:
@@ -73,7 +73,7 @@ def conditions() -> str:
 
 
 def timed(function: Callable[[], object], calls: int = 1) -> Callable[[], float]:
-    """Make a function that measures the seconds of a call of another function, as the mean of some calls."""
+    """Return a function that calls another one several times and returns the mean seconds per call."""
 
     def measure() -> float:
         start = time.perf_counter()
@@ -87,7 +87,7 @@ def timed(function: Callable[[], object], calls: int = 1) -> Callable[[], float]
 def median_seconds(
     measurements: Mapping[str, Callable[[], float]], rounds: int, *, warmup: int = 1
 ) -> dict[str, float]:
-    """Measure several things side by side, so that a change of the machine's speed falls on all of them.
+    """Return the median seconds of several measurements made in turn, so that changes in machine speed affect all.
 
     Args:
         measurements: Functions that return seconds, by name; each is called once in every round.
@@ -95,7 +95,7 @@ def median_seconds(
         warmup: Rounds before these.
 
     Returns:
-        The median of each.
+        The medians by name.
     """
     found: dict[str, list[float]] = {name: [] for name in measurements}
     for number in range(warmup + rounds):

@@ -1,4 +1,4 @@
-"""What each cell remembers with the shipped defaults, beside theory: the memory task's table and figure.
+"""Measures the memory task's error of each cell with the shipped config, compared with theory: a table and figure.
 
     python tools/memory_curve.py --out tools/results
     python tools/memory_curve.py --cells irnn --model.optimizer.lr=0.001
@@ -20,7 +20,7 @@ from rnn_capacity.metrics import theoretical_mse
 
 UNITS = (16, 32, 48, 64, 80, 96)
 DIMENSIONS = 64
-"""Values to be remembered, as in configs/memory.yaml."""
+"""Number of real values of an input to be remembered, as in configs/memory.yaml."""
 
 
 def measure(wanted: Run) -> Run:
@@ -32,7 +32,7 @@ def measure(wanted: Run) -> Run:
 
 
 def table(runs: list[Run]) -> str:
-    """Write the results as a Markdown table."""
+    """Format the results as a Markdown table, one row per trained network."""
     header = ("cell", "depth", "units", "MSE in theory", "MSE", "reals recovered", "per unit", "per state real")
     rows = []
     for run in runs:
@@ -68,7 +68,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure what is missing, then print the table and draw the figure."""
+    """Train the networks that the stored results lack, then print the table and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=["rnn", "gru"], choices=list(CELLS), help="cells to measure")
     parser.add_argument("--units", nargs="*", type=int, default=UNITS, help="units per layer")

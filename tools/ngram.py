@@ -1,4 +1,4 @@
-"""An interpolated Kneser-Ney n-gram of characters: what the networks are compared with."""
+"""Character n-gram models with interpolated Kneser-Ney smoothing, the baseline of the language models."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nltk.lm.smoothing import KneserNey  # type: ignore[import-untyped]  # nltk 
 from nltk.util import everygrams  # type: ignore[import-untyped]  # nltk has no types
 
 DISCOUNTS = (0.5, 0.6, 0.7, 0.8, 0.9)
-"""Of which the validation part takes the best; nltk's own is 0.1."""
+"""Kneser-Ney discounts tried for each order, of which the one with the fewest validation bits is taken."""
 
 
 class TabledKneserNey(KneserNey):  # type: ignore[misc]  # nltk is untyped
-    """nltk's Kneser-Ney smoothing with its continuation counts looked up.
+    """nltk's Kneser-Ney smoothing with continuation counts from precomputed tables, for speed.
 
     nltk goes through all n-grams for each of them: hours for a million characters.
 
@@ -40,7 +40,7 @@ class TabledKneserNey(KneserNey):  # type: ignore[misc]  # nltk is untyped
                     self.before[context, symbol] += 1
 
     def _continuation_counts(self, word: str, context: tuple[str, ...] = ()) -> tuple[int, int]:
-        """How many symbols stand before context and word, and before the context and any word."""
+        """Return how many distinct symbols precede the context and word, and the sum of this count over all words."""
         # a context seen at the text's start alone has nothing before it; at least 1 avoids a division by 0
         return self.before.get((context, word), 0), max(self.total.get(context, 0), 1)
 
@@ -54,7 +54,7 @@ def nats(model: InterpolatedLanguageModel, text: str, begin: int, end: int) -> f
 
 
 def measure_ngrams(text: str, bounds: tuple[int, int, int], orders: list[int]) -> list[dict[str, Any]]:
-    """Count on the training part, take each order's discount by the validation part, score every character.
+    """Return validation and test bits per character of n-gram models of several orders, with tuned discounts.
 
     Args:
         text: The text, whose training part has all of its characters.

@@ -1,4 +1,4 @@
-"""A recurrent network as one would write it without this package: what the benchmarks measure against.
+"""Plain recurrent networks written without this package, in functions that PyTorch and JAX share, for benchmarks.
 
 Its cells are the equations of Collins et al. 2017, sec. 1.4, one time step after another, in the functions that PyTorch
 and JAX have in common.
@@ -13,11 +13,11 @@ from measuring import CELLS
 from torch import Tensor, nn
 
 STEPS = 5
-"""Unrolled steps; the input is shown at the first."""
+"""Number of unrolled time steps; the input is presented at the first."""
 
 
 def step(ops: Any, cell: str, own: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any, Any]:
-    """Make one step of a layer.
+    """Compute one time step of a recurrent layer of a named cell.
 
     Args:
         ops: sigmoid, tanh and relu.
@@ -59,7 +59,7 @@ def step(ops: Any, cell: str, own: Any, x: Any, h: Any, c: Any) -> tuple[Any, An
 
 
 def logits(ops: Any, cell: str, weights: Any, inputs: Any) -> Any:
-    """Run a stack of one cell and read its last output; the +RNN has two layers, the others one.
+    """Run a recurrent network over `STEPS` time steps and return the readout of the last output as logits.
 
     Args:
         ops: sigmoid, tanh, relu and broadcast_to.

@@ -1,4 +1,4 @@
-"""A training step of K plain networks, as PyTorch and JAX make it without this package."""
+"""Training steps of many plain networks in PyTorch (loop and vmap) and JAX without this package, for benchmarks."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from torch.optim import Adam
 from torch.utils._pytree import tree_leaves, tree_map
 
 SCAN = 20
-"""Optimizer steps of a call of JAX."""
+"""Number of optimizer steps that one call of the JAX function makes (`jax.lax.scan`)."""
 
 
 Network = dict[str, dict[str, Tensor]]
-"""Weights of a plain network, from `initial_weights`."""
+"""Weights of a plain network by part and name, as `initial_weights` returns them."""
 
 
 def loop_step(cell: str, networks: list[Network], inputs: Tensor, labels: Tensor) -> Callable[[], None]:
-    """Make a function that makes a step of every network, one after another, and changes their weights in place."""
+    """Return a PyTorch function that makes an optimizer step of every network, one after another, in place."""
     optimizers = [Adam(tree_leaves(network), lr=1e-3) for network in networks]
 
     def step() -> None:
@@ -44,7 +44,7 @@ def stacked(networks: list[Network]) -> Network:
 
 
 def vmap_step(cell: str, weights: Network, inputs: Tensor, labels: Tensor) -> Callable[[], None]:
-    """Make a function that makes a step of all networks, mapped over their stacked weights, which change in place."""
+    """Return a function that makes an optimizer step of all networks by `torch.func.vmap` over stacked weights."""
     leaves = tree_leaves(weights)
     optimizer = Adam(leaves, lr=1e-3)
     gradients = vmap(grad(lambda own: F.binary_cross_entropy_with_logits(logits(torch, cell, own, inputs), labels)))
@@ -58,7 +58,7 @@ def vmap_step(cell: str, weights: Network, inputs: Tensor, labels: Tensor) -> Ca
 
 
 def jax_steps(cell: str, weights: Network, inputs: Tensor, labels: Tensor) -> Callable[[], None] | None:
-    """Make a function that makes SCAN steps of all networks by JAX; None if JAX or optax is not installed.
+    """Return a JAX function that makes `SCAN` optimizer steps of all networks, or None without JAX and optax.
 
     Args:
         cell: Name of the cell.

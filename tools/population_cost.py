@@ -1,4 +1,4 @@
-"""How the cost of a population grows with its members, samples, parameters and steps: a figure and its numbers.
+"""Measures how the time to train a population of networks grows with members, samples, parameters and steps.
 
     python tools/population_cost.py --out tools/results
 
@@ -23,7 +23,7 @@ from recording import figure, save_results
 from rnn_capacity.models import parameter_count
 
 BASE = {"members": 64, "samples": 500, "units": 8, "steps": 400}
-"""The values of the quantities that are not varied; steps are optimizer steps."""
+"""Values of members, samples, units and optimizer steps while another quantity is varied."""
 
 VARIED: dict[str, tuple[int, ...]] = {
     "members": (16, 64, 128, 256, 384, 512),
@@ -31,11 +31,11 @@ VARIED: dict[str, tuple[int, ...]] = {
     "units": (8, 16, 24, 32, 40, 48),
     "steps": (200, 400, 800, 1200, 1600, 2000),
 }
-"""The values of each quantity."""
+"""Values of each varied quantity: members, samples, units and optimizer steps."""
 
 
 def measure(turns: int) -> dict[str, list[list[float]]]:
-    """Measure the least seconds of some turns at each value of each quantity, units as parameters."""
+    """Return (value, seconds of training) pairs of each varied quantity, the minimum over several turns."""
     found: dict[str, list[list[float]]] = {}
     for name, values in VARIED.items():
         points = []
@@ -57,7 +57,7 @@ def fitted(points: list[list[float]]) -> tuple[float, float, float]:
 
 
 def draw(found: dict[str, list[list[float]]], path: Path) -> None:
-    """Draw a panel for each quantity."""
+    """Draw seconds of training against each varied quantity, one panel each, and write the figure to a file."""
     with figure(path, len(found), (11, 2.8)) as axes:
         for panel, (name, points) in zip(axes, found.items(), strict=True):
             slope, start, share = fitted(points)
@@ -73,7 +73,7 @@ def draw(found: dict[str, list[list[float]]], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, write the numbers and draw the figure."""
+    """Measure the training times, save them as JSON and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--turns", type=int, default=2, help="measurements of each point; the least counts")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Where the time of the compiled kernel's training goes, by Linux's perf.
+"""Profiles training by the compiled kernel with Linux's perf: the share of time of each part of a step.
 
     python tools/profile_kernel.py
 
@@ -36,10 +36,10 @@ PARTS = {
     "loss": r"loss_of_tile",
     "optimizer": r"optimizer_step|::work",
 }
-"""Pattern of the functions of each part of a step."""
+"""Regular expressions of the kernel's function names for each part of a training step."""
 
 STEPS = {300: 12000, 500: 6000, 2500: 800}
-"""Optimizer steps by the number of samples."""
+"""Number of profiled optimizer steps by the number of samples."""
 
 
 def train(cell: str, units: int, samples: int) -> None:
@@ -52,7 +52,7 @@ def train(cell: str, units: int, samples: int) -> None:
 
 
 def shares(cell: str, units: int, samples: int, build: str) -> Run:
-    """Measure the share of each part in the kernel's time."""
+    """Return the fraction of the compiled kernel's time that each part of a training step takes."""
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/perf.data"
         command = [sys.executable, __file__, "--train", cell, str(units), str(samples)]

@@ -1,4 +1,4 @@
-"""Where the time of a population's step goes on the torch path, without the compiled kernel.
+"""Profiles an optimizer step of networks trained together by torch, without the compiled kernel.
 
     python tools/profile_population.py
 
@@ -27,13 +27,13 @@ KINDS = {
     "sums": ("sum", "mean", "linalg_vector_norm"),
     "loss": ("binary_cross_entropy_with_logits", "log_sigmoid_forward", "log_sigmoid_backward"),
 }
-"""Operations by their names in torch, without the underscore of those in place."""
+"""Names of torch operations, without the underscore of in-place ones, by kind, such as products."""
 
 STEPS = 20
 
 
 def shares(cell: str, units: int, samples: int, members: int) -> tuple[object, ...]:
-    """Measure a line of the table."""
+    """Return a table row: time of a step, percentage of each kind of operation, and memory of saved tensors."""
     mappable: dict[str, bool] = {}
     population = members_of(cell, units, samples, members, 1000)
     plans = [plan_member(index, member, mappable) for index, member in enumerate(population)]
@@ -61,7 +61,7 @@ def shares(cell: str, units: int, samples: int, members: int) -> tuple[object, .
 
 
 def main() -> None:
-    """Print the table."""
+    """Profile all cases and print them as a Markdown table."""
     parser = script_parser(__doc__)
     parser.add_argument("--members", type=int, default=64, help="networks")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Runs of the program, their results in JSON files, tables and figures that the scripts of this folder share."""
+"""Shared by the scripts in tools: runs `rnn-capacity`, stores results as JSON, and makes tables and figures."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from measuring import machine
 ROOT = Path(__file__).parent.parent
 
 Run = dict[str, Any]
-"""A measurement as a JSON file has it."""
+"""One measurement, as a dict that is stored in a JSON file of results."""
 
 
 def load_results(path: Path, **setting: Any) -> dict[str, Any]:
-    """Read the results of a script.
+    """Load the stored results of a script from a JSON file, without runs if its settings differ.
 
     Args:
         path: The JSON file.
@@ -37,7 +37,7 @@ def load_results(path: Path, **setting: Any) -> dict[str, Any]:
 
 
 def save_results(path: Path | None, content: object) -> None:
-    """Write results to a JSON file and make its folder; nothing without a path."""
+    """Write results to a JSON file, creating the folder; without a path do nothing."""
     if path is None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def measure_missing(
 
 
 def program(command: str, config: str, options: Sequence[str]) -> list[str]:
-    """Write the command line of this package's program with a shipped config."""
+    """Return the words of an `rnn-capacity` command line with a shipped config."""
     return [sys.executable, "-m", "rnn_capacity", command, "--config", str(ROOT / "configs" / config), *options]
 
 
@@ -109,16 +109,16 @@ def fit_summary(config: str, options: Sequence[str]) -> Run:
 
 
 class SearchRun(NamedTuple):
-    """What a search found."""
+    """The result of one `rnn-capacity search`: its trials, search space and duration."""
 
     snapshot: Any
-    """The study's trials (rnn_capacity.studies.Snapshot)."""
+    """The trials of the search's study, a rnn_capacity.studies.Snapshot."""
 
     space: Any
-    """The space that they were drawn from (rnn_capacity.search.SearchSpace)."""
+    """The search space of the trials, a rnn_capacity.search.SearchSpace."""
 
     seconds: int
-    """Wall time."""
+    """Wall time of the search in seconds."""
 
     def searched(self, trial: Any) -> Run:
         """Return the hyperparameters of a trial that were searched for, by their dotted names."""
@@ -127,7 +127,7 @@ class SearchRun(NamedTuple):
 
 
 def search(cell: str, sweep: Path, options: Sequence[str]) -> SearchRun:
-    """Search for the capacity of a cell by `rnn-capacity search`, from an empty storage in a process of its own.
+    """Run `rnn-capacity search` on the random mapping task for a cell, from an empty storage in a process of its own.
 
     Args:
         cell: Name of the cell.
@@ -150,14 +150,14 @@ def search(cell: str, sweep: Path, options: Sequence[str]) -> SearchRun:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Write a table in Markdown."""
+    """Format a header and rows as a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 @contextmanager
 def figure(path: Path, panels: int = 1, size: tuple[float, float] = (7, 3.2), **options: Any) -> Iterator[list[Any]]:
-    """Draw a figure and write it to a file.
+    """Yield the axes of a new matplotlib figure to draw on, and then write the figure to a file.
 
     Args:
         path: The file.

@@ -27,11 +27,11 @@ from study_costs import known_costs, search_options, worker_seconds
 from study_status import Status, remaining_hours, remaining_line, remaining_table
 
 CANDIDATES = 8
-"""Studies among which a process draws the next one."""
+"""Maximum number of candidate studies among which a process draws the next one at random."""
 
 
 class Reproduction:
-    """The studies of a budget in a storage.
+    """Runs the planned studies of a reproduction budget in a shared storage until all are complete.
 
     Args:
         budget: Name of the budget, with which the studies' names begin.
@@ -54,7 +54,7 @@ class Reproduction:
         self.failed: set[str] = set()
 
     def refresh(self) -> None:
-        """Read from the storage what is done of each study that is not known to be complete."""
+        """Update the trial counts of all incomplete studies by reading the storage."""
         from rnn_capacity.studies import Study, study_names
 
         try:
@@ -71,7 +71,7 @@ class Reproduction:
                 status.spent = worker_seconds(snapshot)
 
     def next_study(self) -> StudyPlan | None:
-        """Draw the study to run among the cheapest of those that are least done; None if none can be run.
+        """Return the next study to run, drawn from the cheapest of the least complete ones, or None if none is left.
 
         By chance, so that processes take different ones. A study with a source waits until the source is complete.
         """
@@ -94,7 +94,7 @@ class Reproduction:
         return self.root / "studies" / self.budget / name
 
     def command(self, plan: StudyPlan) -> list[str]:
-        """Write the search command of a study, without the program."""
+        """Return the arguments of `rnn-capacity` that run or resume the search of a study."""
         config = ROOT / f"configs/{plan.task}.yaml" if plan.source is None else self.folder(plan.source) / "best.yaml"
         sweep = self.folder(plan.name) / "sweep.yaml" if plan.around else ROOT / f"tools/sweeps/{plan.sweep}.yaml"
         options = search_options(plan, os.path.relpath(config), os.path.relpath(sweep))
@@ -112,7 +112,7 @@ class Reproduction:
         ]
 
     def prepare(self, plan: StudyPlan) -> None:
-        """Write the files that a study with a source needs: the source's best config, and the sweep around it.
+        """Write the config and sweep file of a study that starts from the best trial of another study, its source.
 
         Raises:
             ValueError: If no trial of the source was feasible.
@@ -160,12 +160,12 @@ class Reproduction:
         print(self.remaining())
 
     def remaining(self) -> str:
-        """Write in one line what remains."""
+        """Return a line with the numbers of complete studies, missing trials and estimated core hours."""
         return remaining_line(list(self.statuses.values()), self.costs)
 
 
 def sweep_around(best: dict[str, Any], plan: StudyPlan, metric: dict[str, Any]) -> dict[str, Any]:
-    """Make a random sweep around a setting: the seed, and the hyperparameters that the plan searches again.
+    """Make a random-search sweep over seeds and over ranges around the best values of a plan's hyperparameters.
 
     Args:
         best: The setting's hyperparameters.

@@ -1,4 +1,4 @@
-"""The most that each cell stored in a quarter of an hour's search: the table and the figure of the README.
+"""Searches for the bits per parameter that each cell can store, in about 15 minutes each: a README table and figure.
 
     python tools/search_capacity.py --out tools/results
 
@@ -30,7 +30,7 @@ def sweep_of(cell: str, loss: str) -> Path:
 
 
 def measure(wanted: Run) -> Run:
-    """Search for one cell and return what was found."""
+    """Search for one cell and return its best trial's metrics, all trial values and the duration."""
     from rnn_capacity.studies import metrics
 
     depth = CELLS[wanted["cell"]].depth
@@ -49,7 +49,7 @@ def measure(wanted: Run) -> Run:
 
 
 def table(runs: list[Run]) -> str:
-    """Write the results as a Markdown table."""
+    """Format the results as a Markdown table, one row per cell and loss."""
     network = ("cell", "loss", "depth", "units", "parameters")
     header = (*network, "best bits per parameter", "median of all", "trials", "steps", "minutes")
     rows = []
@@ -79,7 +79,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 
 def main() -> None:
-    """Search where nothing is known yet, then print the table and draw the figure."""
+    """Run the searches that the stored results lack, then print the table and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to search for")
     parser.add_argument(

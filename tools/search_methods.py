@@ -1,4 +1,4 @@
-"""How many trials until 3 bits per parameter, at random and by the Gaussian process: a figure and its numbers.
+"""Compares random search with Gaussian-process search: trials until a network stores 3 bits per parameter.
 
     python tools/search_methods.py --out tools/results
 
@@ -19,14 +19,14 @@ from measuring import script_parser
 from recording import ROOT, Run, figure, measure_missing, search
 
 METHODS = {"random": "0.5", "bayes": "tab:blue"}
-"""Methods of a sweep, with their colors."""
+"""Compared sweep methods, with their matplotlib colors."""
 
 BITS = 3.0
-"""Bits per parameter that are waited for."""
+"""Bits per parameter that a search should reach; the trials until then are counted."""
 
 
 def measure(wanted: Run) -> Run:
-    """Search by one method and return every trial's value in the trials' order."""
+    """Run one search and return its trials' values and feasibility, trials until `BITS`, best trial and importances."""
     from rnn_capacity.search import importances
     from rnn_capacity.studies import feasible
 
@@ -52,12 +52,12 @@ def measure(wanted: Run) -> Run:
 
 
 def infeasible_share(run: Run) -> float:
-    """Return the share of a run's trials that diverged."""
+    """Return the fraction of a search's trials that are infeasible, such as diverged ones."""
     return 1 - sum(run["feasible"]) / len(run["feasible"])
 
 
 def draw(runs: list[Run], path: Path) -> None:
-    """Draw the best so far by trial, beside the share that diverged."""
+    """Draw the best value so far by trial and the percentage of infeasible trials, and write the figure to a file."""
     with figure(path, 2, (8.5, 3.2), width_ratios=[3, 1]) as axes:
         for run in runs:
             best = list(accumulate(run["values"], max))
@@ -76,7 +76,7 @@ def draw(runs: list[Run], path: Path) -> None:
 
 
 def main() -> None:
-    """Search where nothing is known yet, then print what was found and draw the figure."""
+    """Run the searches that the stored results lack, then print a line per search and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cell", default="rnn", help="the cell")
     parser.add_argument("--trials", type=int, default=256, help="trials of a search")

@@ -11,56 +11,57 @@ from measuring import CELLS
 from study_budgets import Budget, Effort, TrainabilityTask
 
 DEEPEST = 8
-"""Layers of the deep networks of the trainability panels."""
+"""Number of layers of the deep networks in the trainability figures."""
 
 REFINED = {
     "model.init_args.optimizer.init_args.lr": (0.6, 1.1),
     "data.init_args.samples_per_parameter": (1.0, 1.15),
 }
-"""Hyperparameters that a larger network searches around the best setting of a smaller one, by factors of the lower and
-the upper end: it stores more per parameter, and takes a smaller learning rate."""
+"""Factors of a smaller network's best hyperparameters that bound the ranges searched for a larger network.
+
+The larger network stores more per parameter, and takes a smaller learning rate."""
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """A study that is to be made."""
+    """A planned study of the reproduction: network, task, sweep, number of trials and cost."""
 
     panel: str
-    """The report's panel that it is for."""
+    """Name of the report's panel that the study belongs to, such as capacity-paper."""
 
     label: str
-    """What differs within the panel: cell, depth, size."""
+    """Name of the study within its panel, from cell, depth and size, such as gru-1-700."""
 
     task: str
-    """File of the folder configs, without its ending."""
+    """Name of the config file in configs, without .yaml."""
 
     sweep: str
-    """File of the folder tools/sweeps, without its ending."""
+    """Name of the sweep file in tools/sweeps, without .yaml."""
 
     cell: str
-    """The cell."""
+    """Name of the cell, such as gru."""
 
     depth: int
-    """Layers of the network."""
+    """Number of recurrent layers of the network."""
 
     effort: Effort
-    """Trials and optimizer steps."""
+    """Number of trials, and optimizer steps per trial."""
 
     work: float
-    """Parameters times samples times time steps of an optimizer step, on which the cost depends."""
+    """Cost of an optimizer step: parameters times samples per batch times time steps."""
 
     options: tuple[str, ...] = ()
-    """Options of the search command that differ from the config."""
+    """Options of the search command that override the config."""
 
     source: str | None = None
-    """Name of the study from whose best setting this one starts, in place of the config's."""
+    """Name of the study whose best trial's config this study uses in place of the task's config, or None."""
 
     around: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Hyperparameters that are searched around that setting by these factors; empty takes the sweep file."""
+    """Factors of the source's best hyperparameters that bound their ranges here; empty to use the sweep file."""
 
     @property
     def name(self) -> str:
-        """The study's name within the budget."""
+        """The study's name within its budget: panel/label."""
         return f"{self.panel}/{self.label}"
 
     @property
@@ -70,12 +71,12 @@ class StudyPlan:
 
     @property
     def population(self) -> int:
-        """Trials that train at once: all up to 64, but a quarter where a tuner is to learn from the earlier ones."""
+        """Number of trials trained together, at most 64: all, or a quarter where a tuner learns from earlier trials."""
         return min(64, self.effort.trials if self.is_random else max(4, self.effort.trials // 4))
 
 
 def network(cell: str, depth: int, effort: Effort, size: int | None = None, units: int | None = None) -> dict[str, Any]:
-    """Write what a plan of a network has: its label, cell, depth, effort and options."""
+    """Return the `StudyPlan` fields that depend on the network: label, cell, depth, effort and options."""
     sized = (f"--model.max_parameters={size}",)
     if size is None:
         sized = (f"--model.hidden_size={units}", "--model.max_parameters=null")
@@ -85,10 +86,10 @@ def network(cell: str, depth: int, effort: Effort, size: int | None = None, unit
 
 
 def capacity_plans(budget: Budget, protocol: str) -> Iterator[StudyPlan]:
-    """Plan Fig. 1 by one protocol, `paper` or `best`: sizes at the least depth, then depths at one size.
+    """Plan the capacity studies of Fig. 1: several sizes at the least depth, then several depths at one size.
 
-    The paper's protocol is the cross-entropy with five unrolled steps, the best training the generalized cross-entropy
-    with two to five.
+    Protocol `paper` is the cross-entropy with five unrolled steps, `best` the generalized cross-entropy with two to
+    five.
     """
     efforts: Mapping[int, Effort] = getattr(budget, protocol)
     panel, steps = f"capacity-{protocol}", {"paper": 5, "best": 3.5}[protocol]
@@ -112,7 +113,7 @@ def capacity_plans(budget: Budget, protocol: str) -> Iterator[StudyPlan]:
 
 
 def relu_plans(budget: Budget) -> Iterator[StudyPlan]:
-    """Plan Fig. 2a: the RNN and the UGRNN with ReLU alone, by the paper's protocol."""
+    """Plan the capacity studies of Fig. 2a: the RNN and the UGRNN with ReLU as the nonlinearity."""
     for size, cell in product(budget.relu, ("rnn", "ugrnn")):
         parts = network(cell, 1, budget.paper[size], size)
         parts["options"] += ("--data.steps=5", "--data.loss_exponent=0", "--model.nonlinearity=relu")
@@ -120,7 +121,7 @@ def relu_plans(budget: Budget) -> Iterator[StudyPlan]:
 
 
 def unrolled_plans(budget: Budget) -> Iterator[StudyPlan]:
-    """Plan Fig. 2b: 1 to 10 unrolled steps, with the cross-entropy."""
+    """Plan the capacity studies of Fig. 2b: networks with 1 to 10 unrolled time steps and the cross-entropy."""
     size, effort = budget.unrolled
     for cell, steps in product(budget.unrolled_cells, range(1, 11)):
         parts = network(cell, CELLS[cell].depth, effort, size)
@@ -130,7 +131,7 @@ def unrolled_plans(budget: Budget) -> Iterator[StudyPlan]:
 
 
 def memory_plans(budget: Budget) -> Iterator[StudyPlan]:
-    """Plan Fig. 2c: networks of about as many units as an input has values."""
+    """Plan the memory-task studies of Fig. 2c: networks with about as many units as an input has real values, 64."""
     from rnn_capacity.models import parameter_count
 
     for (units, effort), (cell, facts) in product(budget.memory.items(), CELLS.items()):
@@ -140,7 +141,7 @@ def memory_plans(budget: Budget) -> Iterator[StudyPlan]:
 
 
 def text_plans(budget: Budget, path: str | None) -> Iterator[StudyPlan]:
-    """Plan Fig. 3 for a text, or for the synthetic language."""
+    """Plan the language-modeling studies of Fig. 3, on a text file or on the synthetic language."""
     given = (f"--data.path={path}",) if path else ("--data.length=300000",)
     for (size, effort), (cell, facts) in product(budget.text.items(), CELLS.items()):
         parts = network(cell, facts.depth, effort, size)
@@ -150,7 +151,7 @@ def text_plans(budget: Budget, path: str | None) -> Iterator[StudyPlan]:
 
 
 def function_plans(budget: Budget) -> Iterator[StudyPlan]:
-    """Plan Fig. 3 for the random continuous function."""
+    """Plan the studies of Fig. 3 on the random continuous function."""
     for (size, effort), (cell, facts) in product(budget.function.items(), CELLS.items()):
         parts = network(cell, facts.depth, effort, size)
         parts["options"] += (f"--data.samples={budget.samples}", f"--data.tau={budget.samples / 200:g}")
@@ -169,7 +170,7 @@ def arithmetic_steps(operand_limit: int) -> int:
 
 
 def trainability_plans(panel: str, task: TrainabilityTask, method: str) -> Iterator[StudyPlan]:
-    """Plan Fig. 4 (method `tuner`) or Fig. 5 and Table 1 (`random`) for the parentheses or the arithmetic."""
+    """Plan the trainability studies of Fig. 4 (method `tuner`) or Fig. 5 and Table 1 (`random`) on one task."""
     steps, batch, options = task.length, 32, (f"--data.steps={task.length}",)
     if panel == "arithmetic":
         steps, batch = arithmetic_steps(task.length), 64
@@ -185,7 +186,7 @@ def trainability_plans(panel: str, task: TrainabilityTask, method: str) -> Itera
 
 
 def repeated_plans(budget: Budget) -> Iterator[StudyPlan]:
-    """Plan App. Tables 1 and 2: repeated runs of the tuner's best setting on the parentheses."""
+    """Plan the studies of App. Tables 1 and 2: runs of the best parentheses hyperparameters with different seeds."""
     for plan in trainability_plans("parentheses", budget.parentheses, "tuner"):
         effort = Effort(budget.reruns, plan.effort.steps)
         parts = {"label": plan.label, "cell": plan.cell, "depth": plan.depth, "effort": effort}

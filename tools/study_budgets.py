@@ -10,10 +10,10 @@ from measuring import CELLS
 
 
 class Effort(NamedTuple):
-    """What is spent on a study."""
+    """The number of trials of a study, and the optimizer steps per trial."""
 
     trials: int
-    """Finished trials that it is to have."""
+    """Number of finished trials that the study is to have."""
 
     steps: int
     """Optimizer steps of a trial."""
@@ -21,70 +21,70 @@ class Effort(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainabilityTask:
-    """The size and the length of the parentheses or the arithmetic, and what is spent on them by depth."""
+    """Network size, sequence length and numbers of trials of the parentheses or the arithmetic studies."""
 
     size: int
-    """Parameter budget; the paper's is 200,000."""
+    """Maximum number of parameters of the network; 200,000 in the paper."""
 
     length: int
-    """Time steps of the parentheses (the paper's: 175), the largest operand of the arithmetic (10 million)."""
+    """Time steps of the parentheses (175 in the paper), or largest operand of the arithmetic (10 million)."""
 
     draws: Mapping[int, Effort]
-    """Random draws of a cell, by depth."""
+    """Trials and steps of the random-search studies, per cell, by depth."""
 
     tuner: Mapping[int, Effort]
-    """Tuner trials of a cell, by depth."""
+    """Trials and steps of the tuner (Gaussian-process) studies, per cell, by depth."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What is spent on each panel."""
+    """A reproduction budget: network sizes, trials and optimizer steps for each panel of the paper's figures."""
 
     paper: Mapping[int, Effort]
-    """Capacity by the paper's protocol at depth 1 (+RNN: 2), by parameter budget."""
+    """Trials and steps of the capacity studies by the paper's protocol at depth 1 (+RNN: 2), by parameter budget."""
 
     best: Mapping[int, Effort]
-    """Capacity by the best training, likewise."""
+    """Trials and steps of the capacity studies with the generalized cross-entropy, by parameter budget."""
 
     refined: Mapping[int, int]
-    """Sizes whose studies search around the best setting of a smaller size."""
+    """Maps parameter budgets whose capacity studies search around the best trial of a smaller budget to the latter."""
 
     deep: tuple[int, tuple[int, ...]]
-    """Parameter budget and depths of the deeper networks of both."""
+    """Parameter budget and depths of the deeper networks in the capacity studies."""
 
     relu: tuple[int, ...]
-    """Parameter budgets of the networks that have ReLU alone."""
+    """Parameter budgets of the studies of networks with ReLU as the nonlinearity (Fig. 2a)."""
 
     unrolled: tuple[int, Effort]
-    """Parameter budget and effort of the studies of 1 to 10 unrolled steps."""
+    """Parameter budget, and trials and steps, of the studies of 1 to 10 unrolled time steps (Fig. 2b)."""
 
     unrolled_cells: tuple[str, ...]
-    """Their cells."""
+    """Cells of the studies of 1 to 10 unrolled time steps."""
 
     memory: Mapping[int, Effort]
-    """Memory, by units; the paper's are around the 64 values of an input."""
+    """Trials and steps of the memory-task studies, by units per layer; inputs have 64 values."""
 
     text: Mapping[int, Effort]
-    """The text and the synthetic language, by parameter budget."""
+    """Trials and steps of the studies on a text and on the synthetic language, by parameter budget."""
 
     function: Mapping[int, Effort]
-    """The random continuous function, by parameter budget."""
+    """Trials and steps of the studies on the random continuous function, by parameter budget."""
 
     samples: int
-    """Samples N of the random continuous function; the paper's are a million with tau 5,000, here always N/200."""
+    """Number of samples N of the random continuous function, with tau N/200; in the paper a million and 5,000."""
 
     parentheses: TrainabilityTask
-    """Parentheses."""
+    """Size, length, trials and steps of the parentheses studies."""
 
     arithmetic: TrainabilityTask
-    """Arithmetic."""
+    """Size, length, trials and steps of the arithmetic studies."""
 
     reruns: int
-    """Repeated runs of the best tuner trial on the parentheses, by cell and depth."""
+    """Number of repeated runs of the best tuner trial on the parentheses, per cell and depth."""
 
 
 def for_sizes(sizes: tuple[int, ...], trials: int, steps: int) -> dict[int, Effort]:
-    """Spend the same on each size."""
+    """Return a dict that gives each size the same number of trials and optimizer steps."""
     return dict.fromkeys(sizes, Effort(trials, steps))
 
 
@@ -168,7 +168,7 @@ BUDGETS = {
         reruns=100,
     ),
 }
-"""Minutes, nights on two cores, and the paper's scale.
+"""The reproduction budgets by name: quick (minutes), night (nights on two cores) and full (the paper's scale).
 
 The paper gives neither all sizes nor the number of optimizer steps by task (50,000 to 20 million) and of trials
 ("hundreds to thousands"); those of `full` are a choice within what it says."""

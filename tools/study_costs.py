@@ -1,4 +1,4 @@
-"""Seconds that an optimizer step of each study takes, measured on this machine: the numbers behind the estimates.
+"""Measures the seconds of an optimizer step of each planned study on this machine, to estimate the hours it needs.
 
     OMP_NUM_THREADS=1 python tools/study_costs.py --budget quick --out tools/results
 
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
 FILE = "study_costs.json"
 
 NETWORKS = {"cpu": 8, "gpu": 64}
-"""Networks that make their steps together."""
+"""Number of networks that are trained together in a measurement, by accelerator."""
 
 SECONDS = 1.0
-"""Seconds that a measurement should take at least."""
+"""Minimum duration of a measurement in seconds."""
 
 FALLBACK = "random_mapping"
-"""The task whose measurements stand in for those of a task that has none."""
+"""Name of the task whose measurements are used for tasks without measurements."""
 
 IDENTITY = ("accelerator", "task", "cell", "depth", "work")
 
 
 def identity(plan: StudyPlan, accelerator: str) -> Run:
-    """Return what the cost of a step depends on."""
+    """Return the entries that identify a study's measurement: accelerator, task, cell, depth and work."""
     return {"accelerator": accelerator, **{name: getattr(plan, name) for name in IDENTITY[1:]}}
 
 
 def select_plans(plans: Iterable[StudyPlan], largest: bool) -> list[StudyPlan]:
-    """Select the plan with the least work of each task, cell and depth, or that with the most."""
+    """Return the cheapest plan, or if `largest` is set the costliest, of each task, cell and depth."""
     ordered = sorted((plan for plan in plans if plan.source is None), key=lambda plan: plan.work, reverse=not largest)
     return list({(plan.task, plan.cell, plan.depth): plan for plan in ordered}.values())
 
 
 def make_trainer(plan: StudyPlan, accelerator: str) -> Callable[[int], None]:
-    """Make a function that trains a few networks of a study for a number of steps."""
+    """Return a function that trains a few networks of a study together for a given number of optimizer steps."""
     from rnn_capacity.search.open_studies import new_specifications
 
     from rnn_capacity.population import quiet_trainer, train
@@ -73,7 +73,7 @@ def make_trainer(plan: StudyPlan, accelerator: str) -> Callable[[int], None]:
 
 
 def search_options(plan: StudyPlan, config: Path | str, sweep: Path | str) -> list[str]:
-    """Write the options of a plan's search command that its results depend on."""
+    """Return the options of a planned study's search command that affect its results."""
     return [f"--config={config}", f"--sweep={sweep}", *plan.options]
 
 
@@ -82,7 +82,7 @@ def seconds_per_step(run: Callable[[int], None], networks: int, clock: Callable[
 
     Args:
         run: Trains some networks for a number of steps.
-        networks: How many.
+        networks: Number of networks.
         clock: Returns seconds.
     """
 
@@ -99,9 +99,9 @@ def seconds_per_step(run: Callable[[int], None], networks: int, clock: Callable[
 
 
 def predicted_seconds(plan: StudyPlan, runs: Sequence[Run], accelerator: str) -> float:
-    """Predict the seconds of a trial from the measurement that is most alike, in proportion to the work of a step.
+    """Estimate the seconds of a study's trial from the most similar measured network, scaled by the work of a step.
 
-    Without a measurement of the task it is the random mapping's, whose networks run in the same way on a GPU.
+    Without a measurement of the task the random mapping's is taken, whose networks run in the same way on a GPU.
 
     Args:
         plan: The study.
@@ -125,7 +125,7 @@ def predicted_seconds(plan: StudyPlan, runs: Sequence[Run], accelerator: str) ->
 
 
 def worker_seconds(snapshot: Snapshot) -> float:
-    """Return the seconds that workers have spent on a study's finished trials, those that trained together once."""
+    """Return the worker seconds spent on a study's finished trials, counting time of trials trained together once."""
     from rnn_capacity.studies.trial import WORKER
 
     spans: dict[str, list[tuple[float, float]]] = {}
@@ -143,7 +143,7 @@ def worker_seconds(snapshot: Snapshot) -> float:
 
 
 def main() -> None:
-    """Measure where nothing is known yet, then print the table."""
+    """Measure the studies that the stored results lack, then print a Markdown table."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument(
         "--budget", choices=list(BUDGETS), default="quick", help="the budget whose studies are measured"
@@ -176,7 +176,7 @@ def main() -> None:
 
 
 def known_costs(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """Read the measurements."""
+    """Load the stored measurements of step times from study_costs.json."""
     runs: list[dict[str, Any]] = load_results(folder / FILE)["runs"]
     return runs
 

@@ -1,4 +1,4 @@
-"""What a storage has of the planned studies, and what remains in hours."""
+"""Reports the progress of the planned studies and estimates the remaining hours."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from studies import StudyPlan
 from study_costs import FALLBACK, NETWORKS, predicted_seconds
 
 SETUP_SECONDS = 2.0
-"""Seconds of a search beside its trials: parsing, checks, its summary."""
+"""Estimated seconds of a search command apart from its trials: parsing, checks and summary."""
 
 PROPOSAL_SECONDS = 0.25
-"""Seconds in which the Gaussian process proposes a trial."""
+"""Estimated seconds for the Gaussian process to propose a trial."""
 
 CLUSTER = 64
-"""GPUs of the cluster whose hours are printed."""
+"""Number of GPUs of the cluster for which remaining hours are printed."""
 
 
 @dataclass
 class Status:
-    """What the storage has of a study."""
+    """Progress of a planned study: its finished and begun trials, and the time they took."""
 
     plan: StudyPlan
-    """The plan."""
+    """The planned study."""
 
     finished: int = 0
-    """Finished trials."""
+    """Number of finished trials."""
 
     begun: int = 0
-    """Trials that are finished or run."""
+    """Number of trials that are finished or running."""
 
     spent: float = 0.0
-    """Seconds of workers for the finished trials."""
+    """Worker seconds spent on the finished trials."""
 
     @property
     def missing(self) -> int:
-        """Trials that are yet to be finished."""
+        """Number of trials left to finish."""
         return max(0, self.plan.effort.trials - self.finished)
 
     @property
     def share(self) -> float:
-        """The share of the trials that are finished or run."""
+        """Fraction of the planned trials that are finished or running, at most 1."""
         return min(1.0, self.begun / self.plan.effort.trials)
 
 
@@ -79,14 +79,14 @@ def remaining_hours(statuses: Iterable[Status], costs: Sequence[Run], accelerato
 
 
 def remaining_line(statuses: Sequence[Status], costs: Sequence[Run]) -> str:
-    """Write in one line what remains."""
+    """Return a line with the numbers of complete studies, missing trials and estimated core hours."""
     complete, missing = sum(not one.missing for one in statuses), sum(one.missing for one in statuses)
     hours = sum(remaining_hours(statuses, costs).values())
     return f"{complete} of {len(statuses)} studies are complete; {missing:,} trials, {hours:.2f} core hours remain"
 
 
 def remaining_table(statuses: Sequence[Status], costs: Sequence[Run]) -> str:
-    """Write a table of what remains of each panel, on each accelerator of which there are measurements."""
+    """Format a Markdown table of finished trials and remaining hours by panel, on each measured accelerator."""
     panels: dict[str, list[Status]] = defaultdict(list)
     for one in statuses:
         panels[one.plan.panel].append(one)

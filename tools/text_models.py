@@ -1,4 +1,4 @@
-"""How well networks predict a text's next character, beside Kneser-Ney n-grams: the README's table and figure.
+"""Compares recurrent language models of characters with Kneser-Ney n-grams on a text: a README table and figure.
 
     OMP_NUM_THREADS=2 python tools/text_models.py --path FILE
 
@@ -27,7 +27,7 @@ def train(options: list[str], runs: Path) -> Run:
     """Make one run of configs/text.yaml in a process of its own.
 
     Args:
-        options: For the command.
+        options: More options of the command.
         runs: Folder that gets the run's directory.
 
     Returns:
@@ -46,7 +46,7 @@ def train(options: list[str], runs: Path) -> Run:
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the results as a Markdown table."""
+    """Format the results of networks and n-grams as a Markdown table, one row per model."""
     rows: list[tuple[object, ...]] = []
     for run in results["runs"]:
         size = run["units"], f"{run['parameters']:,}", f"{run['steps']:,}"
@@ -60,12 +60,12 @@ def table(results: dict[str, Any]) -> str:
 
 
 def bits_of(run: Run) -> list[str]:
-    """Write a run's bits per character of the validation and the test part."""
+    """Format a run's bits per character on the validation and the test part, with three decimals."""
     return [f"{run[name]:.3f}" for name in ("val_bits_per_character", "bits_per_character")]
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Draw validation bits per character against optimizer steps; the n-grams as horizontal lines."""
+    """Draw the networks' validation bits per character by optimizer step, with n-grams as horizontal lines."""
     with figure(path, size=(7, 3.4)) as (axes,):
         for run, marker in zip(results["runs"], "os", strict=False):
             label = f"{run['cell'].upper()}, {run['parameters']:,} parameters"
@@ -79,7 +79,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure what is missing, then print the table and draw the figure."""
+    """Train the models that the stored results lack, then print the table and draw the figure."""
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--path", type=Path, required=True, help="the text, UTF-8")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs/text", help="folder of the runs")

@@ -1,4 +1,4 @@
-"""From a sweep file to the points that are tried."""
+"""Hyperparameter search: reads W&B sweep files, defines search spaces, and samples points for Optuna trials."""
 
 from rnn_capacity.search.results.importance import importances
 from rnn_capacity.search.sampler import Sampler

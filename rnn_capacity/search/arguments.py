@@ -18,22 +18,22 @@ from rnn_capacity.search.space.sweep_file import Sweep, read_sweep
 from rnn_capacity.search.trials import Config
 
 DEFAULT_TRIALS = 256
-"""Trials of a study for which no number was ever given."""
+"""Number of finished trials a new study aims for when `--trials` is not given."""
 
 PLACE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir", "logger")
-"""The trainer's options that decide where a search runs, what it shows and where it is logged."""
+"""Names of the `--trainer` options for hardware, progress bar, output folder and logger; none affects results."""
 
 MEASURED = ("max_steps", "precision")
-"""The trainer's options that results depend on."""
+"""Names of the `--trainer` options that a search accepts and on which its results depend."""
 
 FIT_ONLY_TRAINER = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps", "num_sanity_val_steps")
-"""The trainer's options that configs of `fit` set and that have no effect on the members of a population."""
+"""Names of the `--trainer` options that a search accepts, since `fit` configs set them, but ignores."""
 
 TEXT_OPTIONS = ("sweep", "storage", "study", "cells", "depths", "sizes")
-"""The options of `SearchOptions` whose values are text or null."""
+"""Names of the `SearchOptions` fields of type `str | None`, whose values are not parsed as YAML."""
 
 FIT_ONLY = ("seed_everything", "ckpt_path", "weights_only")
-"""Options that the config.yaml of a run of `fit` contains, with null."""
+"""Hidden options that let a search read the config.yaml of a `fit` run; they must be null."""
 
 RESUME_HELP = (
     "Go on with --study, or with all studies of a grid whose names begin with it, by the stored config and sweep: no "
@@ -99,13 +99,13 @@ class Arguments:
     """The parsed command line of a search."""
 
     options: SearchOptions
-    """The options that `fit` does not have."""
+    """The options of the `search` command that `fit` does not have."""
 
     config: Config
-    """Model, data, and the trainer's options that results depend on; model and data are None if they are not given."""
+    """The config shared by all trials: model and data (None if not given), trainer.max_steps and trainer.precision."""
 
     trainer: dict[str, Any]
-    """The trainer's options that decide where the search runs, what it shows and where it is logged."""
+    """Values of the `--trainer` options for hardware, progress bar, output folder and logger."""
 
     sweep: Sweep | None = None
     """The sweep file's content; None if no file is given."""
@@ -115,7 +115,7 @@ class Arguments:
 
     @property
     def root(self) -> Path:
-        """The folder of all results."""
+        """The output folder: `trainer.default_root_dir`, by default runs."""
         return Path(self.trainer["default_root_dir"] or "runs")
 
     @property

@@ -1,4 +1,4 @@
-"""The authors' best settings as the first trials of a search."""
+"""Enqueues the best published hyperparameters of Collins et al. as the first trials of a study (`--begin-from`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rnn_capacity.search.specification import CELL, StudySpecification
 from rnn_capacity.studies import Proposal
 
 SETTINGS = 8
-"""Settings with which a study begins, the best first."""
+"""Maximum number of published hyperparameter settings that are enqueued for a study."""
 
 NAMES = {
     "forget_gate_bias_hack": "model.init_args.b_fg",
@@ -29,17 +29,17 @@ NAMES = {
     "l2_decay": "model.init_args.l2",
     "train_steps": "trainer.max_steps",
 }
-"""Our names of the authors' hyperparameters, apart from the scales."""
+"""Maps hyperparameter names of the authors' published runs to dotted config keys; `SCALES` maps the weight scales."""
 
 WORDS = {"delta": "constant", "gaussian": "normal", "random": "normal", "random_normal": "normal"}
-"""Our words for those of the authors that differ from them by more than capital letters."""
+"""Maps values in the authors' published runs, such as gaussian, to this package's names, such as normal."""
 
 SCALES = {
     "recurrent_matrix_scale": "recurrent_scale",
     "input_scale": "input_scale",
     "recurrent_bias_scale": "bias_scale",
 }
-"""Our names of the authors' scales, which they have for each gate."""
+"""Maps the initialization scales of the authors' published runs, given per gate, to fields of `Initialization`."""
 
 GATES = {
     "rnn": {"c": "candidate"},
@@ -49,11 +49,11 @@ GATES = {
     "lstm": {"i": "input", "g": "forget", "f": "forget", "o": "output", "c": "candidate"},
     "intersection": {"gy": "y_gate", "gh": "h_gate", "y": "y", "h": "h", "yin": "y", "hin": "h"},
 }
-"""Our names of each cell's gates by the last part of the authors' names."""
+"""Maps each cell's gate suffixes in the authors' hyperparameter names, such as u, to gate names, such as update."""
 
 
 def enqueue_published(studies: Sequence[StudyRunner], runs: list[PublishedRun]) -> list[str]:
-    """Enqueue the authors' best settings as the first trials of each study that has no trial yet.
+    """Enqueue the authors' best published hyperparameters as the first trials of each study without trials.
 
     Args:
         studies: The studies of a command line.
@@ -81,7 +81,7 @@ def enqueue_published(studies: Sequence[StudyRunner], runs: list[PublishedRun]) 
 
 
 def best_runs(specification: StudySpecification, runs: Iterable[PublishedRun]) -> list[PublishedRun]:
-    """Return the authors' best runs of a study's task and cell, at the nearest depth and then the nearest size.
+    """Return the authors' best published runs of a study's task and cell, at the nearest depth, then parameter budget.
 
     A cell of the user's own, and a sweep over cells, have none.
     """
@@ -104,7 +104,7 @@ def best_runs(specification: StudySpecification, runs: Iterable[PublishedRun]) -
 
 
 def proposals(specification: StudySpecification, runs: Sequence[PublishedRun]) -> list[Proposal]:
-    """Return a point of the search space for each run; what the runs do not set is drawn at random."""
+    """Convert published runs to points of the search space, drawing hyperparameters a run does not set at random."""
     space = specification.space
     random = Sampler(space, "random", specification.objective.goal, specification.seed)
     points = []
@@ -117,9 +117,9 @@ def proposals(specification: StudySpecification, runs: Sequence[PublishedRun]) -
 
 
 def settings(run: PublishedRun) -> dict[str, Any]:
-    """Return a run's hyperparameters by our dotted names.
+    """Return the hyperparameters of a published run by their dotted keys in this package's config.
 
-    A scale that our sweep has for all gates together is the geometric mean of theirs, the bias scale the mean.
+    The authors' scales are for single gates; a scale for all gates is their geometric mean, a bias scale their mean.
     """
     found: dict[str, Any] = {}
     scales: dict[str, list[float]] = {}
@@ -142,7 +142,7 @@ def settings(run: PublishedRun) -> dict[str, Any]:
 
 
 def closest(parameter: Parameter, value: Any) -> Any:
-    """Return what Optuna draws for the value of a hyperparameter; None if the hyperparameter cannot have it.
+    """Convert a published value to what Optuna stores for a hyperparameter, or None if it is not a possible value.
 
     Numbers outside of the sweep's range become its nearest end.
     """

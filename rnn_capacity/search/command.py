@@ -1,4 +1,4 @@
-"""The command `rnn-capacity search`."""
+"""Runs the command `rnn-capacity search`: opens the studies, trains the trials, and prints a summary."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from rnn_capacity.studies import StorageError, Study, Timing, hide_password, stu
 from rnn_capacity.wandb_runs import wandb_loggers
 
 HEARTBEAT = "RNN_CAPACITY_HEARTBEAT"
-"""Variable of the environment: seconds between two heartbeats of a worker, and the grace, with a comma."""
+"""Environment variable with a worker's heartbeat interval and grace period in seconds, such as 60,180."""
 
 REPEATED = ("accelerator", "devices", "default_root_dir")
-"""The trainer's options that the command that resumes a search repeats."""
+"""Names of the `--trainer` options that the printed resume command repeats."""
 
 
 def search(argv: list[str]) -> None:
-    """Run the command.
+    """Run the command `rnn-capacity search`.
 
     Args:
         argv: Its options.
@@ -85,10 +85,10 @@ def search(argv: list[str]) -> None:
 
 
 def print_sweep(sweep: Sweep | None) -> None:
-    """Print a sweep file with the keys of the file that it extends.
+    """Print a sweep file as YAML, merged with the file that its `extends` key names.
 
     Raises:
-        ValueError: If there is none.
+        ValueError: If no sweep file is given.
     """
     if sweep is None:
         raise ValueError("sweep must be given with --print_sweep")
@@ -96,7 +96,7 @@ def print_sweep(sweep: Sweep | None) -> None:
 
 
 def resume_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
-    """Open a stored study, or all of a grid.
+    """Open the stored study named by `--study`, or all studies of the grid of that name, for `--resume`.
 
     Returns:
         The studies, and no lines.
@@ -119,7 +119,7 @@ def resume_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
 
 
 def create_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
-    """Create or open the studies of a config and a sweep file, after all of them have been checked.
+    """Check the config, sweep file and grid of a command line, then create or open its studies in the storage.
 
     Returns:
         The studies, and a line for each thing that the command line asks for and that is left out.
@@ -151,7 +151,7 @@ def create_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
 
 
 def wanted_trials(arguments: Arguments, study: Study) -> int:
-    """Return the trials that a study is to have, and store a number that is larger than any before.
+    """Return the number of finished trials that a study should reach, and store it if it exceeds the stored one.
 
     Without a number on the command line it is the largest that was ever asked for.
     """
@@ -164,7 +164,7 @@ def wanted_trials(arguments: Arguments, study: Study) -> int:
 
 
 def worker_timing() -> Timing | None:
-    """Read the workers' heartbeat and grace from the environment; None selects the default timing.
+    """Read the workers' heartbeat interval and grace period from RNN_CAPACITY_HEARTBEAT; None if it is not set.
 
     Raises:
         ValueError: If the environment's variable is malformed.
@@ -182,7 +182,7 @@ def worker_timing() -> Timing | None:
 
 
 def run(arguments: Arguments, studies: list[StudyRunner], devices: list[torch.device], logger: SearchLogger) -> None:
-    """Run the trials, on one device in this process, on several in a process for each.
+    """Run all trials of the studies: in this process on one device, or in one worker process per device.
 
     Raises:
         Stopped: If a signal came; unfinished trials are given back.
@@ -211,7 +211,7 @@ def run(arguments: Arguments, studies: list[StudyRunner], devices: list[torch.de
 
 
 def worker_jobs(arguments: Arguments, studies: list[StudyRunner], devices: list[torch.device]) -> list[WorkerJob]:
-    """Make the job of each device's worker; workers on one CPU share its cores."""
+    """Make one `WorkerJob` per device, dividing torch's threads evenly among workers on the CPU."""
     threads = max(1, torch.get_num_threads() // len(devices)) if devices[0].type == "cpu" else None
     trials = {study.name: study.total for study in studies}
     storage, population = arguments.storage, arguments.options.population
@@ -219,7 +219,7 @@ def worker_jobs(arguments: Arguments, studies: list[StudyRunner], devices: list[
 
 
 def interruption(arguments: Arguments, studies: list[StudyRunner]) -> str:
-    """Write how many trials are finished, and the command that resumes the search."""
+    """Format the message of an interrupted search: the number of finished trials and the resume command."""
     finished, total = sum(study.finished for study in studies), sum(study.total for study in studies)
     hint = ", with the password in the place of ***" if ":***@" in hide_password(arguments.storage) else ""
     hint += ", with --trainer.logger as before" if arguments.trainer["logger"] else ""

@@ -1,4 +1,4 @@
-"""Errors of constructors for values that cannot work."""
+"""Converts any exception raised while building a network or a task into a ValueError."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def creation_errors() -> Iterator[None]:
-    """Turn what creating a network or a task raises, where memory or number formats end, into a ValueError.
+    """Convert any exception raised while building a network or a task, such as out of memory, into a ValueError.
 
     Raises:
-        ValueError: In place of any other error.
+        ValueError: In place of any other exception.
     """
     try:
         yield

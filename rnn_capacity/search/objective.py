@@ -19,25 +19,25 @@ class Objective:
     """The metric's key in summary.json."""
 
     goal: Goal
-    """Whether the best value is the largest or the smallest."""
+    """Direction of the optimization: minimize or maximize."""
 
     baseline: dict[str, float]
-    """Metrics of the best constant predictor; a trial without a result of its own gets them."""
+    """Metrics of the best constant predictor, which are assigned to infeasible trials."""
 
     def value(self, metrics: dict[str, Any]) -> tuple[float, bool]:
-        """Return a trial's value and whether the trial is feasible; an infeasible one has the baseline's value."""
+        """Return a trial's objective value and whether it is feasible; if not, the value is the baseline's."""
         value = metrics.get(self.metric)
         if not metrics.get("feasible", False) or value is None or not math.isfinite(value):
             return self.baseline[self.metric], False
         return float(value), True
 
     def better(self, first: float, second: float) -> float:
-        """Return the better of two values."""
+        """Return the larger of two values if the metric is maximized, otherwise the smaller."""
         return max(first, second) if self.goal == "maximize" else min(first, second)
 
 
 def make_objective(metric: Metric | None, task: Task) -> Objective:
-    """Make the objective of a sweep; without a metric it is the task's primary metric.
+    """Make the objective from a sweep's metric, or from the task's primary metric if the sweep has none.
 
     Args:
         metric: The sweep's metric.

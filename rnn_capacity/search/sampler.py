@@ -24,15 +24,15 @@ from rnn_capacity.search.space.sweep_file import GOALS, METHODS, Method
 from rnn_capacity.studies import Goal, Params, Proposal
 
 FITTED = 256
-"""Finished trials that the Gaussian process is fitted to, half of them the best and half the latest of the others.
+"""Maximum number of finished trials that the Gaussian process is fitted to: half the best, half the latest others.
 
-The time of an ask grows faster than their number."""
+The time of a proposal grows faster than the number of trials."""
 
 RUNNING = 256
-"""Running trials that the Gaussian process takes into account, the latest; a cluster may have more."""
+"""Maximum number of running trials that condition the Gaussian process; the latest ones are taken."""
 
 STARTUP = 10
-"""Finished trials before which all points are random."""
+"""Number of finished trials that method `bayes` needs before it uses the Gaussian process in place of random draws."""
 
 
 class Sampler:
@@ -93,10 +93,10 @@ class Sampler:
     def __call__(
         self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], attempt: int = 0
     ) -> list[Proposal]:
-        """Propose points.
+        """Propose up to `count` points of the search space, given the study's finished and running trials.
 
         Args:
-            count: How many.
+            count: Number of points.
             finished: The study's finished trials; one without a finite value counts as the worst.
             running: Its trials that run, or wait to.
             attempt: 0 at first, more for points in place of those that another worker stored meanwhile, which depend on
@@ -120,7 +120,7 @@ class Sampler:
         return int(np.random.SeedSequence([*own, known]).generate_state(1)[0])
 
     def random_points(self, count: int, distributions: dict[str, BaseDistribution], seed: int) -> list[Params]:
-        """Draw independent points."""
+        """Draw `count` independent random points from Optuna distributions."""
         return ask(count, distributions, self.goal, RandomSampler(seed=seed), [])
 
     def untried_points(self, count: int, trials: Sequence[FrozenTrial], seed: int) -> list[Params]:
@@ -134,7 +134,7 @@ class Sampler:
     def gp_points(
         self, count: int, finished: Sequence[FrozenTrial], running: Sequence[FrozenTrial], seed: int
     ) -> list[Params]:
-        """Maximize the expected improvement, point by point; unmodelled hyperparameters are drawn at random."""
+        """Propose points that maximize the Gaussian process's expected improvement; seeds are drawn at random."""
         kept = select_trials(with_values(finished, self.goal), self.goal)
         known = [copy_trial(trial, self.modelled, TrialState.COMPLETE, value) for trial, value in kept]
         known += [copy_trial(trial, self.modelled, TrialState.RUNNING) for trial in running[-RUNNING:]]
@@ -148,7 +148,7 @@ class Sampler:
 def copy_trial(
     trial: FrozenTrial, distributions: dict[str, BaseDistribution], state: TrialState, value: float | None = None
 ) -> FrozenTrial | None:
-    """Copy a trial with the modelled hyperparameters alone; None if it was drawn from other distributions."""
+    """Copy a trial with only the hyperparameters in `distributions`, or return None if its values do not fit them."""
     try:
         params = {name: trial.params[name] for name in distributions}
         return create_trial(params=params, distributions=distributions, state=state, value=value)
@@ -158,7 +158,7 @@ def copy_trial(
 
 @contextmanager
 def only_errors() -> Iterator[None]:
-    """Open a context in which Optuna logs errors alone; it would warn of every point once it has converged."""
+    """Silence Optuna's log messages below errors within a context; once converged, it warns of every point."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -174,7 +174,7 @@ def ask(
     sampler: BaseSampler,
     known: Sequence[FrozenTrial],
 ) -> list[Params]:
-    """Ask a study in memory for points, each as if the ones before it were running."""
+    """Ask an Optuna sampler for `count` points, each with the earlier ones as running trials, in an in-memory study."""
     with only_errors():
         study = optuna.create_study(direction=goal, sampler=sampler)
         study.add_trials(known)
@@ -182,7 +182,7 @@ def ask(
 
 
 def with_values(trials: Sequence[FrozenTrial], goal: str) -> list[tuple[FrozenTrial, float]]:
-    """Pair trials with their values; one without a finite value has the worst of all."""
+    """Pair each trial with its value, replacing missing and non-finite values by the worst finite one."""
     finite = [trial.value for trial in trials if trial.value is not None and math.isfinite(trial.value)]
     worst = min(finite, default=0.0) if goal == "maximize" else max(finite, default=0.0)
     return [

@@ -18,10 +18,10 @@ from rnn_capacity.search.trials import Config, TrialBuilder
 CELL = "model.init_args.cell"
 
 STORED_KEYS = ("method", "metric", "parameters", "run_cap")
-"""The keys of a sweep file that results depend on."""
+"""Keys of a sweep file that affect results and are therefore stored with the study."""
 
 EXAMPLES = 8
-"""Random points of the space, at one of which at least a network must be possible before a study begins."""
+"""Number of random points tried when a study is checked; a network must be possible at one at least."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class StudySpecification:
     """
 
     config: Config
-    """What all trials have in common: model, data, trainer.max_steps and trainer.precision."""
+    """The config shared by all trials: model, data, trainer.max_steps and trainer.precision."""
 
     sweep: Sweep
     """The sweep file's content."""
 
     fixed: tuple[str, ...]
-    """Hyperparameters of the sweep file that the config decides, since the study is one of a grid over them."""
+    """Dotted names of sweep hyperparameters that are not searched: the grid of studies sets them in the config."""
 
     seed: int
     """The sampler's seed."""
 
     space: SearchSpace
-    """The hyperparameters that affect the cell."""
+    """The search space: the sweep's hyperparameters without fixed ones and those that the cell ignores."""
 
     objective: Objective
     """The metric that is optimized."""
@@ -100,7 +100,7 @@ class StudySpecification:
         return cls(config, sweep, fixed, stored["seed"], space, objective, TrialBuilder(config))
 
     def to_json(self) -> dict[str, Any]:
-        """Write the specification as JSON can hold it."""
+        """Return the specification as a dict that can be stored as JSON, for `from_json`."""
         return {
             "config": self.config,
             "sweep": {key: self.sweep.file[key] for key in STORED_KEYS if key in self.sweep.file},
@@ -119,13 +119,13 @@ class StudySpecification:
 
 
 def search_space(config: Config, sweep: Sweep, fixed: tuple[str, ...]) -> tuple[SearchSpace, list[str]]:
-    """Choose the hyperparameters that affect the config's cell, all of them where the sweep chooses among cells.
+    """Return the sweep's search space without fixed hyperparameters and, for a single cell, without those it ignores.
 
     Returns:
         The search space, and a line for each hyperparameter that is left out.
 
     Raises:
-        ValueError: If there is no such cell.
+        ValueError: If the config's cell is unknown.
     """
     space = SearchSpace({name: found for name, found in sweep.space.parameters.items() if name not in fixed})
     if CELL in space.parameters:
@@ -134,15 +134,15 @@ def search_space(config: Config, sweep: Sweep, fixed: tuple[str, ...]) -> tuple[
 
 
 def random_points(space: SearchSpace, seed: int) -> list[dict[str, Any]]:
-    """Draw a few points of a space, as values of the config's options."""
+    """Draw `EXAMPLES` random points of a search space, as hyperparameter values by dotted names."""
     return [space.values(proposal.params) for proposal in Sampler(space, "random", "maximize", seed)(EXAMPLES, [], [])]
 
 
 def first_member(builder: TrialBuilder, points: list[dict[str, Any]]) -> Member:
-    """Build the network at the first of the points that allows one.
+    """Build the network and task at the first of several points at which that raises no ValueError.
 
     Raises:
-        ValueError: If none does; the error of the first point.
+        ValueError: If all points fail; the error of the first point.
     """
     errors = []
     for point in points:

@@ -19,7 +19,7 @@ MODEL_ARGUMENTS = {"cells": ("cell",), "depths": ("depth",), "sizes": ("max_para
 """The arguments of the model that each option of a grid decides."""
 
 MAX_NAME = 512
-"""Characters of a study's name that Optuna's databases hold."""
+"""Maximum length in characters of a study's name in Optuna's databases."""
 
 
 def grid_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecification], list[str]]:
@@ -56,7 +56,7 @@ def grid_specifications(arguments: Arguments) -> tuple[dict[str, StudySpecificat
 
 
 def grid_axes(options: SearchOptions) -> dict[str, list[Any]]:
-    """List the values of each option of the grid that is given.
+    """Parse the grid options `--cells`, `--depths` and `--sizes` into lists of values, omitting those not given.
 
     Raises:
         ValueError: If a list is malformed.
@@ -81,7 +81,7 @@ def grid_axes(options: SearchOptions) -> dict[str, list[Any]]:
 def grid_configs(
     options: SearchOptions, config: Config, axes: dict[str, list[Any]]
 ) -> tuple[dict[str, Config], list[str]]:
-    """Make the config of each study by the study's name, and a line for each depth that the cell does not allow.
+    """Make the config of each study of a grid, as a dict by study name, leaving out depths too small for a cell.
 
     Raises:
         ValueError: If a cell is unknown, two studies have one name, or no study is left.
@@ -119,7 +119,7 @@ def short_name(config: Config) -> str:
 
 
 def study_name(given: str | None) -> str | None:
-    """Fill in the environment's `$VARIABLES` in a study's name, which is also the path of its results' folder.
+    """Expand environment variables in a study's name and check that it can be a relative folder path.
 
     Raises:
         ValueError: If the name is not a relative path of folders, or a variable is not set.

@@ -24,14 +24,14 @@ PRECISIONS = {"float32": ("32-true", "32", 32, "single", None), "float64": ("64-
 """The values of trainer.precision by the type of the weights."""
 
 MAX_TASKS = 256
-"""Tasks that are kept for later trials."""
+"""Maximum number of task instances that are cached for later trials."""
 
 
 class TrialBuilder:
     """Builds the network and the task of a trial, as `fit` would with the trial's values in the config.
 
     Args:
-        config: What all trials have in common.
+        config: The config shared by all trials.
 
     Raises:
         ValueError: If the parser rejects the config, or `trainer.precision` is a mixed one.
@@ -82,7 +82,7 @@ class TrialBuilder:
         return {**whole, "trainer": {"max_steps": max_steps, "precision": self.precision}}
 
     def _fill(self, values: dict[str, Any]) -> tuple[Namespace, int]:
-        """Return the parsed config of model and data, and the optimizer steps."""
+        """Return the parsed model and data config with a trial's values, and its number of optimizer steps."""
         check_finite(**values)
         steps = values.get("trainer.max_steps", self.max_steps)
         if type(steps) is not int:
@@ -106,7 +106,7 @@ class TrialBuilder:
 
 
 class ConfigTemplate:
-    """Fills the values of trials into the model and the data of a config, as the parser would but faster.
+    """Fills a trial's values into the model and data config as jsonargparse would, but faster by reusing its results.
 
     The parser takes tens of milliseconds. It checks the first of the trials whose values have the same names and types;
     numbers, and texts that it has accepted before, are then written into a copy of the result.
@@ -126,7 +126,7 @@ class ConfigTemplate:
         self.accepted: set[tuple[str, str | bool]] = set()
 
     def fill(self, values: dict[str, Any]) -> Namespace:
-        """Return the parsed config with these values.
+        """Return the parsed model and data config with the given values in place of its own.
 
         Args:
             values: Arguments by their dotted names in the config.
@@ -151,14 +151,14 @@ class ConfigTemplate:
         return config
 
     def _signature(self, values: dict[str, Any]) -> Signature:
-        """Return what trials have in common that one parsed config serves."""
+        """Return the cache key of a parsed config: the names, with types of numbers and other values as text."""
         return tuple(
             (name, type(value) if self._needs_no_parser(name, value) else repr(value))
             for name, value in sorted(values.items())
         )
 
     def _needs_no_parser(self, name: str, value: Any) -> bool:
-        """Tell whether a value is a number, or a text or truth value that the parser once kept as it was."""
+        """Return whether a value can skip the parser: a number, or a str or bool that it returned unchanged before."""
         return type(value) in (int, float) or (type(value) in (str, bool) and (name, value) in self.accepted)
 
     def _parse(self, given: Config, base: Namespace | None = None) -> Namespace:
@@ -170,7 +170,7 @@ class ConfigTemplate:
 
 
 def is_kept(config: Namespace, name: str, value: str | bool) -> bool:
-    """Tell whether the parser kept a value as it is and set nothing else for it, as it does for a class's name."""
+    """Return whether the parser left a value unchanged and it is no class path, which sets further arguments."""
     return not name.endswith("class_path") and bool(lookup(config, name) == value)
 
 
@@ -184,7 +184,7 @@ def lookup(config: Any, name: str) -> Any:
 
 
 def nest(values: dict[str, Any]) -> Config:
-    """Turn values by dotted names into a nested config; a class's name is joined by the arguments below it."""
+    """Convert a dict by dotted names to a nested config; a class name with arguments becomes its `class_path`."""
     found: Config = {}
     for name, value in sorted(values.items(), key=lambda item: item[0].count(".")):
         place = found

@@ -12,7 +12,7 @@ from sphinx.writers.html5 import HTML5Translator
 from rnn_capacity import __version__
 
 COLON = "\ufdd0"
-"""Stands for a colon while napoleon reads a docstring."""
+"""Placeholder character that replaces colons while Sphinx's napoleon extension reads a docstring."""
 
 project = "rnn_capacity"
 author = "the authors of rnn_capacity"
@@ -46,31 +46,31 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def hide_from_napoleon(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Hide colons in an attribute's sentences, before which napoleon expects a type; escape the end of "val_"."""
+    """Replace colons in attribute docstrings by `COLON`, since napoleon takes what precedes one for a type."""
     if what in ("attribute", "data", "property"):
         lines[:] = [line.replace(": ", f"{COLON} ") for line in lines]
     lines[:] = [re.sub(r'_"', r'\\_"', line) for line in lines]  # reStructuredText takes it for a link
 
 
 def show_colons(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Show the hidden colons."""
+    """Replace `COLON` by colons again after napoleon has read a docstring."""
     lines[:] = [line.replace(COLON, ":") for line in lines]
 
 
 def inline_mathml(translator: HTML5Translator, node: nodes.math) -> None:
-    """Write a formula in MathML, which browsers show without a script from elsewhere."""
+    """Render an inline formula as MathML, which browsers display without MathJax."""
     translator.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
 
 
 def display_mathml(translator: HTML5Translator, node: nodes.math_block) -> None:
-    """Write a formula on lines of its own in MathML."""
+    """Render a display formula as MathML."""
     translator.body.append(tex2mathml(node.astext(), as_block=True))
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> None:
-    """Register the hooks, around napoleon's priority of 500, and the renderer of formulas."""
+    """Register the docstring hooks, before and after napoleon's priority of 500, and the MathML renderer."""
     app.connect("autodoc-process-docstring", hide_from_napoleon, priority=400)
     app.connect("autodoc-process-docstring", show_colons, priority=600)
     app.add_html_math_renderer("mathml", (inline_mathml, None), (display_mathml, None))

@@ -1,4 +1,4 @@
-"""Tables of the stored results, as the pages show them."""
+"""Formats the benchmark results in tools/results as Markdown tables for the documentation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_results(name: str) -> Any:
 
 
 def table(runs: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Markdown:
-    """Write runs as a table, and below it their machines; columns that no run has are left out.
+    """Format runs as a Markdown table followed by their machines, without columns that no run has.
 
     Args:
         runs: The runs.
@@ -37,7 +37,7 @@ def table(runs: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Mark
 
 
 def write(form: str, run: Mapping[str, Any]) -> str:
-    """Fill a format with a run's entries, lists of options as they were given; empty if the run lacks one."""
+    """Fill a format string such as "{seconds:.1f}" with a run's entries, or return "" if the run lacks one."""
     try:
         return form.format(**{**run, "options": " ".join(run.get("options", []))})
     except (KeyError, TypeError, ValueError):

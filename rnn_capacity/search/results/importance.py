@@ -1,4 +1,4 @@
-"""The importance of hyperparameters: their share in what distinguishes the best trials from the others."""
+"""Estimates the importance of each searched hyperparameter by PED-ANOVA over the finished trials of a study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.studies import Goal
 
 MIN_TRIALS = 20
-"""Finished trials that an estimate needs, so that their best tenth is more than one trial."""
+"""Minimum number of finished trials for an importance estimate, so that the best tenth is at least two trials."""
 
 
 def importances(finished: Sequence[FrozenTrial], space: SearchSpace, goal: Goal) -> dict[str, float]:

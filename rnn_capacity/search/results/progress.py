@@ -1,4 +1,4 @@
-"""The events of a running search: progress as bars on a terminal or lines in a log file, and logged results."""
+"""Shows the progress of a running search, as bars on a terminal or lines in a log file, and logs its results."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.space.parameter_names import format_values
 
 READ_SECONDS = 1.0
-"""Seconds between two readings of the storage, at least."""
+"""Minimum number of seconds between two reads of the Optuna storage for the progress display."""
 
 READ_SHARE = 0.05
-"""The largest share of the time that reading may take."""
+"""Maximum fraction of the run time that reads of the storage for the progress display may take."""
 
 LINE_SECONDS = 30.0
-"""Seconds between two lines of a log file."""
+"""Minimum number of seconds between two progress lines where stderr is not a terminal."""
 
 
 class Progress:
@@ -51,18 +51,18 @@ class Progress:
 
     @property
     def finished(self) -> int:
-        """Finished trials of all studies."""
+        """Number of finished trials over all studies of the search."""
         return sum(study.finished for study in self.studies)
 
     def begin(self, study: StudyRunner, members: int, steps: int) -> None:
-        """Show that members of a study begin to train, for at most `steps` optimizer steps."""
+        """Show that `members` networks of a study start training together, for at most `steps` optimizer steps."""
         self.trained, self.made, self.max_steps = study, 0, steps
         self.steps_bar.reset(total=steps)
         self.steps_bar.set_description_str(f"{members} networks", refresh=False)
         self.show(study)
 
     def steps(self, made: int) -> None:
-        """Show the number of steps; it falls where some members are finished and others begin."""
+        """Show the number of optimizer steps made by the networks in training, which falls when new ones start."""
         self.made = self.steps_bar.n = made
         self.steps_bar.update(0)
         lines = self.shown and not self.terminal
@@ -71,7 +71,7 @@ class Progress:
             self.show(self.trained)
 
     def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
-        """Log a finished trial; read its study and show it, if the last reading was some time ago."""
+        """Log a finished trial, and update the progress display unless the storage was read a moment ago."""
         self.logger.result(study, trial)
         begin = time.monotonic()
         if begin - self.read < self.pause:
@@ -83,7 +83,7 @@ class Progress:
             self.show(study)
 
     def show(self, study: StudyRunner) -> None:
-        """Show a study as it was last read."""
+        """Show a study's finished trials and best hyperparameters from its last read of the storage."""
         best = study.snapshot.best(1)
         value = f", best {format_value(best[0].value)}" if best else ""
         values = format_values(study.values(best[0])) if best else ""
@@ -99,25 +99,25 @@ class Progress:
             self.say(f"{study.name}: {done}, {self.counts(study)}{value}{values and f' ({values})'}")
 
     def time_left(self) -> str:
-        """Estimate the time left in words; empty where nothing is known or nothing is left."""
+        """Format the estimated time left, or return an empty text before the first result and after the last."""
         made, missing = self.finished - self.finished_before, self.total - self.finished
         if not made or not missing:
             return ""
         return f", {tqdm.format_interval((time.monotonic() - self.started) / made * missing)} left"
 
     def counts(self, study: StudyRunner) -> str:
-        """Count a study's running and infeasible trials in words."""
+        """Format the number of a study's running trials and the percentage of infeasible ones."""
         running = len(study.snapshot.running)
         at = f" at step {self.made:,} of {self.max_steps:,}"
         known = not self.terminal and running and self.made and self.trained is study
         return f"{running} running{at if known else ''}, {study.infeasible_share:.0%} infeasible"
 
     def say(self, line: str) -> None:
-        """Write a line of text to stderr, above the bars; also where no bars are shown."""
+        """Write a line of text to stderr, above the progress bars if there are any."""
         tqdm.write(line, file=sys.stderr)
 
     def close(self) -> None:
-        """Leave the last state on the screen."""
+        """Close the progress bars, leaving the trial bar on the screen."""
         self.best_line.close()
         self.steps_bar.close()
         self.trials_bar.close()

@@ -1,4 +1,4 @@
-"""Records of a search as loggers take them: its config, one row for each trial, the best trial, and all trials."""
+"""Makes the records of a search that loggers store: its config, one row per trial, the best trial, a trial table."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SIZE_ARGUMENTS = ("cell", "depth", "max_parameters", "hidden_size")
 """Arguments of the model that the number of parameters depends on."""
 
 SAMPLE_ARGUMENTS = ("samples", "samples_per_parameter")
-"""Arguments of the task that only the number of samples depends on."""
+"""Names of the task arguments that affect the number of samples but not the network's size."""
 
 NEUTRAL_ARGUMENTS = ("seed", "show", "batch_size", "steps", "loss_from", "loss_exponent", "loss_exponent_from")
 """Arguments of the task that neither sizes nor samples depend on."""
 
 
 def search_config(studies: Sequence[StudyRunner]) -> Row:
-    """Return the config of a search for loggers; a grid has the config of each study under `studies`."""
+    """Return the config that loggers store for a search, with one entry per study under `studies` for a grid."""
     first = studies[0].specification.to_json()
     common = {
         "sweep": first["sweep"],
@@ -56,12 +56,12 @@ def common_sizes(specification: StudySpecification) -> Row:
 
 
 def label(study: StudyRunner) -> str:
-    """Return a study's name within its grid."""
+    """Return the last part of a study's name, such as gru-d1-p700 of a grid's study."""
     return study.name.rpartition("/")[2]
 
 
 def swept_values(study: StudyRunner, trial: FrozenTrial, prefix: str = "swept") -> Row:
-    """Return a trial's hyperparameters by short names, which are the same in all studies of a sweep file."""
+    """Return a trial's searched hyperparameters as logged entries, named `prefix`/short name, such as swept/lr."""
     short = short_names(study.specification.sweep.space.searched)
     return {f"{prefix}/{short[name]}": table_cell(value) for name, value in study.values(trial).items()}
 
@@ -72,7 +72,7 @@ def table_cell(value: Any) -> Any:
 
 
 def trial_row(study: StudyRunner, trial: FrozenTrial, best: float | None, grid: bool) -> Row:
-    """Return what is logged of a finished trial.
+    """Return the logged entries of a finished trial: number, value, feasibility, parameters, hyperparameters.
 
     Args:
         study: The trial's study.
@@ -93,9 +93,9 @@ def trial_row(study: StudyRunner, trial: FrozenTrial, best: float | None, grid: 
 
 
 def final_row(studies: Sequence[StudyRunner]) -> Row:
-    """Return the metrics of the best trial of all studies, by the keys of summary.json, and its hyperparameters.
+    """Return the final logged entries of a search: metrics and hyperparameters of its best trial, and trial counts.
 
-    Where no trial was feasible they are the metrics of the best constant predictor.
+    Where no trial was feasible the metrics are those of the best constant predictor.
     """
     finished = sum(len(study.snapshot.finished) for study in studies)
     infeasible = sum(len(study.snapshot.infeasible) for study in studies)
@@ -118,7 +118,7 @@ def final_row(studies: Sequence[StudyRunner]) -> Row:
 
 
 def trials_table(studies: Sequence[StudyRunner]) -> tuple[list[str], list[list[Any]]]:
-    """Return the columns and the rows of a table of all finished trials; a column of several types holds texts."""
+    """Return the column names and the rows of a table of all finished trials, converting mixed columns to text."""
     rows = [
         {
             **({"study": label(study)} if len(studies) > 1 else {}),
@@ -142,12 +142,12 @@ def trials_table(studies: Sequence[StudyRunner]) -> tuple[list[str], list[list[A
 
 
 def column_type(value: Any) -> type | None:
-    """Return the type of a table's column that holds a value; all numbers are one type."""
+    """Return the column type for a table value: float for int, None for None, otherwise the value's type."""
     return None if value is None else float if type(value) is int else type(value)
 
 
 def best_so_far(study: StudyRunner) -> list[tuple[float, float]]:
-    """Return the best value of the feasible trials up to each number, from the first feasible one on."""
+    """Return a (trial number, best value so far) pair for each feasible finished trial of a study."""
     points: list[tuple[float, float]] = []
     for trial in study.snapshot.finished:
         if trial.value is not None and feasible(trial):

@@ -1,4 +1,4 @@
-"""Logs a search to Lightning's loggers: its config, a row for each trial, and the charts and metrics at the end."""
+"""Logs a search to Lightning's loggers: its config, a row per trial, and a table, chart and metrics at the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rnn_capacity.studies import feasible
 from rnn_capacity.wandb_runs import define_metrics, mark_preempting, wandb_loggers
 
 X_AXIS = "trial/number"
-"""The metric that all others are plotted over."""
+"""Name of the logged metric that is the x axis of all W&B charts of a search."""
 
 
 class SearchLogger:
@@ -41,7 +41,7 @@ class SearchLogger:
         self.best: dict[str, float | None] = {}
 
     def begin(self) -> None:
-        """Open the loggers' runs, with all that the results depend on."""
+        """Start a run of each logger and log the search's config as hyperparameters."""
         if not self.loggers:
             return
         for study in self.studies:
@@ -95,12 +95,12 @@ class SearchLogger:
             self.finish(complete=False)
 
     def save(self) -> None:
-        """Let the loggers write what they have, however the search ends."""
+        """Call `save` of each logger, which writes metrics that are still buffered."""
         for logger in self.loggers:
             logger.save()
 
     def _log(self, row: dict[str, Any], step: int) -> None:
-        """Log a row; loggers without tables get only its numbers."""
+        """Log a row of metrics, leaving out text entries for loggers that can store only numbers."""
         numbers = {name: value for name, value in row.items() if not isinstance(value, str)}
         for logger in self.loggers:
             texts = isinstance(logger, CSVLogger) or hasattr(logger, "log_table")

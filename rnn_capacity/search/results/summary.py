@@ -18,13 +18,13 @@ from rnn_capacity.search.space.parameter_names import short_names
 from rnn_capacity.studies import metrics
 
 BEST_TRIALS = 5
-"""Trials in a study's table."""
+"""Maximum number of trials in the printed table of a study's best trials."""
 
 TABLE_WIDTH = 120
-"""Columns of a table that is not printed to a terminal."""
+"""Width in characters of tables that are not printed to a terminal."""
 
 VAL_CHECK_INTERVAL = 0.05
-"""The share of a run after which `fit` validates the best trial's network, for a learning curve."""
+"""Value of `trainer.val_check_interval` in best.yaml: a validation after each 5 % of the run, for a learning curve."""
 
 
 def print_summary(studies: list[StudyRunner], root: Path) -> None:

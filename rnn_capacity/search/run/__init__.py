@@ -1,1 +1,1 @@
-"""Running the trials of studies: the runner of a study, workers on devices, and signals."""
+"""Runs the trials of studies: claims and trains them, on one device or several, and stops after a signal."""

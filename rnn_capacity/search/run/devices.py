@@ -1,4 +1,4 @@
-"""The devices that a search runs on, with one worker each."""
+"""Selects the torch devices of a search from `trainer.accelerator` and `trainer.devices`; each runs one worker."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rnn_capacity.trainer_options import trainer_error
 
 
 def select_devices(accelerator: Any, devices: Any) -> list[torch.device]:
-    """Select the devices that Lightning's trainer selects for the same options.
+    """Return the torch devices that Lightning's Trainer would use for these accelerator and devices options.
 
-    A number of CPU devices is that many times the same device. On a cluster each process is a search of its own, so the
+    For several CPU devices the list repeats the CPU. On a cluster each process is a search of its own, so the
     devices are this process's.
 
     Args:

@@ -1,4 +1,4 @@
-"""The events of a running search."""
+"""The interface through which workers report the events of a running search."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class Events(Protocol):
     """Receives the events of a running search, to show or to log them."""
 
     def begin(self, study: StudyRunner, members: int, steps: int) -> None:
-        """Members of a study begin to train, for at most `steps` optimizer steps."""
+        """Called when `members` networks of a study start training together, for at most `steps` optimizer steps."""
 
     def steps(self, made: int) -> None:
-        """Members have made `made` optimizer steps."""
+        """Called when the networks in training have made `made` optimizer steps."""
 
     def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
-        """The result of a study's trial is stored."""
+        """Called when the result of a finished trial has been written to the storage."""
 
     def say(self, line: str) -> None:
-        """A line is to be shown."""
+        """Called with a line of text to display to the user."""

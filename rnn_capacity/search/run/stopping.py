@@ -1,4 +1,4 @@
-"""Ends a search after a signal."""
+"""Stops a search after a signal such as SIGINT or SIGTERM, so that its running trials can be claimed again."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rnn_capacity.signals import EXIT_CODES, SignalRecorder, exit_code
 
 
 class Stopped(Exception):
-    """Ends a search after a signal; its running trials are given back."""
+    """Raised to end a search after a signal, whereupon its unfinished trials return to the study's queue."""
 
 
 class WorkerFailedError(Exception):
-    """Ends a worker that can create no network for a reason of its own; its trials are given back."""
+    """Raised if a worker cannot create networks because of its machine, for example a full disk."""
 
 
 class StopRequest(SignalRecorder):
-    """A context that records signals, so that a search ends between two steps and gives its trials back.
+    """Context manager that records signals such as SIGINT, so that a search can end between two optimizer steps.
 
     Args:
         before_exit: Called before a second SIGINT ends the process.
@@ -34,7 +34,7 @@ class StopRequest(SignalRecorder):
         self._replaced: dict[int, Any] = {}
 
     def end_at_once(self) -> None:
-        """End the process at once."""
+        """Exit the process immediately, after a second SIGINT, with the exit code of an interrupted search."""
         self.before_exit()
         os._exit(exit_code("SIGINT", "search"))
 
@@ -55,10 +55,10 @@ class StopRequest(SignalRecorder):
         super().record(name)
 
     def check(self) -> None:
-        """End the search if a signal came.
+        """Raise `Stopped` if a signal has been recorded.
 
         Raises:
-            Stopped: If one did.
+            Stopped: If a signal has been recorded.
         """
         if self.received is not None:
             raise Stopped(self.received)

@@ -1,4 +1,4 @@
-"""A worker: claims trials of studies, trains their networks at once, stores the results, and claims the next ones."""
+"""The loop of a search worker: claim trials of a study, train their networks together, and store the results."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Snapshot, StorageError, Study, failures, retries_exhausted
 
 POLL = 1.0
-"""Seconds between two looks for trials of dead workers, while other workers run all that is left."""
+"""Seconds between two reads of the storage by a worker that finds no trial to claim."""
 
 MAX_REASON = 300
-"""Characters of an error that are stored."""
+"""Maximum length in characters of an error message that is stored with a trial."""
 
 MAX_IN_A_ROW = 5
-"""Trials one after another that memory, device or disk may keep from being created before the worker stops."""
+"""Number of consecutive trials that fail for lack of memory, device or disk after which a worker stops."""
 
 
 def run_worker(
@@ -70,8 +70,8 @@ class StudyRunner:
 
     Args:
         study: The study in the storage.
-        specification: Its specification.
-        trials: Finished trials that it is to have; a grid or the sweep's run_cap may allow fewer.
+        specification: The study's specification.
+        trials: Finished trials that the study is to have; a grid or the sweep's run_cap may allow fewer.
     """
 
     def __init__(self, study: Study, specification: StudySpecification, trials: int) -> None:
@@ -102,12 +102,12 @@ class StudyRunner:
 
     @property
     def infeasible_share(self) -> float:
-        """The share of the finished trials whose training diverged."""
+        """Fraction of the finished trials that are infeasible: diverged in training, or impossible to train."""
         return len(self.snapshot.infeasible) / max(1, len(self.snapshot.finished))
 
     @property
     def missing(self) -> int:
-        """Number of trials yet to be finished; 0 once a trial has reached the sweep's target."""
+        """Number of trials left to finish, or 0 once a trial has reached the sweep's `metric.target`."""
         metric = self.specification.sweep.metric
         best = self.snapshot.best(1) if metric is not None and metric.target is not None else []
         if metric is not None and any(trial.value is not None and metric.reached(trial.value) for trial in best):
@@ -115,10 +115,10 @@ class StudyRunner:
         return self.total - self.finished
 
     def claim(self, count: int) -> list[FrozenTrial]:
-        """Claim trials to run, by the latest snapshot.
+        """Claim trials of the study for this worker, queued ones or new ones proposed by the sampler.
 
         Args:
-            count: How many, at most.
+            count: Maximum number of trials.
 
         Returns:
             The trials; none if all are finished, or other workers run the rest.
@@ -163,7 +163,7 @@ class StudyRunner:
 
     @contextmanager
     def _given_back(self, trials: list[FrozenTrial]) -> Iterator[None]:
-        """Open a context whose exceptions give the trials without a result back."""
+        """Return unfinished trials to the study's queue if the body of the context raises an exception."""
         self._in_events = False
         try:
             yield
@@ -179,7 +179,7 @@ class StudyRunner:
             raise
 
     def _build(self, trial: FrozenTrial, events: Events) -> Member | None:
-        """Build the network and the task of a trial; None if the trial is finished without training."""
+        """Build a trial's network and task, or finish the trial as infeasible and return None if that is impossible."""
         if retries_exhausted(trial):
             key, reason = "failed", f"{len(failures(trial))} workers ended: {failures(trial)[-1]}"
         else:
@@ -196,7 +196,7 @@ class StudyRunner:
         return None
 
     def _check_worker(self, refusal: ValueError) -> None:
-        """Check, where a trial cannot be created, that its values are the reason and not this worker.
+        """Raise `WorkerFailedError` if a trial could not be created because of this worker, not its hyperparameters.
 
         Raises:
             WorkerFailedError: If the network that was possible at the study's start is not, or if memory, device or
@@ -239,7 +239,7 @@ class StudyRunner:
             self._report(events.result, self, done)
 
     def _report(self, event: Callable[..., None], *arguments: Any) -> None:
-        """Report an event; an error in it is not the trials' failure."""
+        """Call a method of `Events`, marking exceptions that it raises as not caused by a trial."""
         self._in_events = True
         event(*arguments)
         self._in_events = False

@@ -25,18 +25,18 @@ from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import StorageError, Study, Timing
 
 STOP_SECONDS = 10.0
-"""Seconds that a worker has to end where this process cannot go on."""
+"""Seconds that a worker process has to exit, after it was told to stop, before it is killed."""
 
 START_METHOD = "spawn"
-"""How a worker's process starts: a fork would share CUDA."""
+"""Multiprocessing start method of worker processes; CUDA does not work in forked ones."""
 
 MESSAGE_SECONDS = 0.2
-"""Seconds between two messages of a worker about its steps."""
+"""Minimum number of seconds between two step-count messages of a worker process to its parent."""
 
 
 @dataclass(frozen=True)
 class WorkerJob:
-    """What a worker process is to do."""
+    """The studies, device and settings that a worker process is started with."""
 
     storage: str = field(repr=False)  # it may contain a password
     trials: dict[str, int]
@@ -58,7 +58,7 @@ class ParentStop(StopRequest):
         self.pipe = pipe
 
     def check(self) -> None:
-        """End here if this process or the parent is to end."""
+        """Raise `Stopped` if a signal was recorded, the parent sent a message, or the parent has died."""
         super().check()
         parent = parent_process()
         if (parent is not None and not parent.is_alive()) or self.pipe.poll():
@@ -77,31 +77,31 @@ class PipeEvents:
         self.sent = 0.0
 
     def begin(self, study: StudyRunner, members: int, steps: int) -> None:
-        """Send that members of a study begin."""
+        """Send the parent the event that networks of a study start training."""
         self.send("begin", study.name, members, steps)
 
     def steps(self, made: int) -> None:
-        """Send the number of steps, unless another was sent just before."""
+        """Send the parent the number of optimizer steps made, at most once per `MESSAGE_SECONDS`."""
         if time.monotonic() - self.sent > MESSAGE_SECONDS:
             self.sent = time.monotonic()
             self.send("steps", made)
 
     def result(self, study: StudyRunner, trial: FrozenTrial) -> None:
-        """Send a finished trial."""
+        """Send the parent a finished trial."""
         self.send("result", study.name, trial)
 
     def say(self, line: str) -> None:
-        """Send a line to be shown."""
+        """Send the parent a line of text to display."""
         self.send("say", line)
 
     def send(self, *message: Any) -> None:
-        """Send a message to the parent; a broken pipe is ignored, since `ParentStop` notices it."""
+        """Send a message to the parent, ignoring a broken pipe, which `ParentStop` detects."""
         with suppress(OSError):
             self.pipe.send(message)
 
 
 def worker_process(job: WorkerJob, pipe: Connection) -> None:
-    """Run the loop of a worker in its own process.
+    """Open the studies of a job and run their trials; the main function of a worker process.
 
     Raises:
         SystemExit: With 1 after an error, which the parent shows.
@@ -129,7 +129,7 @@ def worker_process(job: WorkerJob, pipe: Connection) -> None:
 
 
 class WorkerProcesses:
-    """The worker processes of a search, as their parent sees them.
+    """Starts, monitors and stops the worker processes of a search from the parent process.
 
     Args:
         jobs: One for each process.
@@ -145,7 +145,7 @@ class WorkerProcesses:
         self.pipes: list[Connection] = []
 
     def run(self, stop: StopRequest) -> None:
-        """Start the workers and wait until all have ended; the others go on without one that dies.
+        """Start all worker processes and wait until they have ended, even if one of them dies.
 
         Raises:
             Stopped: If a signal came, once all workers have given their trials back.
@@ -175,7 +175,7 @@ class WorkerProcesses:
             signal.signal(signal.SIGINT, ours)
 
     def _relay(self, stop: StopRequest) -> None:
-        """Pass the workers' events on until all have ended, and tell them to stop after a signal."""
+        """Pass the workers' events on until all workers have ended, and send them a stop message after a signal."""
         told = False
         indices = {pipe: index for index, pipe in enumerate(self.pipes)}
         while indices:

@@ -1,1 +1,1 @@
-"""The search space: a W&B sweep file, its parameters and distributions, and what a cell ignores."""
+"""Reads W&B sweep files and defines the search space: hyperparameters, distributions, and what each cell uses."""

@@ -15,7 +15,7 @@ MODEL = "model.init_args."
 START = f"{MODEL}initialization."
 
 GATED_ONLY = ("recurrent", "recurrent_scale", "input_scale", "square_inputs", "bias", "bias_scale")
-"""Fields of an Initialization that affect only cells with named gates."""
+"""Names of the `Initialization` fields that affect only subclasses of `GatedCell`."""
 
 
 def narrow(space: SearchSpace, cell: type[Cell]) -> tuple[SearchSpace, list[str]]:
@@ -62,7 +62,7 @@ def narrow(space: SearchSpace, cell: type[Cell]) -> tuple[SearchSpace, list[str]
 
 
 def ignored_reason(name: str, cell: type[Cell]) -> str | None:
-    """Return why the cell ignores a hyperparameter; None if it may not."""
+    """Return the reason why a cell ignores a hyperparameter, or None if the cell may use it."""
     own = cell.__name__
     if name == f"{MODEL}cell":
         return f"this is the search for {own}"
@@ -85,7 +85,7 @@ def ignored_reason(name: str, cell: type[Cell]) -> str | None:
 
 
 def ignored_offset_reason(gate: str, cell: type[Cell]) -> str | None:
-    """Return why the cell ignores b_fg, of one gate or of all; None if it may not."""
+    """Return the reason why a cell ignores the forget-gate bias b_fg, of one gate or all, or None if it may use it."""
     own = cell.__name__
     if not issubclass(cell, GatedCell):
         return None if "b_fg" in inspect.signature(cell).parameters else f"{own} takes no b_fg"
@@ -97,7 +97,7 @@ def ignored_offset_reason(gate: str, cell: type[Cell]) -> str | None:
 
 
 def allowed_choices(name: str, cell: type[Cell]) -> tuple[str, ...] | None:
-    """Return the choices besides null that the cell allows; None if the hyperparameter is none of the cell's."""
+    """Return the values, null aside, that a cell allows for a hyperparameter, or None if it sets no restriction."""
     if name == f"{MODEL}nonlinearity":
         return cell.nonlinearities
     if name == f"{START}recurrent" and issubclass(cell, GatedCell):
@@ -106,14 +106,14 @@ def allowed_choices(name: str, cell: type[Cell]) -> tuple[str, ...] | None:
 
 
 def choices(parameter: Parameter | None) -> Iterable[Any]:
-    """Return the values that a hyperparameter lists."""
+    """Return the values of a constant or categorical hyperparameter; an empty tuple for a numeric range."""
     if isinstance(parameter, Constant):
         return (parameter.given,)
     return parameter.values if isinstance(parameter, Choice) else ()
 
 
 def restrict(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
-    """Return a hyperparameter with its allowed values only; None if it has no allowed value."""
+    """Restrict a categorical or constant hyperparameter to allowed values, returning None if none is left."""
     values = choices(parameter)
     kept = [index for index, value in enumerate(values) if value in taken]
     if isinstance(parameter, Constant):
@@ -128,5 +128,5 @@ def restrict(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
 
 
 def known_gates(names: str) -> set[str]:
-    """Return the gates, or forget gates, of the paper's cells."""
+    """Return the names of the gates (`gates`) or forget gates (`forget_gates`) of all the paper's cells."""
     return {gate for cell in CELLS.values() for gate in getattr(cell, names, ())}

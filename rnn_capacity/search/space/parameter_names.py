@@ -1,4 +1,4 @@
-"""Short names of hyperparameters, for people."""
+"""Shortens dotted hyperparameter names for tables and logs: lr for model.init_args.optimizer.init_args.lr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hyperparameters of a sweep: the distribution that Optuna draws from, and the value of each draw.
+"""Hyperparameter types of a sweep: the Optuna distribution of each, and the conversion of a draw to a value.
 
 Optuna draws uniformly, uniformly in the logarithm, and among choices. For the other distributions of W&B it draws a
 quantile, uniform in (0, 1), which the inverse of the distribution function maps to the value; a Gaussian process then
@@ -21,14 +21,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 Law = Literal["normal", "log_normal", "beta"]
 
 MAX_INTEGERS = 2**16
-"""Size up to which a range is drawn as integers: Optuna's Gaussian process lists every integer."""
+"""Size from which an integer range is drawn as floats, since Optuna's Gaussian process enumerates all integers."""
 
 STORABLE = (str, int, float, bool, type(None))
-"""Types of choices that an Optuna storage can hold."""
+"""Python types of categorical choices that an Optuna storage can hold."""
 
 
 class Parameter(ABC):
-    """A hyperparameter of a search space."""
+    """A hyperparameter of a search space: an Optuna distribution, and a conversion of draws to values."""
 
     @abstractmethod
     def distribution(self) -> BaseDistribution | None:
@@ -36,10 +36,10 @@ class Parameter(ABC):
 
     @abstractmethod
     def value(self, drawn: Any) -> Any:
-        """Convert what Optuna drew to the hyperparameter's value, as JSON has it."""
+        """Convert a draw from the Optuna distribution to the hyperparameter's value, of a JSON type."""
 
     def grid(self) -> Sequence[Any] | None:
-        """List the values on a grid, as Optuna draws them; None if constant, continuous or drawn by probabilities."""
+        """Return all values, as Optuna stores them, for a grid search; None if constant, continuous or weighted."""
         return None
 
 
@@ -48,13 +48,13 @@ class Constant(Parameter):
     """A hyperparameter with one value, which is not searched."""
 
     given: Any
-    """The value."""
+    """The constant value."""
 
     def distribution(self) -> None:
-        """Return None: nothing is drawn."""
+        """Return None, since Optuna draws nothing for a constant."""
 
     def value(self, drawn: Any = None) -> Any:
-        """Return the value."""
+        """Return the constant value, whatever is passed as the draw."""
         return self.given
 
 
@@ -70,11 +70,11 @@ class Choice(Parameter):
     """The values; no two are equal."""
 
     probabilities: tuple[float, ...] | None = None
-    """The probability of each value; they sum to 1."""
+    """Probability of each value, with sum 1; None for equally likely values."""
 
     @cached_property
     def drawable(self) -> list[Any]:
-        """The values as Optuna stores them."""
+        """The values as Optuna stores them: unchanged if all are different scalars, otherwise as JSON text."""
         plain = all(isinstance(value, STORABLE) for value in self.values)
         if plain and len(set(self.values)) == len(self.values):
             return list(self.values)
@@ -82,11 +82,11 @@ class Choice(Parameter):
         return texts if len(set(texts)) == len(texts) else [json.dumps(value) for value in self.values]
 
     def distribution(self) -> BaseDistribution:
-        """The choices, or a quantile."""
+        """Return a categorical distribution, or for given probabilities a uniform one of a quantile in (0, 1)."""
         return CategoricalDistribution(self.drawable) if self.probabilities is None else FloatDistribution(0, 1)
 
     def value(self, drawn: Any) -> Any:
-        """Return the chosen value."""
+        """Convert a categorical choice, or a quantile for given probabilities, to the hyperparameter's value."""
         if self.probabilities is None:
             return self.values[self.drawable.index(drawn)]
         bounds = list(accumulate(self.probabilities))
@@ -94,7 +94,7 @@ class Choice(Parameter):
         return self.values[next((index for index in likely if drawn < bounds[index]), likely[-1])]
 
     def grid(self) -> list[Any] | None:
-        """Return the choices; None if they have probabilities."""
+        """Return the values as Optuna stores them, or None if they have probabilities."""
         return self.drawable if self.probabilities is None else None
 
 
@@ -106,23 +106,23 @@ class Integer(Parameter):
     """
 
     low: int
-    """The smallest value."""
+    """Smallest value, included."""
 
     high: int
-    """The largest value."""
+    """Largest value, included."""
 
     def distribution(self) -> BaseDistribution:
-        """Return the integers, or the interval that is rounded to them."""
+        """Return an integer distribution, or a float distribution of draws to be rounded for a large range."""
         if self.high - self.low < MAX_INTEGERS:
             return IntDistribution(self.low, self.high)
         return FloatDistribution(self.low - 0.5, self.high + 0.5)
 
     def value(self, drawn: Any) -> int:
-        """Round what Optuna drew."""
+        """Round a draw to the nearest integer in [`low`, `high`]."""
         return int(min(max(round(drawn), self.low), self.high))
 
     def grid(self) -> range:
-        """Return all integers."""
+        """Return all integers from `low` to `high`, both included."""
         return range(self.low, self.high + 1)
 
 
@@ -135,27 +135,27 @@ class Interval(Parameter):
     """
 
     low: float
-    """The smallest value."""
+    """Lower end of the range, before rounding."""
 
     high: float
-    """The largest value."""
+    """Upper end of the range, before rounding."""
 
     log: bool = False
-    """Whether the logarithm is uniform."""
+    """Whether the distribution is log-uniform instead of uniform."""
 
     q: float | None = None
-    """Round to multiples of this."""
+    """Values are rounded to multiples of `q`; None for no rounding."""
 
     def distribution(self) -> BaseDistribution:
-        """Return the interval."""
+        """Return the uniform or log-uniform float distribution of the number before rounding."""
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def value(self, drawn: Any) -> float:
-        """Round what Optuna drew."""
+        """Round a draw to the nearest multiple of `q`, if that is set."""
         return rounded(float(drawn), self.q)
 
     def grid(self) -> list[Any] | None:
-        """Return the values from `low` in steps of q to below `high`, as W&B does; None unless uniform and rounded."""
+        """Return `low`, `low` + q, ... below `high`, as W&B does, or None unless uniform and with `q`."""
         if self.q is None or self.log:
             return None
         return [self.low + index * self.q for index in range(math.ceil((self.high - self.low) / self.q))]
@@ -163,29 +163,30 @@ class Interval(Parameter):
 
 @dataclass(frozen=True)
 class Quantile(Parameter):
-    """A number from a distribution that Optuna does not have, optionally rounded to multiples of `q`.
+    """A float hyperparameter with a normal, log-normal or beta distribution, optionally rounded to multiples of `q`.
 
-    Optuna draws the quantile u in (0, 1); the number is F⁻¹(u), with the law's distribution function F.
+    Optuna, which has none of these, draws the quantile u in (0, 1); the number is F⁻¹(u), with the law's distribution
+    function F.
     """
 
     law: Law
-    """Normal with mean mu and deviation sigma, log-normal, or beta with parameters a and b."""
+    """Name of the distribution: normal, log_normal (both with mu and sigma) or beta (with a and b)."""
 
     first: float
-    """The parameter mu or a."""
+    """First parameter of the distribution: mu of normal and log_normal, a of beta."""
 
     second: float
-    """The parameter sigma or b."""
+    """Second parameter of the distribution: sigma of normal and log_normal, b of beta."""
 
     q: float | None = None
-    """Round to multiples of this."""
+    """Values are rounded to multiples of `q`; None for no rounding."""
 
     def distribution(self) -> BaseDistribution:
-        """Return the interval of the quantile, without the ends, at which a normal number is infinite."""
+        """Return the uniform distribution of the quantile in (0, 1), without the ends, where F⁻¹ may be infinite."""
         return FloatDistribution(1e-6, 1 - 1e-6)
 
     def value(self, drawn: Any) -> float:
-        """Map the quantile to the number and round it."""
+        """Convert a quantile in (0, 1) to the number F⁻¹(u), rounded to a multiple of `q` if that is set."""
         from scipy import stats
 
         if self.law == "beta":
@@ -197,7 +198,7 @@ class Quantile(Parameter):
 
 
 def rounded(number: float, q: float | None) -> float:
-    """Round to the nearest multiple of q, an integer if q is one; None does not round."""
+    """Round a number to the nearest multiple of q, an integer if q is one, or return it unchanged if q is None."""
     multiple = number if q is None else number / q
     return number if q is None or not math.isfinite(multiple) else round(multiple) * q
 

@@ -16,7 +16,9 @@ from rnn_capacity.studies import Params
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The hyperparameters of a sweep; a point is what Optuna drew for each one that is not constant.
+    """The search space of a sweep: its hyperparameters by dotted config keys.
+
+    A point of the space is Optuna's params of a trial: a draw for each hyperparameter that is not constant.
 
     Example:
         >>> from rnn_capacity.search.space.parameters import Choice, Constant
@@ -39,10 +41,10 @@ class SearchSpace:
         return {name: distribution for name, distribution in found.items() if distribution is not None}
 
     def values(self, params: Params) -> dict[str, Any]:
-        """Convert a point of the space to the values of all hyperparameters, as JSON has them.
+        """Convert the params of an Optuna trial to the values, of JSON types, of all hyperparameters.
 
         Raises:
-            ValueError: If the point lacks a hyperparameter.
+            ValueError: If the params lack a hyperparameter.
         """
         missing = self.searched.keys() - params.keys()
         if missing:
@@ -50,7 +52,7 @@ class SearchSpace:
         return {name: parameter.value(params.get(name)) for name, parameter in self.parameters.items()}
 
     def check_grid(self) -> None:
-        """Check that each hyperparameter has a finite list of values for a grid, as W&B does.
+        """Raise ValueError unless every hyperparameter has a finite list of values, as W&B requires for a grid.
 
         Raises:
             ValueError: If one is continuous, or its values have probabilities.
@@ -72,7 +74,7 @@ class SearchSpace:
         return math.prod(len(axis) for axis in self.axes.values())
 
     def grid_point(self, index: int) -> Params:
-        """Return the point of the grid with a number from 0; the last hyperparameter changes first."""
+        """Return the grid point with an index from 0, where the last hyperparameter varies fastest."""
         point = {}
         for name, axis in reversed(self.axes.items()):
             index, place = divmod(index, len(axis))
@@ -91,7 +93,7 @@ class SearchSpace:
 
     @cached_property
     def axes(self) -> dict[str, Sequence[Any]]:
-        """The values of the grid by searched hyperparameter.
+        """The values that a grid search tries for each hyperparameter that is not constant, by dotted config keys.
 
         Raises:
             ValueError: As `check_grid`.
@@ -101,7 +103,7 @@ class SearchSpace:
 
 
 def axis_position(value: Any, axis: Sequence[Any]) -> int | None:
-    """Return the position of a value on an axis; None if it is not there."""
+    """Return the index of a value in a hyperparameter's list of grid values, or None if it is not there."""
     if isinstance(axis, range):  # it finds only integers without comparing one by one
         if not isinstance(value, (int, float)) or value != round(value):
             return None

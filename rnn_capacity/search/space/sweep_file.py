@@ -1,4 +1,4 @@
-"""A sweep file in W&B's format: `wandb sweep` and `rnn-capacity search` take the same file."""
+"""Reads a sweep file in W&B's format, which both `wandb sweep` and `rnn-capacity search` accept."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ METHODS: tuple[Method, ...] = get_args(Method)
 GOALS = ("minimize", "maximize")
 
 IGNORED = ("early_terminate", "controller", "scheduler", "job", "image_uri")
-"""Keys that W&B acts upon and a search does not: members of a population train to their end."""
+"""Keys of a W&B sweep file that `rnn-capacity search` ignores, such as early_terminate."""
 
 IGNORED_METRIC = ("impute", "impute_while_running")
-"""Keys of the metric that a search ignores: values in place of a missing one."""
+"""Keys under `metric` of a W&B sweep file that `rnn-capacity search` ignores."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Metric:
     """The logged key, for example final/bits_per_parameter."""
 
     goal: Goal = "minimize"
-    """Whether the best value is the largest or the smallest."""
+    """Direction of the optimization: minimize or maximize."""
 
     target: float | None = None
-    """A value that is good enough: once a trial has it, no more are begun."""
+    """Metric value at which the search starts no more trials once one has reached it; None for no such value."""
 
     def reached(self, value: float) -> bool:
         """Tell whether a value is as good as the target."""
@@ -66,22 +66,22 @@ class Sweep:
     """
 
     method: Method
-    """How points are chosen."""
+    """The method by which points are chosen: random, grid or bayes."""
 
     space: SearchSpace
-    """The hyperparameters by dotted keys."""
+    """The search space: the hyperparameters under `parameters` by dotted config keys."""
 
     metric: Metric | None = None
-    """The metric that is optimized; None only if the method does not need it."""
+    """The metric that is optimized, or None for the task's primary metric."""
 
     run_cap: int | None = None
     """The largest number of trials."""
 
     ignored: tuple[str, ...] = ()
-    """Keys of the file that a search ignores."""
+    """Keys present in the file that W&B uses but `rnn-capacity search` ignores, such as early_terminate."""
 
     file: dict[str, Any] = field(default_factory=dict)
-    """The whole file."""
+    """The content of the sweep file as read from YAML."""
 
 
 def read_sweep(path: str | Path) -> Sweep:
@@ -148,7 +148,7 @@ def load_yaml_mapping(path: Path) -> dict[str, Any]:
 
 
 def parse_sweep(content: dict[str, Any]) -> Sweep:
-    """Parse the content of a sweep file.
+    """Validate the content of a sweep file and convert it to a `Sweep`.
 
     Args:
         content: The file's keys and values.
@@ -181,7 +181,7 @@ def parse_sweep(content: dict[str, Any]) -> Sweep:
 
 
 def read_parameters(prefix: str, content: dict[str, Any]) -> dict[str, Parameter]:
-    """Read hyperparameters by dotted keys; nested `parameters` come after the name above them.
+    """Convert the `parameters` section of a sweep file to a dict by dotted keys, flattening nested sections.
 
     Args:
         prefix: Beginning of each name: empty, or the name above with its dot.

@@ -1,4 +1,4 @@
-"""Reads one entry under `parameters` of a sweep file into a hyperparameter.
+"""Converts one entry under `parameters` of a W&B sweep file to a hyperparameter of the search space.
 
 A distribution must also be in sweep_schema.yaml. What W&B's settings mean is defined by
 github.com/wandb/sweeps, src/sweeps/params.py.
@@ -25,11 +25,11 @@ from rnn_capacity.search.space.sweep_schema import schemas, validate
 
 
 def read_parameter(key: str, settings: dict[str, Any]) -> Parameter:
-    """Read one hyperparameter.
+    """Validate one entry under `parameters` of a sweep file and convert it to a hyperparameter.
 
     Args:
-        key: Where it stands in the file, by dotted keys.
-        settings: Its settings.
+        key: Where the entry stands in the file, by dotted keys.
+        settings: The entry's keys and values, such as min and max.
 
     Raises:
         ValueError: If W&B would reject them; one line with the key, the constraint and the value.
@@ -59,7 +59,7 @@ def default_distribution(key: str, settings: dict[str, Any]) -> str:
 
 
 def make_parameter(key: str, distribution: str, settings: dict[str, Any]) -> Parameter:
-    """Make the hyperparameter of a distribution with valid settings."""
+    """Make a hyperparameter from the name of a W&B distribution and its validated settings, such as min and max."""
     if distribution == "constant":
         check_json(f"{key}.value", settings["value"])
         return Constant(settings["value"])
@@ -86,7 +86,7 @@ def make_parameter(key: str, distribution: str, settings: dict[str, Any]) -> Par
 
 
 def make_choice(key: str, values: list[Any], probabilities: list[float] | None) -> Choice:
-    """Make a choice.
+    """Make a categorical hyperparameter, with equally likely values or given probabilities.
 
     Raises:
         ValueError: If JSON has no such values, or the probabilities do not belong to them.
@@ -103,7 +103,7 @@ def make_choice(key: str, values: list[Any], probabilities: list[float] | None) 
 
 
 def check_json(key: str, value: Any) -> None:
-    """Check that JSON can hold a value; it has no dates.
+    """Raise ValueError if a value cannot be written as JSON, such as a date.
 
     Raises:
         ValueError: If it cannot.

@@ -1,4 +1,4 @@
-"""Validates a W&B sweep file against its JSON schema; an error is one line."""
+"""Validates a W&B sweep file against its JSON schema, with one-line error messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TYPES = {
     "number": "a number",
     "boolean": "true or false",
 }
-"""JSON's types in words."""
+"""Maps type names of JSON schema to the words of error messages, such as array to a list."""
 
 VALIDATOR = extend(  # type: ignore[no-untyped-call]  # the stubs have it so
     Draft202012Validator,
@@ -34,7 +34,7 @@ VALIDATOR = extend(  # type: ignore[no-untyped-call]  # the stubs have it so
 
 @cache
 def schemas() -> dict[str, Any]:
-    """Read the schemas: `sweep`, `parameters` and `distributions`."""
+    """Load the JSON schemas of sweep files, by the names `sweep`, `parameters` and `distributions`."""
     content: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
     return content
 
@@ -44,7 +44,7 @@ def validate(content: Any, schema: dict[str, Any], path: str = "") -> None:
 
     Args:
         content: The part.
-        schema: Its JSON schema.
+        schema: The part's JSON schema.
         path: Where the part stands in the file, by dotted keys.
 
     Raises:
@@ -56,7 +56,7 @@ def validate(content: Any, schema: dict[str, Any], path: str = "") -> None:
 
 
 def one_line(error: Any, path: str) -> str:
-    """Write an error of jsonschema as "<key> must be <constraint>, got <value>"."""
+    """Format a jsonschema validation error as "<key> must be <constraint>, got <value>"."""
     key = ".".join(filter(None, [path, *map(str, error.absolute_path)]))
     rule, constraint, value = error.validator, error.validator_value, error.instance
     below = f"{key}." if key else ""
@@ -90,7 +90,7 @@ def one_line(error: Any, path: str) -> str:
 
 
 def number_hint(value: Any) -> str:
-    """Explain YAML's trap that 1e-5 without a point is a text; empty for other values."""
+    """Return a hint for numbers that YAML reads as text, such as 1e-5 without a point; empty for other values."""
     with suppress(ValueError, AttributeError):
         digits, _, exponent = value.lower().partition("e")
         point = digits if "." in digits else f"{digits}.0"
