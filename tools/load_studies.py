@@ -30,6 +30,7 @@ from sqlalchemy import MetaData, Table, create_engine, func, insert, select, tex
 
 from rnn_capacity.cli import main as program
 from rnn_capacity.search.arguments import read_command_line
+from rnn_capacity.search.sampler import Sampler
 from rnn_capacity.search.specification import StudySpecification
 from rnn_capacity.studies import Study
 from rnn_capacity.studies.trial import retry_history
@@ -76,10 +77,12 @@ def stored_trials(url: str, trials: int) -> None:
     if arguments.sweep is None:
         raise ValueError("sweep must be given, got None")
     specification, _ = StudySpecification.create(arguments.config, arguments.sweep, (), 0)
-    options = {"specification": specification.to_json(), "goal": specification.objective.goal}
+    goal = specification.objective.goal
+    sampler = Sampler(specification.space, specification.sweep.method, goal, specification.seed)
+    options = {"specification": specification.to_json(), "goal": goal}
     study = Study.open(url, "load", **options)  # type: ignore[arg-type]
     if not study.latest.stored:
-        for number, trial in enumerate(study.claim(TEMPLATES, TEMPLATES, specification.sampler)):
+        for number, trial in enumerate(study.claim(TEMPLATES, TEMPLATES, sampler)):
             metrics = {**specification.objective.baseline, "bits_per_parameter": number / 100, "feasible": True}
             study.finish(trial, number / 100, True, metrics)
         began = time.perf_counter()
@@ -103,7 +106,7 @@ def stored_trials(url: str, trials: int) -> None:
     lap("second read")
     best = study.snapshot().best(10)
     lap(f"the best, {best[0].value}, listed")
-    claimed = study.claim(16, len(snapshot.points) + 16, specification.sampler)
+    claimed = study.claim(16, len(snapshot.points) + 16, sampler)
     lap(f"{len(claimed)} proposed and claimed")
     study.give_back(claimed)
     lap("given back")

@@ -10,9 +10,6 @@ from typing import Any
 from measuring import CELLS
 from study_budgets import Budget, Effort, TrainabilityTask
 
-DEEPEST = 8
-"""Number of layers of the deep networks in the trainability figures."""
-
 REFINED = {
     "model.init_args.optimizer.init_args.lr": (0.6, 1.1),
     "data.init_args.samples_per_parameter": (1.0, 1.15),

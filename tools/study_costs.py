@@ -51,17 +51,15 @@ def select_plans(plans: Iterable[StudyPlan], largest: bool) -> list[StudyPlan]:
 
 def make_trainer(plan: StudyPlan, accelerator: str) -> Callable[[int], None]:
     """Return a function that trains a few networks of a study together for a given number of optimizer steps."""
-    from rnn_capacity.search.open_studies import new_specifications
-
     from rnn_capacity.population import quiet_trainer, train
     from rnn_capacity.search.arguments import read_command_line
     from rnn_capacity.search.sampler import Sampler
+    from rnn_capacity.search.study_grid import grid_specifications
 
     with tempfile.TemporaryDirectory() as folder:
         command = search_options(plan, ROOT / f"configs/{plan.task}.yaml", ROOT / f"tools/sweeps/{plan.sweep}.yaml")
-        ((specification),) = new_specifications(read_command_line([*command, f"--storage=sqlite:///{folder}/x.db"]))[
-            0
-        ].values()
+        arguments = read_command_line([*command, f"--storage=sqlite:///{folder}/x.db"])
+        (specification,) = grid_specifications(arguments)[0].values()
     space, builder = specification.space, specification.builder
     proposals = Sampler(space, "random", "maximize", seed=0)(NETWORKS[accelerator], [], [])
     values = [space.values(proposal.params) for proposal in proposals]
