@@ -85,7 +85,7 @@ class CapacityCLI(LightningCLI):
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Return the trainer's methods that are commands, each with the method's arguments that are not options."""
+        """Return the trainer's methods offered as commands, each with the arguments not offered as options."""
         return {name: LightningCLI.subcommands()[name] | {"verbose"} for name in ("fit", "validate", "test")} | {
             "predict": LightningCLI.subcommands()["predict"] | {"return_predictions"}
         }

@@ -34,7 +34,7 @@ MAPPINGS = tuple(
 
 
 def full_config(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config with short dotted keys replaced by full names, and each class before its arguments.
+    """Return a config with its short dotted keys written out in full, and each class put before its arguments.
 
     W&B sorts the keys as it likes, and a class that comes after its arguments would replace them.
 

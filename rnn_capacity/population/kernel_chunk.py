@@ -44,7 +44,7 @@ class KernelChunk:
         self.trainer = KernelTrainer(library, network, task)
 
     def advance(self) -> tuple[Leaving, Tensor]:
-        """Make the optimizer steps of one `training_step` call, as many as the smallest `steps_per_call`.
+        """Make one `training_step` call's steps of every member: the smallest `steps_per_call` among them.
 
         Returns:
             The members that leave after these steps, and each member's mean loss, (K,).

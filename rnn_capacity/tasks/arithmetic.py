@@ -155,7 +155,7 @@ class Arithmetic(FreshTask):
             )
 
     def draw_samples(self, samples: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw random additions as codes: inputs, (samples, T, 1), and targets, (samples, T), or UNSCORED."""
+        """Draw additions as character codes: inputs, (samples, T, 1), and targets, (samples, T), some UNSCORED."""
         operands = torch.randint(-self.operand_limit, self.operand_limit + 1, (2, samples), generator=random)
         inputs, targets, answer = additions(operands[0], operands[1], self.steps, self.compute_steps)
         return inputs.unsqueeze(2), targets if self.scored == "string" else targets.masked_fill(~answer, UNSCORED)

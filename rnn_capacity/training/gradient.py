@@ -74,7 +74,7 @@ class GradientLimits:
 
 
 def column(values: Sequence[float | None], absent: float, like: Tensor) -> Tensor | None:
-    """Return one constant per network as a tensor (K, 1), or None if no network sets the constant."""
+    """Return one number per network, such as its `l2`, as a (K, 1) tensor, or None if each is None or 0."""
     if not any(values):
         return None
     numbers = [[absent if value is None else value] for value in values]

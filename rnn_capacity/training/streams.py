@@ -37,6 +37,6 @@ def gather(module: LightningModule, values: Tensor) -> Tensor:
 
 
 def select_streams(module: LightningModule, state: list[State]) -> list[State]:
-    """Select this process's streams, every n-th of n processes, from the state of all, and move them to the device."""
+    """Take this process's share of all streams' state, every `world_size`-th stream, to its device."""
     share = slice(module.trainer.global_rank, None, module.trainer.world_size)
     return [tuple(part[share].to(module.device) for part in layer) for layer in state]
