@@ -34,9 +34,7 @@ def test_a_wrong_command_line_is_answered_in_one_line(case: Case, command_lines:
     "case",
     [
         Case("fit", ("--model.depth=two",), ("depth",)),
-        Case("fit", ("--config=config_deep.yaml",), ("config",)),
         Case("validate", ("--ckpt_path=binary",), ("ckpt_path",)),
-        Case("predict", ("--data.temperature=-1",), ("temperature",), "language"),
         Case("search", ("--trials=0",), ("trials",)),
     ],
     ids=str,
