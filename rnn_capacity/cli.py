@@ -9,12 +9,11 @@ import sys
 import warnings
 from io import TextIOWrapper
 from pathlib import Path
-from typing import NoReturn
 
 import yaml
 
 from rnn_capacity import __version__
-from rnn_capacity.messages import NO_VALUE, fail
+from rnn_capacity.messages import CommandParser, fail
 from rnn_capacity.shipped import Kind, find_file, is_existing_file, shipped_files
 
 COMMANDS = {
@@ -55,12 +54,11 @@ def main(argv: list[str] | None = None) -> None:
     argv = sys.argv[1:] if argv is None else argv
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal may not show every character of a text
-    overview = argparse.ArgumentParser(
+    overview = CommandParser(
         prog="rnn-capacity",
         description="How much a recurrent network can hold, and how hard it is to train.",
         epilog="rnn-capacity COMMAND --help lists the options of a command.",
     )
-    overview.error = fail  # type: ignore[method-assign]  # one line, without the usage
     overview.add_argument("--version", action=PrintVersion, nargs=0, help="show the version and the compiled kernel")
     commands = overview.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, purpose in COMMANDS.items():
@@ -129,8 +127,7 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
     Raises:
         ValueError: If a file does not exist or does not contain a YAML mapping, or a number is not a positive integer.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.error = fail_without_value  # type: ignore[method-assign]  # one line, without the usage
+    parser = CommandParser(add_help=False, allow_abbrev=False)
     parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("-c", "--config", action="append", default=[])
     parser.add_argument("--ckpt_path")
@@ -157,15 +154,6 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
         if command in ("validate", "test", "predict") and not given["config"] and config.is_file():
             return ["--config", str(config), *arguments]
     return arguments
-
-
-def fail_without_value(message: str) -> NoReturn:
-    """Exit with the error that an option has no value.
-
-    The few options that `check_files` parses cannot be wrong in another way.
-    """
-    no_value = NO_VALUE.fullmatch(message)
-    fail(f"{no_value[1]} must be given a value" if no_value else message)
 
 
 def with_shipped_files(arguments: list[str]) -> list[str]:

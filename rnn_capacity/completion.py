@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from importlib.util import find_spec
 from typing import Any
 
@@ -10,7 +9,7 @@ from jsonargparse import set_parsing_settings
 from pytorch_lightning.cli import LightningArgumentParser
 
 from rnn_capacity.commands import CapacityCLI
-from rnn_capacity.messages import fail, settle_warnings
+from rnn_capacity.messages import CommandParser, fail, settle_warnings
 from rnn_capacity.parsing import OneLineParser
 from rnn_capacity.search.arguments import search_parser
 
@@ -57,12 +56,11 @@ def completion(argv: list[str], commands: dict[str, str]) -> None:
     Raises:
         SystemExit: With 2 after one line if the shell is unknown or the package shtab is missing, otherwise with 0.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="rnn-capacity completion",
         description="Print a script that completes commands, options and their values in a shell. For bash: "
         "rnn-capacity completion bash > ~/.rnn-capacity-completion, and source that file in ~/.bashrc.",
     )
-    parser.error = fail  # type: ignore[method-assign]  # one line, without the usage
     parser.add_argument("shell", metavar="SHELL", help=f"One of {', '.join(SHELLS)}.")
     shell = parser.parse_args(argv).shell
     if shell not in SHELLS:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from rnn_capacity.files import local_folder, make_folder, write_atomically
-from rnn_capacity.messages import fail
+from rnn_capacity.messages import CommandParser, fail
 from rnn_capacity.shipped import FOLDERS, Kind, shipped_files
 
 
-def configs_parser() -> argparse.ArgumentParser:
+def configs_parser() -> CommandParser:
     """Create the argument parser of the command `rnn-capacity configs`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="rnn-capacity configs",
         description="List the shipped configs and sweeps with the options that take them by name, or copy them in "
         "order to change them.",
         allow_abbrev=False,
     )
-    parser.error = fail  # type: ignore[method-assign]  # one line, without the usage
     parser.add_argument("names", nargs="*", metavar="NAME", help="Configs and sweeps of these names; all by default.")
     parser.add_argument(
         "--to",

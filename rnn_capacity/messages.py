@@ -6,20 +6,20 @@ import logging
 import re
 import sys
 import warnings
-from argparse import ArgumentError
+from argparse import ArgumentError, ArgumentParser
 from difflib import get_close_matches
 from inspect import isabstract
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
-    from jsonargparse import ArgumentParser
+    import jsonargparse
 
 # jsonargparse's exceptions have no attributes for an option's name, its types and the value: they are in the text alone
 KEY = re.compile(r'Parser key "([^"]+)"')
 UNKNOWN_KEY = re.compile(r"(?:(?:Group '([^']+)'|Subcommand '\w+') does not accept )?[Oo]ption '([^']+)'")
 UNKNOWN_WORD = re.compile(r"unrecognized arguments: -*([^\s=]+)")
 REQUIRED = re.compile(r"the following arguments are required: (.+)")
-NO_VALUE = re.compile(r"argument (?:-\w/)?--(\S+): expected one argument")
+NO_VALUE = re.compile(r"argument (?:-\w/)?--(\S+): expected (?:at least )?one argument")
 PASSWORD = re.compile(r"(://[^:@/\s]*):\S*@")
 LONG_WORD = re.compile(r"(\S{300})\S+")
 WRONG_TYPE = re.compile(r"Expected an? (?P<type>.+)\. Got value: (?P<value>.*)", re.DOTALL)
@@ -40,6 +40,15 @@ def fail(message: str, code: int = 2) -> NoReturn:
     raise SystemExit(code)
 
 
+class CommandParser(ArgumentParser):
+    """An argparse parser that exits with a one-line error message, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2 after one line that names the option."""
+        no_value = NO_VALUE.fullmatch(message)
+        fail(f"{no_value[1]} must be given a value" if no_value else message)
+
+
 def settle_warnings() -> None:
     """Print each warning in one line, and hide Lightning's that do not concern users of this program."""
     warnings.formatwarning = lambda message, *_, **__: f"rnn-capacity: warning: {' '.join(str(message).split())}\n"
@@ -50,7 +59,9 @@ def settle_warnings() -> None:
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
 
 
-def explain(message: str, error: BaseException | None, parser: ArgumentParser, bases: dict[str, type[object]]) -> str:
+def explain(
+    message: str, error: BaseException | None, parser: jsonargparse.ArgumentParser, bases: dict[str, type[object]]
+) -> str:
     """Turn an error message of jsonargparse into "<option> must be <constraint>, got <value>".
 
     Args:
@@ -72,7 +83,7 @@ def explain(message: str, error: BaseException | None, parser: ArgumentParser, b
     return message
 
 
-def unknown_option(name: str, parser: ArgumentParser) -> str:
+def unknown_option(name: str, parser: jsonargparse.ArgumentParser) -> str:
     """Return the error message about an option that does not exist, with similar options."""
     known = list(parser.get_defaults(skip_validation=True).keys(branches=True))
     return f"{name} must be a known option; {closest(name, known)}"

@@ -171,11 +171,12 @@ def constructor_error(error: ValueError) -> str:
     # an option that may be null is a union of types, for which jsonargparse raises ValueErrors of its own
     if str(root).startswith("Does not validate") and root.__cause__ is not None:
         raise root.__cause__
-    while isinstance(error, ValueError):
-        if reasons := union_errors(str(error)):
-            option = next((option for kind, option in OPTIONS.items() if kind in str(error)), None)
+    link: BaseException | None = error
+    while isinstance(link, ValueError):
+        if reasons := union_errors(str(link)):
+            option = next((option for kind, option in OPTIONS.items() if kind in str(link)), None)
             return f"{option}: {reasons[0]}" if option else reasons[0]
-        error = error.__cause__  # type: ignore[assignment]
+        link = link.__cause__
     return str(root)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnn_capacity.checks import check_minimum
 from rnn_capacity.formatting import format_value, metric_label
-from rnn_capacity.messages import fail
+from rnn_capacity.messages import CommandParser, fail
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,7 +87,7 @@ def read_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         ValueError: If an argument is wrong or missing.
         SystemExit: After the help text.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="rnn-capacity reproduce",
         usage="rnn-capacity reproduce RUN_DIR [--tolerance TOLERANCE] [--trainer.OPTION VALUE ...]",
         description="Repeat a stored run from its config.yaml, and compare every final metric with its summary.json "
@@ -95,7 +95,6 @@ def read_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         epilog="The other options of fit's trainer are taken as well, for example --trainer.accelerator cpu.",
         allow_abbrev=False,
     )
-    parser.error = fail  # type: ignore[method-assign]  # one line, without the usage
     parser.add_argument("run_dir", nargs="?", metavar="RUN_DIR", help="directory of a finished run of fit")
     parser.add_argument(
         "--tolerance",

@@ -82,5 +82,6 @@ def test_a_trial_gets_the_values_of_short_names() -> None:
     sweep = parse_sweep({"method": "random", "parameters": {name: {"value": one} for name, one in parameters.items()}})
     specification, _ = StudySpecification.create(config, sweep)
     member = specification.example()
-    assert (member.module.cell, member.module.rule.clip_norm, member.task.batch_size) == ("gru", None, 16)  # type: ignore[attr-defined]
+    task: Any = member.task
+    assert (member.module.cell, member.module.rule.clip_norm, task.batch_size) == ("gru", None, 16)
     assert member.module.build_optimizer(10)[0].param_groups[0]["initial_lr"] == 0.25

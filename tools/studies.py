@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 from measuring import CELLS
-from study_budgets import Budget, Effort, TrainabilityTask
+from study_budgets import Budget, Effort
 
 REFINED = {
     "model.init_args.optimizer.init_args.lr": (0.6, 1.1),
@@ -166,13 +166,14 @@ def arithmetic_steps(operand_limit: int) -> int:
     return 2 * len(f"-{operand_limit}") + len("+=") + 6 + len(f"-{2 * operand_limit} ")
 
 
-def trainability_plans(panel: str, task: TrainabilityTask, method: str) -> Iterator[StudyPlan]:
+def trainability_plans(panel: str, budget: Budget, method: str) -> Iterator[StudyPlan]:
     """Plan the trainability studies of Fig. 4 (method `tuner`) or Fig. 5 and Table 1 (`random`) on one task."""
+    task = budget.arithmetic if panel == "arithmetic" else budget.parentheses
     steps, batch, options = task.length, 32, (f"--data.steps={task.length}",)
     if panel == "arithmetic":
         steps, batch = arithmetic_steps(task.length), 64
         options = (f"--data.operand_limit={task.length}", f"--data.steps={steps}")
-    for depth, effort in (task.draws if method == "random" else task.tuner).items():
+    for depth, effort in (budget.draws if method == "random" else budget.tuner).items():
         for cell in CELLS:
             if CELLS[cell].depth > depth:
                 continue
@@ -184,7 +185,7 @@ def trainability_plans(panel: str, task: TrainabilityTask, method: str) -> Itera
 
 def repeated_plans(budget: Budget) -> Iterator[StudyPlan]:
     """Plan the studies of App. Tables 1 and 2: runs of the best parentheses hyperparameters with different seeds."""
-    for plan in trainability_plans("parentheses", budget.parentheses, "tuner"):
+    for plan in trainability_plans("parentheses", budget, "tuner"):
         effort = Effort(budget.reruns, plan.effort.steps)
         parts = {"label": plan.label, "cell": plan.cell, "depth": plan.depth, "effort": effort}
         yield StudyPlan("repeated", task=plan.task, sweep="seeds", work=plan.work, source=plan.name, **parts)
@@ -210,7 +211,7 @@ def plan_studies(budget: Budget, text: str | None = None) -> list[StudyPlan]:
             plan
             for panel in ("parentheses", "arithmetic")
             for method in ("tuner", "random")
-            for plan in trainability_plans(panel, getattr(budget, panel), method)
+            for plan in trainability_plans(panel, budget, method)
         ),
         *repeated_plans(budget),
     ]

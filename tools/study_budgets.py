@@ -21,19 +21,13 @@ class Effort(NamedTuple):
 
 @dataclass(frozen=True)
 class TrainabilityTask:
-    """Network size, sequence length and numbers of trials of the parentheses or the arithmetic studies."""
+    """Network size and sequence length of the parentheses or the arithmetic studies."""
 
     size: int
     """Maximum number of parameters of the network; 200,000 in the paper."""
 
     length: int
     """Time steps of the parentheses (175 in the paper), or largest operand of the arithmetic (10 million)."""
-
-    draws: Mapping[int, Effort]
-    """Trials and steps of the random-search studies, per cell, by depth."""
-
-    tuner: Mapping[int, Effort]
-    """Trials and steps of the tuner (Gaussian-process) studies, per cell, by depth."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +68,15 @@ class Budget:
     """Number of samples N of the random continuous function, with tau N/200; in the paper a million and 5,000."""
 
     parentheses: TrainabilityTask
-    """Size, length, trials and steps of the parentheses studies."""
+    """Network size and sequence length of the parentheses studies."""
 
     arithmetic: TrainabilityTask
-    """Size, length, trials and steps of the arithmetic studies."""
+    """Network size and largest operand of the arithmetic studies."""
+    draws: Mapping[int, Effort]
+    """Trials and steps of the random-search studies of parentheses and arithmetic, per cell, by depth."""
+
+    tuner: Mapping[int, Effort]
+    """Trials and steps of the tuner (Gaussian-process) studies of parentheses and arithmetic, per cell, by depth."""
 
     reruns: int
     """Number of repeated runs of the best tuner trial on the parentheses, per cell and depth."""
@@ -101,18 +100,10 @@ BUDGETS = {
         text=for_sizes((600, 1500, 4000), 2, 200),
         function=for_sizes((500, 1000, 2000), 3, 800),
         samples=10_000,
-        parentheses=TrainabilityTask(
-            size=10_000,
-            length=25,
-            draws={1: Effort(16, 200), 8: Effort(12, 150)},
-            tuner={1: Effort(14, 200), 8: Effort(12, 150)},
-        ),
-        arithmetic=TrainabilityTask(
-            size=2500,
-            length=9,
-            draws={1: Effort(16, 200), 8: Effort(12, 150)},
-            tuner={1: Effort(14, 200), 8: Effort(12, 150)},
-        ),
+        parentheses=TrainabilityTask(size=10_000, length=25),
+        arithmetic=TrainabilityTask(size=2500, length=9),
+        draws={1: Effort(16, 200), 8: Effort(12, 150)},
+        tuner={1: Effort(14, 200), 8: Effort(12, 150)},
         reruns=4,
     ),
     "night": Budget(
@@ -127,18 +118,10 @@ BUDGETS = {
         text={3000: Effort(16, 2000), 10_000: Effort(12, 2000), 30_000: Effort(8, 2000), 100_000: Effort(4, 2000)},
         function={600: Effort(40, 6000), 2000: Effort(40, 6000), 6000: Effort(16, 6000), 20_000: Effort(8, 6000)},
         samples=100_000,
-        parentheses=TrainabilityTask(
-            size=20_000,
-            length=50,
-            draws={1: Effort(300, 600), 8: Effort(300, 300)},
-            tuner={1: Effort(60, 1000), 8: Effort(40, 600)},
-        ),
-        arithmetic=TrainabilityTask(
-            size=5000,
-            length=99,
-            draws={1: Effort(300, 600), 8: Effort(300, 300)},
-            tuner={1: Effort(60, 1000), 8: Effort(40, 600)},
-        ),
+        parentheses=TrainabilityTask(size=20_000, length=50),
+        arithmetic=TrainabilityTask(size=5000, length=99),
+        draws={1: Effort(300, 600), 8: Effort(300, 300)},
+        tuner={1: Effort(60, 1000), 8: Effort(40, 600)},
         reruns=20,
     ),
     "full": Budget(
@@ -153,18 +136,10 @@ BUDGETS = {
         text=for_sizes((80_000, 160_000, 320_000, 640_000, 1_280_000), 500, 1_000_000),
         function=for_sizes((3000, 10_000, 30_000, 100_000, 300_000), 500, 1_000_000),
         samples=1_000_000,
-        parentheses=TrainabilityTask(
-            size=200_000,
-            length=175,
-            draws=for_sizes((1, 8), 1000, 50_000),
-            tuner=for_sizes((1, 8), 1000, 50_000),
-        ),
-        arithmetic=TrainabilityTask(
-            size=200_000,
-            length=10**7,
-            draws=for_sizes((1, 8), 1000, 50_000),
-            tuner=for_sizes((1, 8), 1000, 50_000),
-        ),
+        parentheses=TrainabilityTask(size=200_000, length=175),
+        arithmetic=TrainabilityTask(size=200_000, length=10**7),
+        draws=for_sizes((1, 8), 1000, 50_000),
+        tuner=for_sizes((1, 8), 1000, 50_000),
         reruns=100,
     ),
 }

@@ -72,7 +72,7 @@ class LastCheckpoint(ModelCheckpoint):
                 logger.after_save_checkpoint(weakref.proxy(self))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Save `last.ckpt` after an exception that ends all processes, such as that of `StopOnSignal`.
+        """Save `last.ckpt` after an exception that ends all processes, such as `StopOnSignal` raises.
 
         A checkpoint that could not be written (OSError) is not tried again.
         """

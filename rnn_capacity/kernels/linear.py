@@ -104,7 +104,7 @@ def recurrent_linear_backward(
     grad_hidden: Tensor | None = None,
     workspace: Tensor | None = None,
 ) -> Tensor:
-    """Return the gradient of `recurrent_linear_` with respect to h', and add that of W_h to `grad_weight`.
+    """Return the gradient of `recurrent_linear_` with respect to h', and add W_h's gradient to `grad_weight`.
 
     Args:
         grad_gates: Gradient of the result, (K, rows, batch).

@@ -67,7 +67,7 @@ class Chunk:
 
     @flushed_denormals()
     def advance(self) -> tuple[Leaving, Tensor]:
-        """Make several optimizer steps of every member: those of one `training_step` call.
+        """Make the optimizer steps of one `training_step` call of every member.
 
         A call is as long as the least `steps_per_call` of the members. Divergence is checked once at its end, when the
         host waits for the device.

@@ -41,7 +41,7 @@ class EndlessCallLoader:
 
 
 class Population(LightningModule):
-    """LightningModule that trains many networks (members), chunk by chunk: those of a chunk make their steps together.
+    """LightningModule that trains many networks (members), one chunk of members at a time.
 
     Each `training_step` is one call of `Chunk.advance`.
 

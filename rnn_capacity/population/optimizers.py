@@ -83,7 +83,7 @@ class MemberOptimizer(ABC):
 
 
 class MemberAdam(MemberOptimizer):
-    """Adam for K networks at once; each network's steps are those of `torch.optim.Adam`."""
+    """Adam for K networks at once, each with the steps that `torch.optim.Adam` would make."""
 
     names = ("one_minus_beta1", "beta2", "one_minus_beta2", "log_beta1", "log_beta2", "eps", "weight_decay")
     buffers = ("mean", "square")
@@ -99,7 +99,7 @@ class MemberAdam(MemberOptimizer):
 
 
 class MemberAdamW(MemberAdam):
-    """AdamW for K networks at once; each network's steps are those of `torch.optim.AdamW`."""
+    """AdamW for K networks at once, each with the steps that `torch.optim.AdamW` would make."""
 
     def decay(self, gradients: Tensor, rates: Tensor) -> None:
         """Multiply the parameters by 1 - learning rate * weight_decay (decoupled weight decay)."""

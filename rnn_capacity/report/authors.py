@@ -1,4 +1,4 @@
-"""Converts the training runs that the paper's authors published to rows of results, like those of our trials."""
+"""Converts the paper authors' published training runs to the report's result rows."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def judge_claim(key: str, rows: Rows) -> list[Claim]:
 
 
 def judged(key: str, finding: Finding, protocol: str = "") -> Claim:
-    """Return a claim's published facts together with what was measured for it."""
+    """Combine a claim's published value and rule with its measured value and verdict."""
     facts = published()["claims"][key]
     first = finding.conditions[0].estimate if finding.conditions else None
     example = published()["commands"][facts["command"] + (" best" if protocol == PROTOCOLS[1] else "")]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from rnn_capacity.messages import fail
+from rnn_capacity.messages import CommandParser, fail
 from rnn_capacity.published_runs import read_published
 from rnn_capacity.report.authors import author_rows
 from rnn_capacity.report.page import make_report, write_report
@@ -13,15 +12,14 @@ from rnn_capacity.report.stored import read_studies
 from rnn_capacity.studies import StorageError, hide_password
 
 
-def report_parser() -> argparse.ArgumentParser:
+def report_parser() -> CommandParser:
     """Create the argument parser of the command `rnn-capacity report`."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="rnn-capacity report",
         description="Write a page with the paper's figures, tables and claims as the studies of a storage measured "
         "them, and with the studies of your own cells and tasks.",
         allow_abbrev=False,
     )
-    parser.error = fail  # type: ignore[method-assign]  # one line, without the usage
     parser.add_argument("--storage", required=True, help="The storage's URL, as for search: sqlite:///FILE, ...")
     parser.add_argument(
         "--study", nargs="+", action="extend", default=[], metavar="NAME",

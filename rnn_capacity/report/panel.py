@@ -84,12 +84,12 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """The panel's heading: the paper's figure and what it shows."""
+        """Heading of the panel: number and subject of the paper's figure."""
         return str(read_yaml("panels")[self.key]["title"])
 
     @property
     def caption(self) -> str:
-        """The figure's caption: what is plotted, and what the paper found."""
+        """Caption of the figure: the plotted quantities and the paper's finding."""
         return str(read_yaml("panels")[self.key]["caption"])
 
     @property

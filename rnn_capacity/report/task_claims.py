@@ -156,7 +156,7 @@ def easiest_cells(rows: Rows) -> Finding:
 
 
 def irnn_infeasible(rows: Rows) -> Finding:
-    """Judge claim C15: the IRNN's training diverges most often, that of gated cells least often."""
+    """Judge claim C15: training diverges most often with the IRNN and least often with gated cells."""
     conditions, used, missing = [], [], []
     draws = random_draws(rows, "parentheses")
     for depth in (1, 8):

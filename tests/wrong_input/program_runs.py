@@ -96,7 +96,7 @@ def prepared_program() -> Iterator[None]:
 @contextlib.contextmanager
 def restored_process(folder: Path) -> Iterator[None]:
     """Run in a folder; leave nothing changed in the process."""
-    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 (as Lightning)
+    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 (a run may seed the global generator) (as Lightning)
     path, environment, here, dtype = list(sys.path), dict(os.environ), Path.cwd(), torch.get_default_dtype()
     os.chdir(folder)
     previous = signal.signal(signal.SIGALRM, hang)
@@ -114,7 +114,7 @@ def restored_process(folder: Path) -> Iterator[None]:
         os.environ.update(environment)
         torch.set_default_dtype(dtype)
         random.setstate(generators[0])
-        np.random.set_state(generators[1])  # noqa: NPY002
+        np.random.set_state(generators[1])  # noqa: NPY002 (a run may seed the global generator)
         torch.set_rng_state(generators[2])
 
 

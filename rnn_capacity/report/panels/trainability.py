@@ -43,9 +43,14 @@ def facets_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
         yield f"{TASKS[task]}, depth {depth}", at_main_size(group)
 
 
-def expected(
-    depths: tuple[int, ...] = DEPTHS, tasks: tuple[str, ...] = TASKS, suffix: str = ""
-) -> list[tuple[str, str]]:
+def by_facet_and_cell(rows: Rows) -> Iterator[tuple[str, str, Rows]]:
+    """Iterate over a subplot's title, a cell, and the cell's trials in that subplot."""
+    for facet, group in facets_of(rows):
+        for cell, trials in by_cell(group).items():
+            yield facet, cell, trials
+
+
+def expected(tasks: tuple[str, ...] = TASKS, suffix: str = "") -> list[tuple[str, str]]:
     """Return the pairs of a subplot's title and a cell that the paper has results for."""
     return [
         (f"{task}, depth {depth}{suffix}", cell)
@@ -60,18 +65,17 @@ def curves(rows: Rows) -> Panel:
     """Make the panel of the median and the minimum loss against the number of tuner trials."""
     points: list[Point] = []
     tuned = [row for task in TASKS for row in tuner_trials(rows, task)]
-    for facet, group in facets_of(tuned):
-        for cell, trials in by_cell(group).items():
-            ordered = sorted(trials, key=lambda row: row.number)
-            for count in checkpoints(len(ordered)):
-                seen = ordered[:count]
-                command, source = commands(seen), seen[0].source
-                if losses := all_losses(seen):
-                    median = Estimate.of_median(losses)
-                    points.append(Point(f"{facet}, median", cell, float(count), median, None, command, source))
-                if any(row.feasible for row in seen):
-                    least = Estimate.of_best(seen, evaluation)
-                    points.append(Point(f"{facet}, minimum", cell, float(count), least, None, command, source))
+    for facet, cell, trials in by_facet_and_cell(tuned):
+        ordered = sorted(trials, key=lambda row: row.number)
+        for count in checkpoints(len(ordered)):
+            seen = ordered[:count]
+            command, source = commands(seen), seen[0].source
+            if losses := all_losses(seen):
+                median = Estimate.of_median(losses)
+                points.append(Point(f"{facet}, median", cell, float(count), median, None, command, source))
+            if any(row.feasible for row in seen):
+                least = Estimate.of_best(seen, evaluation)
+                points.append(Point(f"{facet}, minimum", cell, float(count), least, None, command, source))
     return Panel(
         "fig4_tuner",
         "trials",
@@ -92,12 +96,11 @@ def checkpoints(count: int) -> list[int]:
 def boxes(draws: Rows) -> Panel:
     """Make the panel of box plots of the losses of trials with randomly drawn hyperparameters."""
     points = []
-    for facet, group in facets_of(draws):
-        for cell, trials in by_cell(group).items():
-            losses = feasible_losses(trials)
-            if losses:
-                median = Estimate.of_median(losses)
-                points.append(Point(facet, cell, cell, median, None, commands(trials), trials[0].source, values=losses))
+    for facet, cell, trials in by_facet_and_cell(draws):
+        losses = feasible_losses(trials)
+        if losses:
+            median = Estimate.of_median(losses)
+            points.append(Point(facet, cell, cell, median, None, commands(trials), trials[0].source, values=losses))
     return Panel(
         "fig5_random_draws",
         "cell",
@@ -113,20 +116,19 @@ def boxes(draws: Rows) -> Panel:
 def infeasible(draws: Rows) -> Panel:
     """Make the panel of the share of trials with randomly drawn hyperparameters that diverge."""
     points = []
-    for facet, group in facets_of(draws):
-        for cell, trials in by_cell(group).items():
-            known = published()["infeasible_percent"].get(trials[0].depth, {}).get(cell)
-            points.append(
-                Point(
-                    facet,
-                    cell,
-                    cell,
-                    share(sum(not row.feasible for row in trials), len(trials)),
-                    known / 100 if known is not None and facet.startswith("parentheses") else None,
-                    commands(trials),
-                    trials[0].source,
-                )
+    for facet, cell, trials in by_facet_and_cell(draws):
+        known = published()["infeasible_percent"].get(trials[0].depth, {}).get(cell)
+        points.append(
+            Point(
+                facet,
+                cell,
+                cell,
+                share(sum(not row.feasible for row in trials), len(trials)),
+                known / 100 if known is not None and facet.startswith("parentheses") else None,
+                commands(trials),
+                trials[0].source,
             )
+        )
     return Panel(
         "table1_infeasible",
         "cell",
