@@ -51,15 +51,15 @@ __all__ = [
     "units_for_budget",
 ]
 
-ROOMS = ("cells", "models", "metrics", "population")
+SUBPACKAGES = ("cells", "models", "metrics", "population")
 """Subpackages that the exported names are imported from, in the order of their import time."""
 
 
 def __getattr__(name: str) -> object:
     """Import an exported name from its subpackage when it is first used (PEP 562)."""
     if name in __all__:
-        for room in ROOMS:
-            module = import_module(f"{__name__}.{room}")
+        for subpackage in SUBPACKAGES:
+            module = import_module(f"{__name__}.{subpackage}")
             if name in module.__all__:
                 globals()[name] = getattr(module, name)
                 return globals()[name]

@@ -106,4 +106,5 @@ def check_finite(**arguments: Any) -> None:
         elif isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name} must be a finite number, got {value}")
         elif isinstance(value, int) and abs(value) > INT64_MAX:
-            raise ValueError(f"{name} must be at most {INT64_MAX}, got {value}")
+            bound = f"at most {INT64_MAX}" if value > 0 else f"at least {-INT64_MAX}"
+            raise ValueError(f"{name} must be {bound}, got {value}")

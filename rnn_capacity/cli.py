@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 import sys
 import warnings
 from io import TextIOWrapper
 from pathlib import Path
 
-import yaml
-
 from rnn_capacity import __version__
 from rnn_capacity.messages import CommandParser, fail
 from rnn_capacity.shipped import Kind, find_file, is_existing_file, shipped_files
+from rnn_capacity.yaml_files import load_mapping
 
 COMMANDS = {
     "fit": "train a network and measure it",
@@ -33,13 +31,6 @@ FILE_OPTIONS: dict[str, Kind] = {"-c": "config", "--config": "config", "--sweep"
 
 FILE_OPTION = re.compile(r"(-c=?|--config=|--sweep=)(.*)", re.DOTALL)
 """Pattern of a file option written in one word with its value, such as --config=FILE."""
-
-MAX_CONFIG = 1_000_000
-"""Largest size of a YAML file in bytes; PyYAML takes minutes for a larger one."""
-
-MAX_VALUES = 100_000
-"""Largest number of values in a YAML file, counting those that aliases repeat: a few lines of aliases can stand for
-billions."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -137,12 +128,12 @@ def check_files(command: str, arguments: list[str]) -> list[str]:
     given = vars(parser.parse_known_args(arguments)[0])
     for path in given["config"]:
         if not path.lstrip().startswith("{"):  # YAML in place of a path
-            check_mapping("config", find_file("config", path))
+            load_mapping("config", find_file("config", path))
     arguments = with_shipped_files(arguments)
     if given["help"]:
         return arguments
     if given.get("sweep") not in (None, "null"):
-        check_mapping("sweep", find_file("sweep", given["sweep"]))
+        load_mapping("sweep", find_file("sweep", given["sweep"]))
     for name in ("trials", "population"):
         number = given.get(name)
         if number is not None and (name, number) != ("trials", "null") and not (number.isdecimal() and int(number)):
@@ -170,41 +161,3 @@ def with_shipped_files(arguments: list[str]) -> list[str]:
         if kind is not None and not is_existing_file(value):
             found[index] = f"{prefix}{shipped_files(kind).get(value, value)}"
     return found
-
-
-def check_mapping(argument: str, path: Path) -> None:
-    """Check that a file is readable YAML of bounded size and contains a mapping.
-
-    Raises:
-        ValueError: If it does not.
-    """
-    try:
-        if path.stat().st_size > MAX_CONFIG:
-            raise ValueError(f"{argument} must be a file of at most {MAX_CONFIG:,} bytes, got {str(path)!r}")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if count_values(content, {}) > MAX_VALUES:
-            raise ValueError(f"{argument} must be a YAML file with at most {MAX_VALUES:,} values, got {str(path)!r}")
-    except OSError as error:
-        raise ValueError(f"{argument} must be a readable file, got {str(path)!r} ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{argument} must be a YAML file, got {str(path)!r} ({error})") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{argument} must be a YAML file with a mapping of options, got {str(path)!r}")
-
-
-def count_values(content: object, known: dict[int, float]) -> float:
-    """Count the values of a loaded YAML document, including repetitions by aliases.
-
-    The count is infinite if the document contains itself.
-
-    Args:
-        content: The document.
-        known: Counts of mappings and lists by their identity.
-    """
-    if not isinstance(content, (dict, list)):
-        return 1
-    if id(content) not in known:
-        known[id(content)] = math.inf  # until it is counted, which it never is inside itself
-        parts = content.values() if isinstance(content, dict) else content
-        known[id(content)] = 1 + sum(count_values(part, known) for part in parts)
-    return known[id(content)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -99,13 +100,14 @@ def make_folder(argument: str, folder: Path) -> None:
     try:
         for part in reversed([folder, *folder.parents]):
             if not part.is_dir():
-                part.mkdir()
+                part.mkdir(exist_ok=True)  # another process may have made it meanwhile
                 made.append(part)
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except (OSError, ValueError) as error:  # a ValueError for a null byte
         for part in reversed(made):
-            part.rmdir()
+            with suppress(OSError):  # another process has written to it
+                part.rmdir()
         reason = getattr(error, "strerror", None) or error
         raise ValueError(f"{argument} must be a writable folder, got {str(folder)!r} ({reason})") from error
 

@@ -35,7 +35,9 @@ def fail(message: str, code: int = 2) -> NoReturn:
         message: What is wrong.
         code: Exit code: 2 for a wrong command line.
     """
-    line = LONG_WORD.sub(r"\1...", PASSWORD.sub(r"\1:***@", " ".join(message.split())))
+    line = PASSWORD.sub(r"\1:***@", " ".join(message.split()))
+    if code == 2:  # a wrong value may be long; the command that goes on after a failure is whole
+        line = LONG_WORD.sub(r"\1...", line)
     print(f"rnn-capacity: error: {line}", file=sys.stderr)
     raise SystemExit(code)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import re
 from argparse import ArgumentError
@@ -227,15 +228,18 @@ def check_null_arguments(name: str, config: Any) -> None:
     Raises:
         ValueError: If one is null.
     """
-    module, _, kind = config.class_path.rpartition(".")
+    module, _, name_of_class = config.class_path.rpartition(".")
+    kind = getattr(importlib.import_module(module), name_of_class)
     try:
-        hints = get_type_hints(getattr(importlib.import_module(module), kind).__init__)
+        hints, parameters = get_type_hints(kind.__init__), inspect.signature(kind).parameters
     except (AttributeError, NameError, TypeError):  # annotations that exist for type checkers only
         return
     arguments = config.get("init_args")
     for argument, value in vars(arguments).items() if arguments else ():
-        if value is None and argument in hints and type(None) not in get_args(hints[argument]):
-            expected = getattr(hints[argument], "__name__", hints[argument])
+        hint = hints.get(argument, Any)
+        optional = hint in (Any, object) or type(None) in get_args(hint)
+        if value is None and not optional and argument in parameters and parameters[argument].default is not None:
+            expected = getattr(hint, "__name__", hint)
             raise ValueError(f"{name}.{argument} must be of type {expected}, got null")
 
 

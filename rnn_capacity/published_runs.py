@@ -194,7 +194,7 @@ def load_array(file: Path, argument: str) -> NDArray[np.void]:
         ) from error
     names = array.dtype.names if isinstance(array, np.ndarray) else None
     missing = [name for name in FIELDS if name not in (names or ())]
-    if missing or not all(isinstance(hparams, dict) for hparams in array["hparams"].tolist()):
+    if missing or not all(isinstance(hparams, dict) for hparams in array["hparams"].reshape(-1).tolist()):
         wrong = f"without the field {missing[0]}" if missing else "whose hparams are no dictionaries"
         raise ValueError(f"{argument} must have structured arrays of runs, got {file} {wrong}")
     flat: NDArray[np.void] = array.reshape(-1)

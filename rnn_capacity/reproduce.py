@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rnn_capacity.checks import check_minimum
+from rnn_capacity.files import local_folder
 from rnn_capacity.formatting import format_value, metric_label
 from rnn_capacity.messages import CommandParser, fail
 
@@ -114,9 +115,11 @@ def read_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         raise ValueError(f"tolerance must be a number, got {given.tolerance!r}") from None
     check_minimum(0, tolerance=given.tolerance)
     for option in options:
-        if option.startswith("-") and not option.startswith("--trainer."):
+        if option.startswith("--") and not option.startswith("--trainer."):
             raise ValueError(f"options must be --tolerance and options of the trainer, got {option!r}")
     given.run_dir = Path(given.run_dir)
+    if given.root is not None:
+        given.root = local_folder("trainer.default_root_dir", given.root)
     return given, options
 
 

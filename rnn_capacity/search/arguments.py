@@ -29,11 +29,11 @@ MEASURED = ("max_steps", "precision")
 FIT_ONLY_TRAINER = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps", "num_sanity_val_steps")
 """Names of the `--trainer` options that a search accepts, since `fit` configs set them, but ignores."""
 
-TEXT_OPTIONS = ("sweep", "storage", "study", "cells", "depths", "sizes")
-"""Names of the `SearchOptions` fields of type `str | None`, whose values are not parsed as YAML."""
+TEXT_OPTIONS = ("sweep", "storage", "study", "cells", "depths", "sizes", "begin_from", "begin-from")
+"""Names of the options of type `str | None`, begin_from in both spellings, whose values are not parsed as YAML."""
 
 FIT_ONLY = ("seed_everything", "ckpt_path", "weights_only")
-"""Hidden options that let a search read the config.yaml of a `fit` run; they must be null."""
+"""Hidden options that let a search read the config.yaml of a `fit` run; they must be null or false."""
 
 RESUME_HELP = (
     "Go on with --study, or with all studies of a grid whose names begin with it, by the stored config and sweep: no "
@@ -71,13 +71,10 @@ class SearchOptions:
             STUDY/CELL-dDEPTH-pSIZE.
         depths: Depths, with commas, for a grid of studies.
         sizes: Parameter budgets (max_parameters), with commas, for a grid of studies.
-        begin_from: Folder of the authors' published runs (rnn_hp_dataset): a study without trials begins with their
-            best settings of its task and cell, at the nearest depth and size. Numbers outside of the sweep's ranges
-            become their ends; what the runs do not set is random.
+        begin_from: Folder of the authors' published runs, see BEGIN_FROM_HELP.
         seed: Seed of the sampler; networks and data have their own.
-        resume: Go on with a stored study, or with all of a grid, by its stored config and sweep.
-        print_sweep: Print the sweep file as `wandb sweep` takes it, with the keys of the file that it extends, and
-            exit.
+        resume: Whether to go on with stored studies, see RESUME_HELP.
+        print_sweep: Whether to print the complete sweep file only, see PRINT_SWEEP_HELP.
     """
 
     sweep: str | None = None
@@ -166,7 +163,7 @@ def read_command_line(argv: list[str]) -> Arguments:
     parsed = yaml.safe_load(parser.dump(namespace, skip_unset=False))
     defaults = yaml.safe_load(parser.dump(parser.get_defaults(), skip_unset=False))
     for name in FIT_ONLY:
-        if namespace[name] is not None:  # hidden options are not dumped
+        if namespace[name] not in (None, False):  # hidden options are not dumped
             raise ValueError(f"{name} must be null for a search, got {namespace[name]!r}")
     trainer, default = parsed["trainer"], defaults["trainer"]
     for name, value in trainer.items():
@@ -176,6 +173,9 @@ def read_command_line(argv: list[str]) -> Arguments:
                 f"trainer.{name} must be {default[name]!r} for a search, which takes {allowed}; got {value!r}"
             )
     options = SearchOptions(**{name: parsed[name] for name in SearchOptions.__dataclass_fields__})
+    sweep = None if options.sweep is None else read_sweep(options.sweep)
+    if options.begin_from is not None and sweep is not None and sweep.method == "grid":
+        raise ValueError(f"begin_from must be null for a grid, whose points are fixed, got {options.begin_from!r}")
     config = {
         **{part: parsed[part] for part in ("model", "data")},
         "trainer": {name: trainer[name] for name in MEASURED},
@@ -191,6 +191,6 @@ def read_command_line(argv: list[str]) -> Arguments:
         options,
         config,
         {name: trainer[name] for name in PLACE},
-        None if options.sweep is None else read_sweep(options.sweep),
+        sweep,
         tuple(name for name in PLACE if trainer[name] != default[name]),
     )

@@ -107,13 +107,13 @@ def proposals(specification: StudySpecification, runs: Sequence[PublishedRun]) -
     """Convert published runs to points of the search space, drawing hyperparameters a run does not set at random."""
     space = specification.space
     random = Sampler(space, "random", specification.objective.goal, specification.seed)
-    points = []
+    points: dict[str, Proposal] = {}
     for proposal, run in zip(random(len(runs), [], []), runs, strict=True):
         known = {name: value for name, value in settings(run).items() if name in space.searched}
-        drawn = {name: closest(space.parameters[name], value) for name, value in known.items()}
+        drawn = {name: nearest_value(space.parameters[name], value) for name, value in known.items()}
         params = {name: value if drawn.get(name) is None else drawn[name] for name, value in proposal.params.items()}
-        points.append(Proposal(params, proposal.distributions))
-    return points
+        points.setdefault(repr(params), Proposal(params, proposal.distributions))
+    return list(points.values())
 
 
 def settings(run: PublishedRun) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def settings(run: PublishedRun) -> dict[str, Any]:
             if name == scale or name.startswith(f"{scale}_"):
                 scales.setdefault(ours, []).append(float(value))
                 gate = GATES[run.cell].get(name[len(scale) + 1 :])
-                if gate is not None:
+                if gate is not None and ours != "bias_scale":
                     found[f"model.init_args.initialization.{ours}.{gate}"] = value
     for ours, values in scales.items():
         positive = all(value > 0 for value in values) and ours != "bias_scale"
@@ -141,7 +141,7 @@ def settings(run: PublishedRun) -> dict[str, Any]:
     return found
 
 
-def closest(parameter: Parameter, value: Any) -> Any:
+def nearest_value(parameter: Parameter, value: Any) -> Any:
     """Convert a published value to what Optuna stores for a hyperparameter, or None if it is not a possible value.
 
     Numbers outside of the sweep's range become its nearest end.

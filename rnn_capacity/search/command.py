@@ -10,6 +10,7 @@ from contextlib import suppress
 import torch
 import yaml
 
+from rnn_capacity.files import make_folder
 from rnn_capacity.messages import fail
 from rnn_capacity.published_runs import read_published
 from rnn_capacity.search.arguments import DEFAULT_TRIALS, Arguments, read_command_line
@@ -130,11 +131,7 @@ def create_studies(arguments: Arguments) -> tuple[list[StudyRunner], list[str]]:
     """
     specifications, notes = grid_specifications(arguments)
     if arguments.options.storage is None:
-        try:
-            arguments.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            root = str(arguments.root)
-            raise ValueError(f"trainer.default_root_dir must be a writable folder, got {root!r} ({error})") from error
+        make_folder("trainer.default_root_dir", arguments.root)
     timing = worker_timing()
     existing: list[str] = []
     with suppress(ValueError):  # the storage is yet to be made, or cannot be opened, which `Study.open` reports

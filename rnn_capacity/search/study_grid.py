@@ -18,7 +18,7 @@ from rnn_capacity.search.trials import Config
 MODEL_ARGUMENTS = {"cells": ("cell",), "depths": ("depth",), "sizes": ("max_parameters", "hidden_size")}
 """The arguments of the model that each option of a grid decides."""
 
-MAX_NAME = 512
+MAX_STUDY_NAME = 512
 """Maximum length in characters of a study's name in Optuna's databases."""
 
 
@@ -129,6 +129,6 @@ def study_name(given: str | None) -> str | None:
     name = os.path.expandvars(given)
     if "$" in name:
         raise ValueError(f"study must have variables that the environment sets, got {given!r}")
-    if not all(is_folder_name(part) for part in name.split("/")) or len(name) > MAX_NAME:
+    if not all(is_folder_name(part) for part in name.split("/")) or len(name) > MAX_STUDY_NAME:
         raise ValueError(f"study must be a name that folders can have, got {given!r}")
     return name

@@ -117,7 +117,7 @@ def final_row(studies: Sequence[StudyRunner]) -> Row:
     }
 
 
-def trials_table(studies: Sequence[StudyRunner]) -> tuple[list[str], list[list[Any]]]:
+def logged_trials(studies: Sequence[StudyRunner]) -> tuple[list[str], list[list[Any]]]:
     """Return the column names and the rows of a table of all finished trials, converting mixed columns to text."""
     rows = [
         {

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 from rnn_capacity.formatting import metric_label
 from rnn_capacity.parsing import OneLineParser
 from rnn_capacity.runs import LinePlot
-from rnn_capacity.search.results.records import best_so_far, final_row, label, search_config, trial_row, trials_table
+from rnn_capacity.search.results.records import best_so_far, final_row, label, logged_trials, search_config, trial_row
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.space.parameter_names import short_names
 from rnn_capacity.studies import feasible
@@ -73,7 +73,7 @@ class SearchLogger:
         """
         if not self.loggers:
             return
-        columns, rows = trials_table(self.studies)
+        columns, rows = logged_trials(self.studies)
         lines = {label(study): points for study in self.studies if (points := best_so_far(study))}
         metric = metric_label(self.studies[0].objective.metric)
         for logger in self.loggers:

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from rnn_capacity.checks import check_finite
 from rnn_capacity.full_names import full_name
 from rnn_capacity.search.space.parameters import Parameter
@@ -16,6 +14,7 @@ from rnn_capacity.search.space.sweep_parameters import read_parameter
 from rnn_capacity.search.space.sweep_schema import schemas, validate
 from rnn_capacity.shipped import find_file
 from rnn_capacity.studies import Goal
+from rnn_capacity.yaml_files import load_mapping
 
 Method = Literal["random", "grid", "bayes"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -118,33 +117,19 @@ def load_sweep(path: str | Path) -> dict[str, Any]:
         ValueError: If a file does not exist, cannot be read or is not a YAML mapping.
     """
     path = find_file("sweep", path)
-    content = load_yaml_mapping(path)
+    content = load_mapping("sweep", path)
     if "extends" not in content:
         return content
     extended = find_file("sweep", str(content.pop("extends")), path.parent, "extends")
-    base = load_yaml_mapping(extended)
+    base = load_mapping("extends", extended)
     if "extends" in base:
         raise ValueError(f"extends must name a complete sweep file, got {str(extended)!r}")
-    own = content.get("parameters") or {}
-    parameters = {name: value for name, value in {**base.get("parameters", {}), **own}.items() if value is not None}
+    parts = [part.get("parameters") or {} for part in (base, content)]
+    for part in parts:
+        if not isinstance(part, dict):
+            raise ValueError(f"parameters must be a mapping of hyperparameters, got {part!r}")
+    parameters = {name: value for name, value in {**parts[0], **parts[1]}.items() if value is not None}
     return {**base, **content, "parameters": parameters}
-
-
-def load_yaml_mapping(path: Path) -> dict[str, Any]:
-    """Load a YAML file that contains a mapping.
-
-    Raises:
-        ValueError: If the file cannot be read or contains something else.
-    """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"sweep must be a readable file, got {str(path)!r} ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"sweep must be a YAML file, got {str(path)!r} ({' '.join(str(error).split())})") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"sweep must be a YAML file with a mapping, got {str(path)!r}")
-    return content
 
 
 def parse_sweep(content: dict[str, Any]) -> Sweep:
