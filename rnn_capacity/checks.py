@@ -80,6 +80,8 @@ def check_memory(**arguments: int) -> None:
     Raises:
         ValueError: If they need more than the machine has.
     """
+    if not hasattr(os, "sysconf"):  # Windows
+        return
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for name, numbers in arguments.items():
         if 4 * numbers > memory:

@@ -232,9 +232,10 @@ def compare_weights(stored: Path, repeated: Path) -> list[Comparison]:
 
 def tensor_distance(one: Tensor, other: Tensor) -> float:
     """Return the largest absolute difference between two tensors; NaN equals NaN."""
-    if one.allclose(other, rtol=0, atol=0, equal_nan=True):
-        return 0.0
-    return float((one - other).abs().nan_to_num(nan=math.inf).max())
+    one, other = one.double(), other.double()
+    same = (one == other) | (one.isnan() & other.isnan())
+    differences = (one - other).abs().masked_fill(same, 0).nan_to_num(nan=math.inf, posinf=math.inf)
+    return float(differences.max()) if one.numel() else 0.0
 
 
 def changed_versions(stored: dict[str, Any], repeated: dict[str, Any]) -> list[str]:

@@ -35,7 +35,8 @@ def load_mapping(argument: str, path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"{argument} must be a readable file, got {str(path)!r} ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{argument} must be a YAML file, got {str(path)!r} ({error})") from error
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{argument} must be a YAML file, got {str(path)!r} ({reason})") from error
     if not isinstance(content, dict):
         raise ValueError(f"{argument} must be a YAML file with a mapping of options, got {str(path)!r}")
     return content

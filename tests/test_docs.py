@@ -25,6 +25,7 @@ from tests.program import CONFIGS
 
 ROOT = CONFIGS.parent
 DOCS = ROOT / "tools" / "docs"
+README = ROOT / "README.md"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
 
 FENCE = re.compile(r"^(`{3,}|:{3,})(.*?)\n(.*?)^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -38,7 +39,7 @@ class Block(NamedTuple):
 
 BLOCKS = [
     Block(path, kind.strip(), text)
-    for path in PAGES
+    for path in (README, *PAGES)
     for _, kind, text in FENCE.findall(path.read_text(encoding="utf-8"))
 ]
 
@@ -53,7 +54,7 @@ def command_lines(block: Block) -> Iterator[list[str]]:
 
 def commands_in_text() -> Iterator[list[str]]:
     """Find the whole commands that stand within sentences and tables."""
-    for path in PAGES:
+    for path in (README, *PAGES):
         text = FENCE.sub("", path.read_text(encoding="utf-8"))
         for line in re.findall(r"`((?:\w+=\S+ )?(?:rnn-capacity|python) [^`]+)`", text):
             words = shlex.split(line)

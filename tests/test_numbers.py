@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from jsonargparse import Namespace
 from torch.optim import SGD, Adam, Optimizer, SparseAdam
 from torch.optim.lr_scheduler import StepLR
 
 from rnn_capacity.checks import check_finite
 from rnn_capacity.models import Initialization
+from rnn_capacity.parsing import check_null_arguments
 from rnn_capacity.tasks import Memory
 from rnn_capacity.training import RecurrentModule, is_diverged
 from tests.program import TASKS
@@ -82,3 +85,18 @@ def test_numbers_in_lists_and_mappings_are_checked() -> None:
     check_finite(a=1, b=None, c="inf", d=[1.0, {"e": True}], f=torch.tensor(math.inf), g=2**63 - 1, h=Optimizer)
     with pytest.raises(ValueError, match=r"a.1.b must be a finite number, got nan"):
         check_finite(a=[0, {"b": math.nan}])
+
+
+class OptionalParts:
+    """A user's class whose arguments may be null."""
+
+    def __init__(self, extra: Any, part: object, size: int = None) -> None:  # type: ignore[assignment]  # as users write it
+        self.parts = extra, part, size
+
+
+@pytest.mark.parametrize(("argument", "allowed"), [("extra", True), ("part", True), ("size", True), ("seed", False)])
+def test_an_argument_can_be_null_where_its_type_or_its_default_allows(argument: str, allowed: bool) -> None:
+    kind = f"{__name__}.OptionalParts" if allowed else "rnn_capacity.training.RecurrentModule"
+    config = Namespace(class_path=kind, init_args=Namespace(**{argument: None}))
+    with nullcontext() if allowed else pytest.raises(ValueError, match="model.seed must be of type int, got null"):
+        check_null_arguments("model", config)

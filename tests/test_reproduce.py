@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from rnn_capacity.cli import main
-from rnn_capacity.reproduce import compare
+from rnn_capacity.reproduce import compare, read_arguments, tensor_distance
 from tests.program import Runner
 
 Toy = Callable[..., list[str]]
@@ -153,3 +153,28 @@ def test_the_tolerance_is_relative_above_one() -> None:
     (row,) = compare({"stored_bits": 200.0}, {"stored_bits": 201.0})
     assert row.within(0.005)
     assert not row.within(0.004)
+
+
+def test_options_of_the_trainer_may_be_negative_and_its_folder_may_begin_with_a_tilde(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    given, options = read_arguments([".", "--trainer.devices", "-1", "--trainer.default_root_dir=~/again"])
+    assert (given.root, options) == (str(tmp_path / "again"), ["--trainer.devices", "-1"])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "distance"),
+    [
+        ([0.0, 1.0], [0.0, 1.5], 0.5),
+        ([math.nan, 1.0], [math.nan, 1.5], 0.5),
+        ([math.inf, 1.0], [math.inf, 1.0], 0.0),
+        ([math.inf], [0.0], math.inf),
+        ([math.nan], [0.0], math.inf),
+        ([], [], 0.0),
+    ],
+)
+def test_the_distance_of_weights_is_their_largest_difference(
+    one: list[float], other: list[float], distance: float
+) -> None:
+    assert tensor_distance(torch.tensor(one), torch.tensor(other, dtype=torch.float64)) == distance

@@ -76,7 +76,7 @@ def largest_difference() -> float:
         population = [
             Member(member.module.to(torch.float64), member.task, 100) for member in members_of("gru", 6, 200, 3, 100)
         ]
-        results = train(population, quiet_trainer(accelerator, precision="64-true"))
+        results = train(population, quiet_trainer(accelerator=accelerator, precision="64-true"))
         found.append([result["likelihood_bits_per_parameter"] for result in results])
     return max(abs(one - other) for one, other in zip(*found, strict=True))
 

@@ -11,6 +11,7 @@ does not know go to the command.
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 
 from measuring import CELLS, script_parser
@@ -54,8 +55,7 @@ def table(runs: list[Run]) -> str:
     header = (*network, "best bits per parameter", "median of all", "trials", "steps", "minutes")
     rows = []
     for run in runs:
-        middle = sorted(run["values"])[len(run["values"]) // 2]
-        bits = f"**{run['bits_per_parameter']:.2f}**", f"{middle:.2f}"
+        bits = f"**{run['bits_per_parameter']:.2f}**", f"{statistics.median(run['values']):.2f}"
         effort = run["trials"], f"{run['steps']:,}", f"{run['seconds'] / 60:.1f}"
         rows.append((*(run[name] for name in network), *bits, *effort))
     return markdown_table(header, rows)

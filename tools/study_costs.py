@@ -65,7 +65,7 @@ def make_trainer(plan: StudyPlan, accelerator: str) -> Callable[[int], None]:
     values = [space.values(proposal.params) for proposal in proposals]
 
     def run(steps: int) -> None:
-        train([builder({**one, "trainer.max_steps": steps}) for one in values], quiet_trainer(accelerator))
+        train([builder({**one, "trainer.max_steps": steps}) for one in values], quiet_trainer(accelerator=accelerator))
 
     return run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint, Timer
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -47,9 +47,15 @@ class LastCheckpoint(ModelCheckpoint):
                 other.save_last = None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Store in each checkpoint whether the trainer was told to stop, and remember the checkpoint's step."""
+        """Store in each checkpoint whether the trainer was told to stop, and remember the checkpoint's step.
+
+        A run that only had no time left goes on where it has more.
+        """
         self.saved_at = trainer.global_step
-        checkpoint["stopped"] = trainer.should_stop
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]  # set undeclared by Lightning
+        left = [timer.time_remaining() for timer in callbacks if isinstance(timer, Timer)]
+        out_of_time = any(seconds is not None and seconds <= 0 for seconds in left)
+        checkpoint["stopped"] = trainer.should_stop and not out_of_time
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Stop the trainer if the run resumes from its own `last.ckpt` and a callback had stopped it there."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnn_capacity.cells import Cell, State, cell_class
+from rnn_capacity.cells import Cell, GatedCell, State, cell_class
 from rnn_capacity.checks import check_memory, check_minimum
 from rnn_capacity.models.initialization import Initialization
 from rnn_capacity.models.size import parameter_count
@@ -60,7 +60,8 @@ class RecurrentNetwork(nn.Module):
                 f"depth must be at least {kind.min_network_depth} for a network of {kind.__name__}, got {depth}: "
                 "its gates couple the way up the stack to the way through time, and the paper has no single layer"
             )
-        check_memory(hidden_size=parameter_count(cell, max(1, depth), hidden_size, input_size, output_size))
+        if issubclass(kind, GatedCell):  # whose count takes no network
+            check_memory(hidden_size=parameter_count(cell, max(1, depth), hidden_size, input_size, output_size))
         with torch.random.fork_rng(devices=[], enabled=seed is not None):
             if seed is not None:
                 torch.default_generator.manual_seed(seed)  # the CPU's generator alone, since fork_rng restores no other

@@ -211,7 +211,7 @@ def common_task(tasks: list[Any], like: Tensor) -> tuple[Task, Tensor | None]:
     Returns:
         The task, and the factors of each member's input after the first step, (K, 1, 1, 1), or None if there are none.
     """
-    shows = [getattr(task, "show", None) for task in tasks]
+    shows = [task.show for task in tasks]
     if len(set(shows)) == 1 or tasks[0].steps == 1:
         return tasks[0], None
     factors = [float(show == "every") for show in shows]

@@ -40,7 +40,10 @@ class KernelChunk:
                 self.sources[plan.data_key] = source
                 data[plan.data_key] = KernelData(cast(FixedBatchSource, source), library)
             own = cast(FixedTask, member.task)
-            self.trainings.append(KernelTraining(member.module, member.optimizer, own, data[plan.data_key], plan.rates))
+            training = KernelTraining(
+                member.module, member.optimizer, own, data[plan.data_key], plan.rates, plan.exponents
+            )
+            self.trainings.append(training)
         self.trainer = KernelTrainer(library, network, task)
 
     def advance(self) -> tuple[Leaving, Tensor]:

@@ -66,15 +66,13 @@ def run_summary(module: RecurrentModule, seconds: float) -> dict[str, Any]:
             "python": platform.python_version(),
             **{name: version(name) for name in ("rnn-capacity", "torch", "pytorch-lightning")},
         },
-        "machine": {"device": module.device.type, "threads": torch.get_num_threads(), "kernel": kernel_build()},
+        "machine": {
+            "device": module.device.type,
+            "threads": torch.get_num_threads(),
+            "kernel": getattr(native_library(), "build", None),
+        },
         "commit": source_commit(),
     }
-
-
-def kernel_build() -> str | None:
-    """Return the name of the compiled kernel's build that this machine loads; None without a kernel."""
-    library = native_library()
-    return None if library is None else library.build
 
 
 def source_commit() -> str | None:

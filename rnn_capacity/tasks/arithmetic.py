@@ -126,7 +126,6 @@ class Arithmetic(FreshTask):
     input_size = len(CHARACTERS)
     output_size = len(ANSWER_CHARACTERS)
     scored_from = 0
-    show = "first"
 
     operand_limit: int = 10**7
     """Largest absolute value of an operand; operands are drawn uniformly from -operand_limit to operand_limit."""

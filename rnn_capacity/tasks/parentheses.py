@@ -96,7 +96,6 @@ class Parentheses(FreshTask):
     input_size = TYPES * SYMBOLS
     output_size = TYPES * (HIGHEST + 1)
     evaluation_batch = 500
-    show = "first"
     draws_by_batch = True  # a sequence takes 14 kB
 
     steps: int = 175

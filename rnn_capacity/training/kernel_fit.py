@@ -51,7 +51,8 @@ class KernelFit:
             return
         fixed = cast(FixedTask, task)
         data = KernelData(cast(FixedBatchSource, module.batch_source()), library)
-        self.training = KernelTraining(module, optimizer, fixed, data, rates, module.global_step)
+        exponents = fixed.loss_exponents(len(rates))
+        self.training = KernelTraining(module, optimizer, fixed, data, rates, exponents, module.global_step)
         self.trainer = KernelTrainer(library, module.network, fixed)
         self.usable = True
 

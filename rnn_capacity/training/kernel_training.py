@@ -83,6 +83,8 @@ class KernelTraining:
         task: The task.
         data: The task's data.
         rates: Learning rate of each step of the run, (total steps,), float64.
+        exponents: Exponent of the generalized cross-entropy at each step, (total steps,), float64; None for another
+            loss.
         steps_made: Optimizer steps made so far.
     """
 
@@ -93,13 +95,14 @@ class KernelTraining:
         task: FixedTask,
         data: KernelData,
         rates: Tensor,
+        exponents: Tensor | None,
         steps_made: int = 0,
     ) -> None:
         rule, network = module.rule, module.network
         self.optimizer = optimizer
         self.data = data
         self.rates = rates.contiguous()
-        self.exponents = task.loss_exponents(len(rates))
+        self.exponents = exponents
         self.steps_made = steps_made
         self.bound = divergence_bound(rule, task)
         self.parameters = list(network.parameters())

@@ -81,8 +81,9 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
     try:
         schedule = factory(optimizer, *([steps] if takes_steps else []), **lengths)
         if not isinstance(schedule, ReduceLROnPlateau):
-            check_finite(schedule={name: value for name, value in vars(schedule).items() if name != "optimizer"})
-            try_step(schedule)
+            check_finite(schedule=given)
+            if type(schedule).__module__.partition(".")[0] in ("torch", "rnn_capacity"):
+                try_step(schedule)
     except ValueError as error:
         raise ValueError(f"schedule: {error}") from None  # the command line reports the first of a chain
     except (TypeError, AttributeError, ArithmeticError, LookupError) as error:
@@ -101,10 +102,11 @@ def try_step(schedule: LRScheduler) -> None:
     Raises:
         ValueError: If the next learning rate is not finite.
     """
-    if isinstance(schedule, ReduceLROnPlateau):
-        return
     optimizer = copy(schedule.optimizer)
-    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
+    optimizer.param_groups = [
+        {name: value if name == "params" else deepcopy(value) for name, value in group.items()}
+        for group in optimizer.param_groups
+    ]
     trial = deepcopy(schedule, {id(schedule.optimizer): optimizer})  # without the parameters
     with warnings.catch_warnings(action="ignore"):  # of a step before the optimizer's
         trial.step()

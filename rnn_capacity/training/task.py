@@ -133,6 +133,9 @@ class Task(ABC):
         def seed(self) -> int:
             """Seed of the data; the network's weights have another seed."""
 
+    else:
+        show = "first"
+
     @property
     def scored_from(self) -> int:
         """Index, from 0, of the first time step whose output counts in the loss."""

@@ -9,13 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning.callbacks import Timer
 
+from rnn_capacity.callbacks import LastCheckpoint
 from rnn_capacity.cli import main
 from rnn_capacity.runs import RunLogger
+from rnn_capacity.training import RecurrentModule
 from tests.program import Runner
 
 Toy = Callable[..., list[str]]
@@ -212,3 +216,15 @@ def test_a_progress_bar_of_the_config_replaces_ours(
     main(["fit", *toy(), bar, f"--trainer.default_root_dir={runner.root}", f"--trainer.enable_progress_bar={enabled}"])
     shown = capfd.readouterr()
     assert ("Epoch 0" in shown.out + shown.err) == (enabled == "true")  # ours says Training
+
+
+@pytest.mark.parametrize(("left", "stopped"), [(None, True), (5.0, True), (0.0, False), (-2.0, False)])
+def test_a_run_that_has_no_time_left_is_not_stored_as_stopped(
+    left: float | None, stopped: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timer = Timer(duration={"seconds": 10})
+    monkeypatch.setattr(timer, "time_remaining", lambda: left)
+    trainer: Any = SimpleNamespace(global_step=3, should_stop=True, callbacks=[timer])
+    checkpoint: dict[str, Any] = {}
+    LastCheckpoint().on_save_checkpoint(trainer, RecurrentModule(hidden_size=2), checkpoint)
+    assert checkpoint == {"stopped": stopped}

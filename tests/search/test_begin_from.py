@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rnn_capacity.cli import main
 from rnn_capacity.published_runs import read_published
 from rnn_capacity.search import parse_sweep
-from rnn_capacity.search.begin_from import best_runs, closest, settings
+from rnn_capacity.search.begin_from import best_runs, nearest_value, settings
 from rnn_capacity.search.space.parameters import Choice, Integer, Interval, Quantile
 from rnn_capacity.search.specification import StudySpecification
 from tests.report.published_files import HPARAMS, run, write
@@ -97,12 +98,22 @@ def test_the_nearest_depth_comes_before_the_nearest_size(tmp_path: Path) -> None
 
 
 def test_numbers_outside_of_a_range_become_its_end_and_unknown_words_are_left_out() -> None:
-    assert closest(Interval(0.1, 1.0), 7.0) == 1.0
-    assert closest(Interval(0.1, 1.0), 0.25) == 0.25
-    assert closest(Integer(10, 20), 12.7) == 13
-    assert closest(Integer(10, 20), 1176212) == 20
-    assert closest(Choice(("sgd", "adam")), "adam") == "adam"
-    assert closest(Choice(("sgd", "adam")), "rmsprop") is None
-    assert closest(Choice(("sgd", "adam"), (0.5, 0.5)), "adam") is None
-    assert closest(Quantile("normal", 0.0, 1.0), 0.5) is None
-    assert closest(Interval(0.1, 1.0), "much") is None
+    assert nearest_value(Interval(0.1, 1.0), 7.0) == 1.0
+    assert nearest_value(Interval(0.1, 1.0), 0.25) == 0.25
+    assert nearest_value(Integer(10, 20), 12.7) == 13
+    assert nearest_value(Integer(10, 20), 1176212) == 20
+    assert nearest_value(Choice(("sgd", "adam")), "adam") == "adam"
+    assert nearest_value(Choice(("sgd", "adam")), "rmsprop") is None
+    assert nearest_value(Choice(("sgd", "adam"), (0.5, 0.5)), "adam") is None
+    assert nearest_value(Quantile("normal", 0.0, 1.0), 0.5) is None
+    assert nearest_value(Interval(0.1, 1.0), "much") is None
+
+
+def test_a_grid_cannot_begin_from_published_settings(
+    searching: ToySearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = {"method": "grid", "parameters": {SAMPLES: {"values": [1.0, 2.0]}}}
+    (tmp_path / "grid.yaml").write_text(yaml.safe_dump(sweep))
+    with pytest.raises(SystemExit, match="2"):
+        main(["search", *searching.options(f"--begin_from={published(tmp_path)}", f"--sweep={tmp_path}/grid.yaml")])
+    assert "begin_from must be null for a grid, whose points are fixed" in capsys.readouterr().err

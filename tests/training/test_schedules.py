@@ -201,3 +201,9 @@ def test_a_function_that_makes_a_plateau_schedule_is_rejected() -> None:
     for factory in (lambda one: schedules.ReduceLROnPlateau(one), partial(schedules.SequentialLR, milestones=[3])):
         with pytest.raises(ValueError, match="schedule must be one that is stepped at every optimizer step, got "):
             build_schedule(factory, optimizer, STEPS)
+
+
+def test_a_schedule_is_tried_without_changing_a_learning_rate_that_is_a_tensor() -> None:
+    optimizer = SGD([torch.zeros(2, requires_grad=True)], lr=torch.tensor(0.1))
+    build_schedule(partial(schedules.StepLR, step_size=1), optimizer, steps=10)
+    assert optimizer.param_groups[0]["lr"].item() == pytest.approx(0.1)

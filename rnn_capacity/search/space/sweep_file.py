@@ -12,7 +12,7 @@ from rnn_capacity.search.space.parameters import Parameter
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_parameters import read_parameter
 from rnn_capacity.search.space.sweep_schema import schemas, validate
-from rnn_capacity.shipped import find_file
+from rnn_capacity.shipped import find_file, is_existing_file
 from rnn_capacity.studies import Goal
 from rnn_capacity.yaml_files import load_mapping
 
@@ -120,7 +120,9 @@ def load_sweep(path: str | Path) -> dict[str, Any]:
     content = load_mapping("sweep", path)
     if "extends" not in content:
         return content
-    extended = find_file("sweep", str(content.pop("extends")), path.parent, "extends")
+    name = str(content.pop("extends"))
+    beside = path.parent / f"{name}.yaml"  # a copy of a shipped sweep is taken before the shipped one
+    extended = beside if is_existing_file(beside) else find_file("sweep", name, path.parent, "extends")
     base = load_mapping("extends", extended)
     if "extends" in base:
         raise ValueError(f"extends must name a complete sweep file, got {str(extended)!r}")

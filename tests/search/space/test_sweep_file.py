@@ -212,7 +212,11 @@ def test_a_folder_is_rejected(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "an existing file or one of .*"), ("a: [", "a YAML file"), ("- 1", "a YAML file with a mapping")],
+    [
+        (None, "an existing file or one of .*"),
+        ("a: [", "a YAML file"),
+        ("- 1", "a YAML file with a mapping of options"),
+    ],
 )
 def test_a_file_without_a_sweep_is_rejected(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "sweep.yaml"
@@ -240,3 +244,17 @@ def test_a_sweep_file_cannot_extend_one_that_extends_another(tmp_path: Path) -> 
     path.write_text("extends: missing.yaml")
     with pytest.raises(ValueError, match=r"extends must be an existing file or one of .*; got 'missing.yaml'"):
         load_sweep(path)
+
+
+def test_a_copy_of_a_shipped_sweep_extends_the_copy_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "capacity.yaml").write_text("{method: grid, parameters: {a: {value: 1}}}")
+    (tmp_path / "own.yaml").write_text("{extends: capacity, parameters: {b: {value: 2}}}")
+    found = load_sweep(tmp_path / "own.yaml")
+    assert found == {"method": "grid", "parameters": {"a": {"value": 1}, "b": {"value": 2}}}
+
+
+def test_parameters_of_an_extended_sweep_are_a_mapping(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("{method: grid, parameters: }")
+    (tmp_path / "own.yaml").write_text("{extends: base.yaml, parameters: [a, b]}")
+    with pytest.raises(ValueError, match=r"parameters must be a mapping of hyperparameters, got \['a', 'b'\]"):
+        load_sweep(tmp_path / "own.yaml")
