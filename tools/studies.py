@@ -184,7 +184,7 @@ def trainability_plans(panel: str, budget: Budget, method: str) -> Iterator[Stud
 
 
 def repeated_plans(budget: Budget) -> Iterator[StudyPlan]:
-    """Plan the studies of App. Tables 1 and 2: runs of the best parentheses hyperparameters with different seeds."""
+    """Plan the studies of App. Table 1: runs of the best parentheses hyperparameters with different seeds."""
     for plan in trainability_plans("parentheses", budget, "tuner"):
         effort = Effort(budget.reruns, plan.effort.steps)
         parts = {"label": plan.label, "cell": plan.cell, "depth": plan.depth, "effort": effort}

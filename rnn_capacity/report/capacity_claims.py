@@ -58,44 +58,51 @@ def cells_at_base_depth(rows: Iterable[TrialResult]) -> dict[str, Rows]:
     return by_cell(row for row in at_base_depth(rows) if row.cell in PAPER_CELLS)
 
 
+def at_sizes(cells: dict[str, Rows], *sizes: int | None) -> Rows:
+    """Return the trials of all cells at some parameter budgets."""
+    return [row for trials in cells.values() for row in trials if row.size in sizes]
+
+
 def linear(rows: Rows) -> Finding:
     """Judge claim C1: stored bits grow linearly with the number of parameters."""
-    fits = {}
+    fits, used = {}, []
     for label, trials in cells_at_base_depth(rows).items():
         sizes = by_size(trials)
         if len(sizes) >= 3:
             x = [float(group[0].parameters or size) for size, group in sizes.items()]
             bits = [Estimate.of_best(group, stored_bits) for group in sizes.values()]
             fits[label] = combine(partial(r_squared, x), *bits)
+            used += [row for group in sizes.values() for row in group]
     if not fits:
-        return Finding(rows=rows, missing="three sizes of a cell")
+        return Finding(missing="three sizes of a cell")
     lowest = combine(smallest, *fits.values())
-    return Finding([Condition(lowest, at_least=0.98)], rows, "smallest R² of the cells", lacking(fits, CAPACITY_LABELS))
+    return Finding([Condition(lowest, at_least=0.98)], used, "smallest R² of the cells", lacking(fits, CAPACITY_LABELS))
 
 
 def level(rows: Rows) -> Finding:
     """Judge claim C2: cells store 3 to 6 bits per parameter, about 5 on average."""
     cells = cells_at_base_depth(rows)
-    bits = bits_at(cells, largest_common_size(cells))
+    size = largest_common_size(cells)
+    bits = bits_at(cells, size)
     if not bits:
-        return Finding(rows=rows, missing="a size that all cells have")
+        return Finding(missing="a size that all cells have")
     each = [Condition(bits[label], 3, 6.5) for label in TANH_LABELS if label in bits]
     missing = lacking(bits, CAPACITY_LABELS)
     average_bits = combine(average, *bits.values())
     mean = Condition(average_bits) if missing else Condition(average_bits, 4, 6)  # a missing cell may move it
-    return Finding([mean, *each], rows, "mean bits per parameter of the cells", missing)
+    return Finding([mean, *each], at_sizes(cells, size), "mean bits per parameter of the cells", missing)
 
 
 def small_factor(rows: Rows) -> Finding:
     """Judge claim C3: the bits per parameter of all cells differ by a small factor only."""
     cells = {label: trials for label, trials in cells_at_base_depth(rows).items() if label != "IRNN"}
-    bits = bits_at(cells, largest_common_size(cells))
+    size = largest_common_size(cells)
+    bits = bits_at(cells, size)
     if len(bits) < 2:
-        return Finding(rows=rows, missing="two cells of one size")
+        return Finding(missing="two cells of one size")
     found = combine(lambda v: v.max(0) / v.min(0), *bits.values())
-    return Finding(
-        [Condition(found, at_most=1.6)], rows, "largest factor between two cells", lacking(bits, TANH_LABELS)
-    )
+    used, missing = at_sizes(cells, size), lacking(bits, TANH_LABELS)
+    return Finding([Condition(found, at_most=1.6)], used, "largest factor between two cells", missing)
 
 
 def order_of_cells(rows: Rows) -> Finding:
@@ -104,7 +111,7 @@ def order_of_cells(rows: Rows) -> Finding:
     sizes = [set(by_size(trials)) for trials in cells.values()]
     common = sorted(set.intersection(*sizes)) if sizes else []
     if len(cells) < 3 or not common:
-        return Finding(rows=rows, missing="three cells of one size")
+        return Finding(missing="three cells of one size")
     means = {
         label: combine(average, *(Estimate.of_best(select(trials, size=size), bits_per_parameter) for size in common))
         for label, trials in cells.items()
@@ -113,7 +120,7 @@ def order_of_cells(rows: Rows) -> Finding:
     tau = combine(lambda v: np.apply_along_axis(tau_of_bits, 0, v), *ordered)
     missing = lacking(means, TANH_LABELS)
     condition = Condition(tau) if missing else Condition(tau, at_least=0.6)  # a missing cell may move it
-    return Finding([condition], rows, "Kendall's tau", missing)
+    return Finding([condition], at_sizes(cells, *common), "Kendall's tau", missing)
 
 
 def tau_of_bits(values: Floats) -> float:
@@ -130,28 +137,29 @@ def tau_of_order(order: tuple[int, ...]) -> float:
 def irnn_lowest(rows: Rows) -> Finding:
     """Judge claim C5: the IRNN stores fewer bits per parameter than the other cells."""
     cells = cells_at_base_depth(rows)
-    bits = bits_at(cells, largest_common_size(cells))
+    size = largest_common_size(cells)
+    bits = bits_at(cells, size)
     if not {"RNN", "IRNN"} <= bits.keys():
-        return Finding(rows=rows, missing="RNN and IRNN of one size")
+        return Finding(missing="RNN and IRNN of one size")
     ratio = combine(lambda v: v[0] / v[1], bits["IRNN"], bits["RNN"])
     others = [bits[label] for label in bits if label != "IRNN"]
     lowest = combine(lambda v: v[0] / v[1:].min(0), bits["IRNN"], *others)
     conditions = [Condition(ratio, at_most=0.8), Condition(lowest, at_most=1)]
-    return Finding(conditions, rows, "IRNN over RNN", lacking(bits, CAPACITY_LABELS))
+    return Finding(conditions, at_sizes(cells, size), "IRNN over RNN", lacking(bits, CAPACITY_LABELS))
 
 
 def relu_level(rows: Rows) -> Finding:
     """Judge claim C6: with ReLU, the RNN and the UGRNN store as many bits per parameter as the IRNN."""
     chosen = [row for row in at_base_depth(rows) if row.cell == "irnn" or is_relu_only(row)]
     cells = {label: trials for label, trials in by_cell(chosen).items() if label in ("RNN", "UGRNN", "IRNN")}
-    bits = bits_at(cells, largest_common_size(cells))
+    size = largest_common_size(cells)
+    bits = bits_at(cells, size)
     if "IRNN" not in bits or len(bits) < 2:
-        return Finding(rows=chosen, missing="ReLU only, RNN or UGRNN, and IRNN of one size")
+        return Finding(missing="ReLU only, RNN or UGRNN, and IRNN of one size")
     reference, others = bits["IRNN"], [bits[label] for label in bits if label != "IRNN"]
     found = combine(lambda v: np.abs(v[1:] / v[0] - 1).max(0), reference, *others)
-    return Finding(
-        [Condition(found, at_most=0.15)], chosen, "largest distance from the IRNN", lacking(bits, ("RNN", "UGRNN"))
-    )
+    used, missing = at_sizes(cells, size), lacking(bits, ("RNN", "UGRNN"))
+    return Finding([Condition(found, at_most=0.15)], used, "largest distance from the IRNN", missing)
 
 
 def depth_independent(rows: Rows) -> Finding:
@@ -166,7 +174,7 @@ def depth_independent(rows: Rows) -> Finding:
             spreads[label] = combine(lambda v: np.ptp(v, axis=0) / v.mean(0), *bits.values())
             used += select(trials, size=size)
     if not spreads:
-        return Finding(rows=rows, missing="a cell with depths 1, 2 and 4 at one size")
+        return Finding(missing="a cell with depths 1, 2 and 4 at one size")
     widest = combine(largest, *spreads.values())
     return Finding(
         [Condition(widest, at_most=0.2)], used, "largest spread over depths", lacking(spreads, CAPACITY_LABELS)
@@ -180,14 +188,15 @@ def saturates(rows: Rows) -> Finding:
     """
     rises, levels, used = {}, {}, []
     for label, trials in cells_at_base_depth(rows).items():
-        curve = {steps: Estimate.of_best(group, bits_per_parameter) for steps, group in steps_curve(trials).items()}
-        late = [estimate for steps, estimate in curve.items() if 5 <= steps <= 10]
-        if {1, 5} <= curve.keys() and len(late) > 1:
+        groups = {steps: group for steps, group in steps_curve(trials).items() if steps == 1 or 5 <= steps <= 10}
+        if {1, 5, 10} <= groups.keys():
+            curve = {steps: Estimate.of_best(group, bits_per_parameter) for steps, group in groups.items()}
+            late = [estimate for steps, estimate in curve.items() if steps > 1]
             rises[label] = combine(lambda v: v[0] - v[1], curve[5], curve[1])
             levels[label] = combine(lambda v: v.max(0) / v.min(0) - 1, *late)
-            used += [row for group in steps_curve(trials).values() for row in group]
+            used += [row for group in groups.values() for row in group]
     if not rises:
-        return Finding(rows=used, missing="a cell with 1, 5 and up to 10 unrolled steps")
+        return Finding(missing="a cell with 1, 5 and 10 unrolled steps")
     change, rise = combine(largest, *levels.values()), combine(smallest, *rises.values())
     conditions = [Condition(change, at_most=0.1), Condition(rise, at_least=0)]
     return Finding(conditions, used, "largest change from 5 to 10 steps", lacking(rises, CAPACITY_LABELS))
@@ -204,6 +213,6 @@ def best_samples(rows: Rows) -> Finding:
     size = largest_common_size(cells)
     ratios = {label: Estimate.of_best(select(trials, size=size), ratio) for label, trials in cells.items() if size}
     if not ratios:
-        return Finding(rows=rows, missing="a size that all cells have")
+        return Finding(missing="a size that all cells have")
     conditions = [Condition(combine(function, *ratios.values()), 1, 1.3) for function in (largest, smallest)]
-    return Finding(conditions, rows, "largest b / I of the cells", lacking(ratios, CAPACITY_LABELS))
+    return Finding(conditions, at_sizes(cells, size), "largest b / I of the cells", lacking(ratios, CAPACITY_LABELS))

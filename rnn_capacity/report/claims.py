@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rnn_capacity.report import capacity_claims, task_claims
 from rnn_capacity.report.measures import capacity_rows, loss_name, trained
 from rnn_capacity.report.published import published
-from rnn_capacity.report.results import PROTOCOLS, Rows, commands, select
+from rnn_capacity.report.results import LOSSES, PROTOCOLS, Rows, commands, select
 from rnn_capacity.report.verdicts import Finding, Verdict
 
 CAPACITY: dict[str, Callable[[Rows], Finding]] = {
@@ -34,9 +34,6 @@ OTHERS: dict[str, Callable[[Rows], Finding]] = {
     "C16": task_claims.reproducible,
 }
 """Functions that judge the claims on the memory, text, continuous function and trainability tasks."""
-
-LOSSES = ("cross-entropy", "generalized cross-entropy")
-"""Names of the losses that the two protocols train with, in the order of `PROTOCOLS`."""
 
 
 @dataclass(frozen=True)

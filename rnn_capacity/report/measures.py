@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from rnn_capacity.report.estimates import Estimate
-from rnn_capacity.report.results import CELL_LABELS, PAPER_CELLS, Rows, TrialResult, grouped, select
+from rnn_capacity.report.estimates import Estimate, share
+from rnn_capacity.report.results import (
+    CELL_LABELS,
+    EVALUATION,
+    LOSSES,
+    PAPER_CELLS,
+    Rows,
+    TrialResult,
+    grouped,
+    select,
+)
 
 DEPTHS = (1, 2, 4)
 """Network depths of the paper's capacity figures (Fig. 1)."""
@@ -18,6 +27,15 @@ CAPACITY_LABELS = [CELL_LABELS[cell] for cell in PAPER_CELLS]
 SEED = "model.init_args.seed"
 
 CAPACITY = "random_mapping"
+
+MEMORY_INPUTS = 64
+"""Number of values that networks remember in the paper's memory task."""
+
+TRAINABILITY = ("parentheses", "arithmetic")
+"""Tasks that the paper measures trainability with (Collins et al. 2017, sec. 4)."""
+
+TRAINABILITY_DEPTHS = (1, 8)
+"""Network depths of the paper's trainability results (Fig. 4 and 5)."""
 
 
 def bits_per_parameter(row: TrialResult) -> float:
@@ -43,6 +61,11 @@ def base_depth(label: str) -> int:
 def at_base_depth(rows: Iterable[TrialResult]) -> Rows:
     """Return the trials whose depth is the smallest that the paper trains the cell at."""
     return [row for row in rows if row.depth == base_depth(row.label)]
+
+
+def labels_at(depth: int) -> list[str]:
+    """Return the labels of the paper's cells that the paper trains at a depth: all but the +RNN at depth 1."""
+    return [label for label in CAPACITY_LABELS if depth >= base_depth(label)]
 
 
 def by_cell(rows: Iterable[TrialResult]) -> dict[str, Rows]:
@@ -90,7 +113,12 @@ def steps_curve(rows: Rows) -> dict[int, Rows]:
 
 def loss_name(row: TrialResult) -> str:
     """Return the name of the loss that a random mapping trial was trained with."""
-    return "cross-entropy" if row.loss_exponent == 0 else "generalized cross-entropy"
+    return LOSSES[row.loss_exponent != 0]
+
+
+def inputs(row: TrialResult) -> int:
+    """Return the number of values that a trial's network remembers in the memory task."""
+    return row.input_size or MEMORY_INPUTS
 
 
 def is_seed_only(row: TrialResult) -> bool:
@@ -103,14 +131,15 @@ def trained(rows: Iterable[TrialResult]) -> Rows:
     return [row for row in rows if not {"refused", "failed"} & row.metrics.keys()]
 
 
-def random_draws(rows: Iterable[TrialResult], task: str) -> Rows:
-    """Return the trials of a task in studies by random search, without those that vary only the seed."""
-    return [row for row in rows if row.task == task and row.method == "random" and not is_seed_only(row)]
+def trials_by(method: str, rows: Iterable[TrialResult], task: str) -> Rows:
+    """Return the trials of a task in studies by one method, without those that vary only the seed.
 
-
-def tuner_trials(rows: Iterable[TrialResult], task: str) -> Rows:
-    """Return the trials of a task in studies by Bayesian optimization, without those that vary only the seed."""
-    return [row for row in rows if row.task == task and row.method == "bayes" and not is_seed_only(row)]
+    Args:
+        method: How the study chose hyperparameters: bayes for the tuner's trials, random for random draws.
+        rows: The trials of all tasks and methods.
+        task: Name of the task.
+    """
+    return [row for row in select(rows, task=task, method=method) if not is_seed_only(row)]
 
 
 def at_main_size(rows: Iterable[TrialResult]) -> Rows:
@@ -133,6 +162,11 @@ def all_losses(rows: Iterable[TrialResult]) -> list[float]:
     return [row.evaluation for row in rows if row.evaluation == row.evaluation]
 
 
+def infeasible_share(rows: Rows) -> Estimate:
+    """Estimate the share of trials that diverged, with its confidence interval."""
+    return share(sum(not row.feasible for row in rows), len(rows))
+
+
 def repeated_runs(rows: Iterable[TrialResult]) -> list[Rows]:
     """Return groups of at least three trials of one study whose hyperparameters differ in the seed only."""
 
@@ -145,3 +179,41 @@ def repeated_runs(rows: Iterable[TrialResult]) -> list[Rows]:
         for group in groups.values()
         if len(group) >= 3 and (SEED in group[0].settings or group[0].source == "authors")
     ]
+
+
+class Repetition(NamedTuple):
+    """Runs with the same hyperparameters and different seeds, and the best trial that they repeat."""
+
+    original: TrialResult | None
+    """The best other trial of the same task, cell, depth and size, which the runs repeat; None without one."""
+
+    runs: Rows
+    """The repeated runs, whose hyperparameters differ in the network's seed only."""
+
+    @property
+    def losses(self) -> list[float]:
+        """Final losses of the runs that did not diverge; stored bits are negated, so that less is better."""
+        sign = -1.0 if self.runs[0].goal == "maximize" and self.runs[0].task == "random_mapping" else 1.0
+        return [sign * loss for loss in feasible_losses(self.runs)]
+
+    @property
+    def original_loss(self) -> float | None:
+        """Final loss of the original trial; stored bits are negated, so that less is better. None without one."""
+        if self.original is None:
+            return None
+        return -self.original.evaluation if self.original.task == "random_mapping" else self.original.evaluation
+
+
+def repetitions(rows: Rows) -> Iterator[Repetition]:
+    """Iterate over the repeated runs of each task, cell, depth and size, the largest group of each."""
+    found: dict[tuple[object, ...], Rows] = {}
+    for group in repeated_runs(rows):
+        first = group[0]
+        key = (first.source, first.task, first.label, first.depth, first.size)
+        found[key] = max(found.get(key, []), group, key=len)
+    for (source, task, _, depth, size), group in found.items():
+        if task not in EVALUATION:
+            continue
+        same = select(rows, source=source, task=task, cell=group[0].cell, depth=depth, size=size)
+        settings = [row for row in same if row.feasible and row not in group]
+        yield Repetition(min(settings, key=lambda row: row.loss, default=None), group)

@@ -39,6 +39,9 @@ PROTOCOLS = ("paper's protocol", "best training")
 """Names of the two ways to train capacity runs, which are judged apart: with the cross-entropy and five unrolled steps
 as in the paper, and with any other loss or number of steps."""
 
+LOSSES = ("cross-entropy", "generalized cross-entropy")
+"""Names of the losses that the two protocols train with, in the order of `PROTOCOLS`."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:

@@ -10,6 +10,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from rnn_capacity.cells import CELLS
 from rnn_capacity.report.results import Rows, TrialResult
 from rnn_capacity.studies import Study, feasible, metrics, study_names
 
@@ -23,14 +24,7 @@ TASKS = {
 }
 """Names of this package's tasks, by class name."""
 
-CELL_CLASSES = {
-    "RNNCell": "rnn",
-    "IRNNCell": "irnn",
-    "UGRNNCell": "ugrnn",
-    "GRUCell": "gru",
-    "LSTMCell": "lstm",
-    "IntersectionRNNCell": "intersection",
-}
+CELL_CLASSES = {kind.__name__: name for name, kind in CELLS.items()}
 """Names of this package's cells, by class name."""
 
 STUDY_KEYS = ("config", "sweep", "objective", "fixed", "seed")

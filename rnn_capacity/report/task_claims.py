@@ -6,34 +6,35 @@ Each claim is a function of all our rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import product
 
 import numpy as np
 
 from rnn_capacity.metrics import theoretical_mse
 from rnn_capacity.report.capacity_claims import lacking, largest, smallest
-from rnn_capacity.report.estimates import Estimate, Floats, combine, share, welch
+from rnn_capacity.report.estimates import Estimate, Floats, combine, welch
 from rnn_capacity.report.measures import (
     CAPACITY_LABELS,
+    TRAINABILITY,
+    TRAINABILITY_DEPTHS,
     all_losses,
     at_base_depth,
     at_main_size,
-    base_depth,
     by_cell,
     by_size,
     evaluation,
     feasible_losses,
-    random_draws,
-    tuner_trials,
+    infeasible_share,
+    inputs,
+    labels_at,
+    repetitions,
+    trials_by,
 )
-from rnn_capacity.report.panels.robustness import PAPER_FACET, repetitions
-from rnn_capacity.report.panels.tasks import inputs
 from rnn_capacity.report.published import published
 from rnn_capacity.report.results import PAPER_CELLS, Rows, grouped, select
 from rnn_capacity.report.verdicts import Condition, Finding
-
-TRAINABILITY = ("parentheses", "arithmetic")
 
 GATED = ("UGRNN", "GRU", "LSTM", "+RNN")
 
@@ -51,10 +52,12 @@ def memory_theory(rows: Rows) -> Finding:
         theory = theoretical_mse(units, values)
         distances.append(combine(partial(distance, theory), Estimate.of_best(group, evaluation)))
     if not distances:
-        return Finding(rows=chosen, missing="memory studies")
+        return Finding(missing="memory studies")
     found = combine(largest, *distances)
-    cells = lacking((row.label for row in chosen), CAPACITY_LABELS)
-    return Finding([Condition(found, at_most=0.05)], chosen, "largest distance from the theory", cells)
+    few = lacking((row.label for row in chosen if (row.units or 0) < inputs(row)), CAPACITY_LABELS)
+    many = lacking((row.label for row in chosen if (row.units or 0) >= inputs(row)), CAPACITY_LABELS)
+    missing = [f"n_h < n_in: {few}"] * bool(few) + [f"n_h ≥ n_in: {many}"] * bool(many)
+    return Finding([Condition(found, at_most=0.05)], chosen, "largest distance from the theory", "; ".join(missing))
 
 
 def distance(theory: float, measured: Floats) -> Floats:
@@ -80,7 +83,7 @@ def follows_parameters(rows: Rows) -> Finding:
     chosen = select(chosen, dataset=max(counts, key=lambda name: counts[name])) if counts else []
     curves = {cell: sizes for cell, trials in by_cell(chosen).items() if len(sizes := by_size(trials)) > 1}
     if len(curves) < 2:
-        return Finding(rows=chosen, missing="two cells of two sizes")
+        return Finding(missing="two cells of two sizes")
     bests = [[min(group, key=lambda row: row.loss) for group in sizes.values()] for sizes in curves.values()]
     x = [[[float(getattr(row, axis)) for row in cell] for cell in bests] for axis in ("parameters", "units")]
     losses = [Estimate.of_best(group, evaluation) for sizes in curves.values() for group in sizes.values()]
@@ -93,7 +96,8 @@ def follows_parameters(rows: Rows) -> Finding:
 
     quantity = "spread against parameters over spread against units"
     found = combine(lambda v: np.apply_along_axis(ratio, 0, v), *losses)
-    return Finding([Condition(found, at_most=1)], chosen, quantity, lacking(curves, CAPACITY_LABELS))
+    used = [row for sizes in curves.values() for group in sizes.values() for row in group]
+    return Finding([Condition(found, at_most=1)], used, quantity, lacking(curves, CAPACITY_LABELS))
 
 
 def spread(x: Sequence[Sequence[float]], y: Sequence[Floats]) -> float:
@@ -112,69 +116,73 @@ def spread(x: Sequence[Sequence[float]], y: Sequence[Floats]) -> float:
     return float(np.std(curves, axis=0).mean())
 
 
+def cells_at(trials: Rows, depth: int) -> dict[str, Rows]:
+    """Group the trials of the paper's cells at a depth by cell, at the parameter budget that most of them have."""
+    return by_cell(at_main_size(row for row in trials if row.depth == depth and row.cell in PAPER_CELLS))
+
+
+def absent(cells: Iterable[str], depth: int) -> str:
+    """Return the cells that the paper trains at a depth and that have no trials, as "LSTM, GRU at depth 1"."""
+    names = lacking(cells, labels_at(depth))
+    return f"{names} at depth {depth}" if names else ""
+
+
 def plain_cells_hardest(rows: Rows) -> Finding:
     """Judge claim C13: the RNN and the IRNN are the hardest cells to train."""
-    gaps, used, have = [], [], set()
-    for task in TRAINABILITY:
-        for _, trials in grouped(tuner_trials(rows, task) or random_draws(rows, task), lambda row: row.depth).items():
-            cells = by_cell(at_main_size(trials))
-            medians = {label: Estimate.of_median(losses) for label in cells if (losses := all_losses(cells[label]))}
-            plain = [medians[label] for label in ("RNN", "IRNN") if label in medians]
-            gated = [medians[label] for label in GATED if label in medians]
-            if len(plain) == 2 and gated:
-                gaps.append(combine(lambda v: v[:2].min(0) - v[2:].max(0), *plain, *gated))
-                used += at_main_size(trials)
-                have.add(task)
+    gaps, used, missing = [], [], []
+    for task, depth in product(TRAINABILITY, TRAINABILITY_DEPTHS):
+        trials = trials_by("bayes", rows, task) or trials_by("random", rows, task)
+        cells = {label: group for label, group in cells_at(trials, depth).items() if all_losses(group)}
+        medians = {label: Estimate.of_median(all_losses(group)) for label, group in cells.items()}
+        plain = [medians[label] for label in ("RNN", "IRNN") if label in medians]
+        gated = [medians[label] for label in GATED if label in medians]
+        if lack := absent(cells, depth):
+            missing.append(f"{task}: {lack}")
+        if len(plain) == 2 and gated:
+            gaps.append(combine(lambda v: v[:2].min(0) - v[2:].max(0), *plain, *gated))
+            used += [row for group in cells.values() for row in group]
     if not gaps:
-        return Finding(rows=used, missing="RNN, IRNN and a gated cell on parentheses and arithmetic")
-    gap = combine(smallest, *gaps)
+        return Finding(missing="RNN, IRNN and a gated cell on parentheses and arithmetic")
     quantity = "smallest gap of the medians of RNN and IRNN above the gated cells"
-    return Finding([Condition(gap, at_least=0)], used, quantity, lacking(have, TRAINABILITY))
+    return Finding([Condition(combine(smallest, *gaps), at_least=0)], used, quantity, "; ".join(missing))
 
 
 def easiest_cells(rows: Rows) -> Finding:
     """Judge claim C14: the GRU is the easiest cell to train at depth 1, the +RNN at depth 8."""
-    conditions, used, missing = [], [], []
-    draws = random_draws(rows, "parentheses")
-    for depth, easiest in ((1, "GRU"), (8, "+RNN")):
-        trials = at_main_size(select(draws, depth=depth))
-        cells = {label: feasible_losses(group) for label, group in by_cell(trials).items()}
-        wanted = [label for label in CAPACITY_LABELS if depth >= base_depth(label)]
-        others = [losses for label, losses in cells.items() if label != easiest and losses]
-        if not others or not cells.get(easiest):
-            missing.append(f"depth {depth}")
+    conditions, used, missing, quantities = [], [], [], []
+    draws = trials_by("random", rows, "parentheses")
+    for depth, easiest in zip(TRAINABILITY_DEPTHS, ("GRU", "+RNN"), strict=True):
+        cells = cells_at(draws, depth)
+        losses = {label: found for label, group in cells.items() if (found := feasible_losses(group))}
+        missing.append(absent(losses, depth))
+        others = [found for label, found in losses.items() if label != easiest]
+        if not others or easiest not in losses:
             continue
-        missing += [f"{label} at depth {depth}" for label in wanted if not cells.get(label)]
-        medians = [Estimate.of_median(losses) for losses in others]
-        gap = combine(lambda v: v[0] - v[1:].min(0), Estimate.of_median(cells[easiest]), *medians)
+        medians = [Estimate.of_median(found) for found in others]
+        gap = combine(lambda v: v[0] - v[1:].min(0), Estimate.of_median(losses[easiest]), *medians)
         conditions.append(Condition(gap, at_most=0))
-        tests = [test for losses in others if (test := welch(cells[easiest], losses)) is not None]
+        tests = [test for found in others if (test := welch(losses[easiest], found)) is not None]
         conditions += [Condition(test.difference, at_most=0) for test in tests]
-        used += trials
-    quantity = "median of the GRU at depth 1 minus the next cell's"
-    return Finding(conditions, used, quantity, ", ".join(missing))
+        quantities.append(f"median of the {easiest} at depth {depth} minus the next cell's")
+        used += [row for group in cells.values() for row in group]
+    return Finding(conditions, used, "".join(quantities[:1]), "; ".join(filter(None, missing)))
 
 
 def irnn_infeasible(rows: Rows) -> Finding:
     """Judge claim C15: training diverges most often with the IRNN and least often with gated cells."""
-    conditions, used, missing = [], [], []
-    draws = random_draws(rows, "parentheses")
-    for depth in (1, 8):
-        trials = at_main_size(select(draws, depth=depth))
-        cells = by_cell(trials)
+    conditions, used, missing, quantities = [], [], [], []
+    draws = trials_by("random", rows, "parentheses")
+    for depth in TRAINABILITY_DEPTHS:
+        cells = cells_at(draws, depth)
+        missing.append(absent(cells, depth))
         gated = [row for label in GATED for row in cells.get(label, [])]
         if not (cells.get("IRNN") and cells.get("RNN") and gated):
-            missing.append(f"IRNN, RNN and a gated cell at depth {depth}")
             continue
         irnn, rnn, rest = (infeasible_share(group) for group in (cells["IRNN"], cells["RNN"], gated))
         conditions += [apart(irnn, rnn), apart(irnn, rest), apart(rnn, rest)]
-        used += trials
-    return Finding(conditions, used, "IRNN's infeasible share minus the RNN's at depth 1", "; ".join(missing))
-
-
-def infeasible_share(rows: Rows) -> Estimate:
-    """Estimate the share of trials that diverged, with its confidence interval."""
-    return share(sum(not row.feasible for row in rows), len(rows))
+        quantities.append(f"IRNN's infeasible share minus the RNN's at depth {depth}")
+        used += [row for group in cells.values() for row in group]
+    return Finding(conditions, used, "".join(quantities[:1]), "; ".join(filter(None, missing)))
 
 
 def apart(above: Estimate, below: Estimate) -> Condition:
@@ -201,7 +209,7 @@ def reproducible(rows: Rows) -> Finding:
             used += repetition.runs
             have.append(repetition.runs[0].label)
     if not excesses:
-        return Finding(rows=used, missing=f"repeated runs of a best trial, {PAPER_FACET}")
+        return Finding(missing="repeated runs of a best trial, parentheses, depth 1")
     quantity = "largest (mean - original) / s.d. of the cells"
     missing = lacking(have, published()["repeated_runs"])
     return Finding([Condition(combine(largest, *excesses), at_most=1)], used, quantity, missing)

@@ -10,10 +10,10 @@ import pytest
 
 from rnn_capacity.report.claims import judge, judge_claim
 from rnn_capacity.report.estimates import Estimate
-from rnn_capacity.report.results import PROTOCOLS, TrialResult
+from rnn_capacity.report.results import CELL_LABELS, PROTOCOLS, TrialResult
 from rnn_capacity.report.task_claims import spread
 from rnn_capacity.report.verdicts import Condition, Finding
-from tests.report.synthetic import Experiment
+from tests.report.synthetic import TRIALS, Experiment
 
 Rows = list[TrialResult]
 Choose = Callable[[TrialResult], bool]
@@ -26,8 +26,9 @@ def ideal() -> Rows:
 
 def test_every_claim_holds_for_an_ideal_experiment(ideal: Rows) -> None:
     claims = judge(ideal)
-    assert {claim.key: claim.verdict for claim in claims} == {f"C{n}": "holds" for n in range(1, 17)}
-    assert len(claims) == 9 * 2 + 7
+    assert {claim.verdict for claim in claims} == {"holds"}
+    judged = [(f"C{n}", protocol) for n in range(1, 10) for protocol in PROTOCOLS]
+    assert [(claim.key, claim.protocol) for claim in claims] == judged + [(f"C{n}", "") for n in range(10, 17)]
     for claim in claims:
         assert claim.measured is not None
         assert claim.low is not None
@@ -35,10 +36,22 @@ def test_every_claim_holds_for_an_ideal_experiment(ideal: Rows) -> None:
         assert claim.low <= claim.measured <= claim.high
         assert claim.trials > 0
         assert claim.command.startswith("again ")
-    measured = {claim.key: claim.measured for claim in claims}
-    assert measured["C2"] == pytest.approx(4.78, abs=0.05)
-    assert measured["C3"] == pytest.approx(5.6 / 4.6, abs=0.02)
-    assert measured["C9"] == pytest.approx(1.1, abs=0.01)
+    for protocol in PROTOCOLS:
+        measured = {claim.key: claim.measured for claim in claims if claim.protocol == protocol}
+        assert measured["C2"] == pytest.approx(4.78, abs=0.05)
+        assert measured["C3"] == pytest.approx(5.6 / 4.6, abs=0.02)
+        assert measured["C9"] == pytest.approx(1.1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("key", "studies"),
+    [("C2", 6), ("C3", 5), ("C5", 6), ("C6", 3), ("C9", 6), ("C4", 5 * 3), ("C1", 6 * 3), ("C8", 6 * 4)],
+)
+def test_only_the_trials_of_the_measured_value_are_counted_and_run_again(ideal: Rows, key: str, studies: int) -> None:
+    tanh = [row for row in ideal if row.nonlinearity is None or key == "C6"]
+    claim = judge_claim(key, [row for row in tanh if row.size != 500 or key == "C8"])[0]
+    assert claim.trials == studies * TRIALS
+    assert len(claim.command.split(" && ")) == studies
 
 
 def changed(rows: Rows, choose: Choose, metric: str, function: Callable[[TrialResult], float]) -> Rows:
@@ -97,6 +110,54 @@ def test_a_missing_cell_leaves_a_claim_open_and_is_named(ideal: Rows) -> None:
     assert judge_claim("C1", rows)[0].verdict == "not enough data"
     assert judge_claim("C1", rows)[0].missing == "LSTM"
     assert judge_claim("C6", rows)[0].verdict == "holds"  # it says nothing about the LSTM
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn", "intersection"])
+@pytest.mark.parametrize("key", ["C13", "C14", "C15"])
+def test_a_missing_cell_at_one_depth_leaves_a_claim_on_trainability_open(ideal: Rows, key: str, cell: str) -> None:
+    claim = judge_claim(key, [row for row in ideal if (row.cell, row.depth) != (cell, 8)])[0]
+    label = CELL_LABELS[cell]
+    task = {"C13": f"parentheses: {label} at depth 8; arithmetic: "}.get(key, "")
+    assert (claim.verdict, claim.missing) == ("not enough data", f"{task}{label} at depth 8")
+
+
+@pytest.mark.parametrize("key", ["C13", "C14", "C15"])
+def test_a_depth_without_trials_is_missing_and_not_named_as_measured(ideal: Rows, key: str) -> None:
+    rows = [row for row in ideal if row.depth == 8]
+    claim = judge_claim(key, rows)[0]
+    assert claim.verdict == "not enough data"
+    assert "RNN, UGRNN, GRU, LSTM, IRNN at depth 1" in claim.missing
+    assert "depth 8" not in claim.missing
+    expected = {
+        "C14": "median of the +RNN at depth 8 minus the next cell's",
+        "C15": "IRNN's infeasible share minus the RNN's at depth 8",
+    }
+    assert claim.quantity == expected.get(key, claim.quantity)
+
+
+def test_the_users_own_cell_is_no_cell_of_a_claim_on_trainability(ideal: Rows) -> None:
+    own = [dataclasses.replace(row, cell="MyCell") for row in ideal if row.cell == "gru"]
+    easier = changed(own, lambda row: True, "cross_entropy", lambda row: 0.01 * loss(row))
+    for key in ("C13", "C14", "C15"):
+        assert judge_claim(key, [*ideal, *easier])[0].verdict == "holds"
+
+
+@pytest.mark.parametrize(
+    ("units", "missing"),
+    [((64, 80), "n_h < n_in: GRU"), ((32, 48), "n_h ≥ n_in: GRU"), ((), "n_h < n_in: GRU; n_h ≥ n_in: GRU")],
+)
+def test_memory_needs_sizes_on_both_sides_of_the_number_of_values(
+    ideal: Rows, units: tuple[int, ...], missing: str
+) -> None:
+    rows = [row for row in ideal if row.cell != "gru" or row.units in units]
+    claim = judge_claim("C10", rows)[0]
+    assert (claim.verdict, claim.missing) == ("not enough data", missing)
+
+
+def test_saturation_needs_ten_unrolled_steps(ideal: Rows) -> None:
+    claim = judge_claim("C8", [row for row in ideal if row.unrolled_steps != 10])[0]
+    assert claim.verdict == "not enough data"
+    assert claim.missing == "a cell with 1, 5 and 10 unrolled steps"
 
 
 @pytest.mark.parametrize("key", ["C2", "C4"])

@@ -13,6 +13,7 @@ import pytest
 
 from rnn_capacity.published_runs import read_published
 from rnn_capacity.report.authors import author_rows
+from rnn_capacity.report.results import select
 from tests.report.published_files import HPARAMS, run, write
 
 
@@ -81,8 +82,13 @@ def test_authors_runs_become_rows_beside_ours(tmp_path: Path) -> None:
     write(tmp_path / "fig5.p", [run(**parentheses), run(**parentheses, valid_loss=float("nan"))])
     capacity = {"task_type": "per_cap", "architecture": "rnn", "num_params": 1000}
     write(tmp_path / "fig1.p", [run(**capacity, eval_loss=-4900.0), run(**capacity, eval_loss=0.4)])
+    write(tmp_path / "fig2.p", [run(**capacity, eval_loss=-6000.0)])  # ReLU, or another number of steps
     rows, notes = author_rows(read_published(tmp_path))
-    assert notes == ["1 of the authors' capacity runs left out: their loss is positive, and no number of bits"]
+    assert notes == [
+        "1 of the authors' capacity runs left out: not of Fig. 1, with unknown steps and nonlinearity",
+        "1 of the authors' capacity runs left out: their loss is positive, and no number of bits",
+    ]
+    assert len(select(rows, task="random_mapping")) == 1
     by_task = {row.task: row for row in rows}
     assert by_task["random_mapping"].bits_per_parameter == 4.9
     text = by_task["language"]

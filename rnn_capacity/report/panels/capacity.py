@@ -9,12 +9,12 @@ from rnn_capacity.report.measures import (
     CAPACITY_LABELS,
     DEPTHS,
     at_base_depth,
-    base_depth,
     bits_at,
     bits_per_parameter,
     by_cell,
     capacity_rows,
     is_relu_only,
+    labels_at,
     largest_common_size,
     loss_name,
     steps_curve,
@@ -22,11 +22,9 @@ from rnn_capacity.report.measures import (
 )
 from rnn_capacity.report.panel import Panel, Point, best_point, missing_points
 from rnn_capacity.report.published import published
-from rnn_capacity.report.results import PROTOCOLS, Rows, TrialResult, commands, grouped, select
+from rnn_capacity.report.results import LOSSES, PROTOCOLS, Rows, TrialResult, commands, grouped, select
 
 PARAMETERS, BITS, PER_PARAMETER = "parameters", "stored bits", "bits per parameter"
-
-LOSSES = ("cross-entropy", "generalized cross-entropy")
 
 
 def capacity_panels(rows: Rows) -> list[Panel]:
@@ -62,11 +60,7 @@ def against_parameters(rows: Rows, key: str, label: str, quantity: Callable[[Tri
         points.append(best_point(f"{PROTOCOLS[protocol]}, depth {depth}", cell, parameters, group, quantity, known))
     facets = [f"{protocol}, depth {depth}" for protocol in PROTOCOLS for depth in DEPTHS]
     expected = [
-        (f"{protocol}, depth {depth}", cell)
-        for protocol in PROTOCOLS
-        for depth in DEPTHS
-        for cell in CAPACITY_LABELS
-        if depth >= base_depth(cell)
+        (f"{protocol}, depth {depth}", cell) for protocol in PROTOCOLS for depth in DEPTHS for cell in labels_at(depth)
     ]
     return Panel(
         key,
@@ -163,9 +157,7 @@ def best_samples(rows: Rows) -> Panel:
     for (protocol, cell, _), group in grouped(
         chosen, lambda row: (PROTOCOLS.index(row.protocol), row.label, row.size or 0)
     ).items():
-        points.append(
-            best_point(PROTOCOLS[protocol], cell, stored_bits, group, lambda row: float(row.metrics["samples"]))
-        )
+        points.append(best_point(PROTOCOLS[protocol], cell, stored_bits, group, samples))
     ends = [point.x for point in points if isinstance(point.x, float) and point.x > 0]
     line = [(min(ends), min(ends)), (max(ends), max(ends))] if ends else []
     expected = [(protocol, cell) for protocol in PROTOCOLS for cell in CAPACITY_LABELS]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnn_capacity.formatting import metric_label
-from rnn_capacity.report.estimates import share
+from rnn_capacity.report.measures import infeasible_share
 from rnn_capacity.report.panel import Panel, Point, best_point
 from rnn_capacity.report.panels.capacity import parameters
 from rnn_capacity.report.results import Rows, TrialResult, commands, grouped
@@ -48,7 +48,7 @@ def infeasible_shares(rows: Rows) -> Panel:
     """Make the panel of the share of diverged trials in each study."""
     points = []
     for study, group in grouped(rows, lambda row: row.study).items():
-        diverged = share(sum(not row.feasible for row in group), len(group))
+        diverged = infeasible_share(group)
         task = f"{group[0].task.replace('_', ' ')}, depth {group[0].depth}"
         more = {"study": study}
         points.append(Point(task, group[0].label, group[0].label, diverged, None, commands(group), more=more))

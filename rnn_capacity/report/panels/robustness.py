@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 import numpy as np
 
-from rnn_capacity.report.estimates import Estimate, share
-from rnn_capacity.report.measures import feasible_losses, repeated_runs
+from rnn_capacity.report.estimates import Estimate
+from rnn_capacity.report.measures import Repetition, infeasible_share, repetitions
 from rnn_capacity.report.panel import Panel, Point
 from rnn_capacity.report.published import published
-from rnn_capacity.report.results import CELL_LABELS, EVALUATION, Rows, TrialResult, commands, select
+from rnn_capacity.report.results import CELL_LABELS, Rows, commands
 
 PAPER_FACET = "parentheses, depth 1"
-
-
-class Repetition(NamedTuple):
-    """Runs with the same hyperparameters and different seeds, and the best trial that they repeat."""
-
-    original: TrialResult | None
-    """The best other trial of the same task, cell, depth and size, which the runs repeat; None without one."""
-
-    runs: Rows
-    """The repeated runs, whose hyperparameters differ in the network's seed only."""
-
-    @property
-    def losses(self) -> list[float]:
-        """Final losses of the runs that did not diverge; stored bits are negated, so that less is better."""
-        sign = -1.0 if self.runs[0].goal == "maximize" and self.runs[0].task == "random_mapping" else 1.0
-        return [sign * loss for loss in feasible_losses(self.runs)]
-
-    @property
-    def original_loss(self) -> float | None:
-        """Final loss of the original trial; stored bits are negated, so that less is better. None without one."""
-        if self.original is None:
-            return None
-        return -self.original.evaluation if self.original.task == "random_mapping" else self.original.evaluation
-
-
-def repetitions(rows: Rows) -> Iterator[Repetition]:
-    """Iterate over the repeated runs of each task, cell, depth and size, the largest group of each."""
-    found: dict[tuple[object, ...], Rows] = {}
-    for group in repeated_runs(rows):
-        first = group[0]
-        key = (first.source, first.task, first.label, first.depth, first.size)
-        found[key] = max(found.get(key, []), group, key=len)
-    for (source, task, _, depth, size), group in found.items():
-        if task not in EVALUATION:
-            continue
-        same = select(rows, source=source, task=task, cell=group[0].cell, depth=depth, size=size)
-        settings = [row for row in same if row.feasible and row not in group]
-        yield Repetition(min(settings, key=lambda row: row.loss, default=None), group)
 
 
 def robustness_panel(rows: Rows) -> Panel:
@@ -78,7 +37,7 @@ def repeated_point(repetition: Repetition) -> Point | None:
         return None
     facet = f"{first.task.replace('_', ' ')}, depth {first.depth}"
     known = published()["repeated_runs"].get(first.label, {}) if facet == PAPER_FACET else {}
-    diverged = share(sum(not row.feasible for row in runs), len(runs))
+    diverged = infeasible_share(runs)
     more = {
         "size": first.size,
         "original": repetition.original_loss,

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from rnn_capacity.metrics import theoretical_mse
 from rnn_capacity.report.estimates import Estimate
-from rnn_capacity.report.measures import CAPACITY_LABELS, base_depth, evaluation
+from rnn_capacity.report.measures import CAPACITY_LABELS, MEMORY_INPUTS, base_depth, evaluation, inputs
 from rnn_capacity.report.panel import Panel, Point, best_point, missing_points
 from rnn_capacity.report.panels.capacity import parameters
 from rnn_capacity.report.published import published
 from rnn_capacity.report.results import Rows, TrialResult, grouped, select
-
-MEMORY_INPUTS = 64
-"""Number of values that networks remember in the paper's memory task."""
 
 
 def task_panels(rows: Rows) -> list[Panel]:
@@ -26,11 +23,6 @@ def task_panels(rows: Rows) -> list[Panel]:
 def units(row: TrialResult) -> float:
     """Return the number of units per layer of a trial's network."""
     return float(row.units or 0)
-
-
-def inputs(row: TrialResult) -> int:
-    """Return the number of values that a trial's network remembers in the memory task."""
-    return row.input_size or MEMORY_INPUTS
 
 
 def memory(rows: Rows) -> Panel:

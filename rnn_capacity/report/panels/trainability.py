@@ -5,27 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from rnn_capacity.report.estimates import Estimate, share, welch
+from rnn_capacity.report.estimates import Estimate, welch
 from rnn_capacity.report.measures import (
-    CAPACITY_LABELS,
+    TRAINABILITY,
+    TRAINABILITY_DEPTHS,
     all_losses,
     at_main_size,
-    base_depth,
     by_cell,
     evaluation,
     feasible_losses,
-    random_draws,
-    tuner_trials,
+    infeasible_share,
+    labels_at,
+    trials_by,
 )
 from rnn_capacity.report.panel import Panel, Point, missing_points
 from rnn_capacity.report.panels.robustness import robustness_panel
 from rnn_capacity.report.published import published
 from rnn_capacity.report.results import Rows, commands, grouped
-
-TASKS = ("parentheses", "arithmetic")
-
-DEPTHS = (1, 8)
-"""Network depths of the paper's random searches of hyperparameters (Fig. 5)."""
 
 CURVE_POINTS = 10
 """Largest number of points on a curve of loss against tuner trials."""
@@ -33,14 +29,16 @@ CURVE_POINTS = 10
 
 def trainability_panels(rows: Rows) -> list[Panel]:
     """Make the panels of the parentheses and arithmetic tasks, which measure trainability."""
-    draws = [row for task in TASKS for row in random_draws(rows, task)]
+    draws = [row for task in TRAINABILITY for row in trials_by("random", rows, task)]
     return [curves(rows), boxes(draws), infeasible(draws), robustness_panel(rows), significance(draws)]
 
 
 def facets_of(rows: Rows) -> Iterator[tuple[str, Rows]]:
     """Iterate over pairs of a subplot's title (task and depth) and its trials at the most frequent size."""
-    for (task, depth, _), group in grouped(rows, lambda row: (TASKS.index(row.task), row.depth, row.source)).items():
-        yield f"{TASKS[task]}, depth {depth}", at_main_size(group)
+    for (task, depth, _), group in grouped(
+        rows, lambda row: (TRAINABILITY.index(row.task), row.depth, row.source)
+    ).items():
+        yield f"{TRAINABILITY[task]}, depth {depth}", at_main_size(group)
 
 
 def by_facet_and_cell(rows: Rows) -> Iterator[tuple[str, str, Rows]]:
@@ -50,21 +48,20 @@ def by_facet_and_cell(rows: Rows) -> Iterator[tuple[str, str, Rows]]:
             yield facet, cell, trials
 
 
-def expected(tasks: tuple[str, ...] = TASKS, suffix: str = "") -> list[tuple[str, str]]:
+def expected(tasks: tuple[str, ...] = TRAINABILITY, suffix: str = "") -> list[tuple[str, str]]:
     """Return the pairs of a subplot's title and a cell that the paper has results for."""
     return [
         (f"{task}, depth {depth}{suffix}", cell)
         for task in tasks
-        for depth in DEPTHS
-        for cell in CAPACITY_LABELS
-        if depth >= base_depth(cell)
+        for depth in TRAINABILITY_DEPTHS
+        for cell in labels_at(depth)
     ]
 
 
 def curves(rows: Rows) -> Panel:
     """Make the panel of the median and the minimum loss against the number of tuner trials."""
     points: list[Point] = []
-    tuned = [row for task in TASKS for row in tuner_trials(rows, task)]
+    tuned = [row for task in TRAINABILITY for row in trials_by("bayes", rows, task)]
     for facet, cell, trials in by_facet_and_cell(tuned):
         ordered = sorted(trials, key=lambda row: row.number)
         for count in checkpoints(len(ordered)):
@@ -81,7 +78,7 @@ def curves(rows: Rows) -> Panel:
         "trials",
         "cross-entropy",
         points,
-        [f"{task}, depth 1, {part}" for task in TASKS for part in ("median", "minimum")],
+        [f"{task}, depth 1, {part}" for task in TRAINABILITY for part in ("median", "minimum")],
         missing_points(expected(suffix=", median"), points),
         log="xy",
     )
@@ -106,7 +103,7 @@ def boxes(draws: Rows) -> Panel:
         "cell",
         "cross-entropy",
         points,
-        [f"parentheses, depth {depth}" for depth in DEPTHS],
+        [f"parentheses, depth {depth}" for depth in TRAINABILITY_DEPTHS],
         missing_points(expected(tasks=("parentheses",)), points),
         kind="boxes",
         log="y",
@@ -123,7 +120,7 @@ def infeasible(draws: Rows) -> Panel:
                 facet,
                 cell,
                 cell,
-                share(sum(not row.feasible for row in trials), len(trials)),
+                infeasible_share(trials),
                 known / 100 if known is not None and facet.startswith("parentheses") else None,
                 commands(trials),
                 trials[0].source,
@@ -134,7 +131,7 @@ def infeasible(draws: Rows) -> Panel:
         "cell",
         "infeasible share",
         points,
-        [f"parentheses, depth {depth}" for depth in DEPTHS],
+        [f"parentheses, depth {depth}" for depth in TRAINABILITY_DEPTHS],
         missing_points(expected(tasks=("parentheses",)), points),
         kind="categories",
     )
@@ -158,7 +155,7 @@ def significance(draws: Rows) -> Panel:
                     source, command = trials[0].source, commands([*trials, *others])
                     part = facet if source == "ours" else f"{facet}, authors"
                     points.append(Point(part, first, second, estimate, t, command, source, more=bounds))
-    pairs = [(f"parentheses, depth {depth}", "at least two cells") for depth in DEPTHS]
+    pairs = [(f"parentheses, depth {depth}", "at least two cells") for depth in TRAINABILITY_DEPTHS]
     found = {point.facet for point in points if point.source == "ours"}
     return Panel(
         "app_table2_welch",

@@ -1,0 +1,86 @@
+"""The commands that the report proposes for claims without trials are accepted by the program."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from rnn_capacity.cli import check_files
+from rnn_capacity.report.published import published
+from rnn_capacity.search.arguments import Arguments, read_command_line
+from rnn_capacity.search.study_grid import grid_specifications
+from tests.program import CONFIGS
+
+RECORDER = """
+rnn-capacity() {
+    if [[ "$*" == *--print_sweep* ]]; then cat configs/sweeps/capacity.yaml; else (IFS=$'\\t'; echo "$*" >> words); fi
+}
+"""
+"""A shell function in the program's place, which writes its arguments to the file `words`, a line for each call."""
+
+CELLS = {"rnn", "ugrnn", "gru", "lstm", "intersection", "irnn"}
+
+
+def searches(key: str) -> list[Arguments]:
+    """Run a command of `published.yaml` in the shell, and parse the searches that it would start."""
+    subprocess.run(["bash", "-e", "-c", RECORDER + published()["commands"][key]], check=True)
+    found = []
+    for line in Path("words").read_text().splitlines():
+        command, *words = line.split("\t")
+        found.append(read_command_line(check_files(command, words)))
+    return found
+
+
+def trained_cells(arguments: list[Arguments]) -> set[str]:
+    """The cells of all studies that searches would create."""
+    specifications = [one for each in arguments for one in grid_specifications(each)[0].values()]
+    return {one.config["model"]["init_args"]["cell"] for one in specifications}
+
+
+@pytest.fixture(autouse=True)
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change to a folder with the shipped configs and the best settings of a study of each cell."""
+    (tmp_path / "configs").symlink_to(CONFIGS)
+    monkeypatch.chdir(tmp_path)
+    for cell in CELLS:
+        best = tmp_path / f"runs/studies/parentheses/{cell}-d1-p20000/best.yaml"
+        best.parent.mkdir(parents=True)
+        text = (CONFIGS / "parentheses.yaml").read_text()
+        shutil.copy(CONFIGS / "parentheses.yaml", best)
+        best.write_text(text.replace("cell: gru", f"cell: {cell}"))
+
+
+@pytest.mark.parametrize(
+    ("key", "cells", "count"),
+    [
+        ("capacity", CELLS, 1),
+        ("capacity best", CELLS, 1),
+        ("relu", {"rnn", "ugrnn", "irnn"}, 1),
+        ("relu best", {"rnn", "ugrnn", "irnn"}, 1),
+        ("steps", CELLS, 6),
+        ("steps best", CELLS, 6),
+        ("memory", CELLS, 4),
+        ("text", CELLS, 1),
+        ("function", CELLS, 1),
+        ("tuner", CELLS, 2),
+        ("draws", CELLS, 1),
+        ("repeats", CELLS - {"intersection"}, 5),
+    ],
+)
+def test_a_command_starts_the_searches_that_its_claims_need(key: str, cells: set[str], count: int) -> None:
+    found = searches(key)
+    assert len(found) == count
+    assert len({one.options.study for one in found}) == count
+    assert trained_cells(found) == cells
+
+
+def test_every_claim_has_a_command() -> None:
+    commands = published()["commands"]
+    claims = published()["claims"]
+    for number in range(1, 17):
+        command = claims[f"C{number}"]["command"]
+        assert command in commands
+        assert number > 9 or f"{command} best" in commands
