@@ -11,6 +11,10 @@ from measuring import CELLS
 from study_budgets import Budget, Effort
 
 
+LARGE = 2000
+"""Smallest parameter budget whose capacity studies take a sweep of their own, with smaller learning rates."""
+
+
 @dataclass(frozen=True)
 class StudyPlan:
     """A planned study of the reproduction: network, task, sweep, number of trials and cost."""
@@ -101,7 +105,8 @@ def capacity_plans(budget: Budget, protocol: str) -> Iterator[StudyPlan]:
             }
         else:
             parts["options"] += fixed
-        yield StudyPlan(panel, task="random_mapping", sweep=panel.replace("-", "_"), work=4 * one**2 * steps, **parts)
+        sweep = panel.replace("-", "_") + ("_large" if one >= LARGE else "")
+        yield StudyPlan(panel, task="random_mapping", sweep=sweep, work=4 * one**2 * steps, **parts)
 
 
 def relu_plans(budget: Budget) -> Iterator[StudyPlan]:
