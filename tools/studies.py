@@ -10,7 +10,6 @@ from typing import Any
 from measuring import CELLS
 from study_budgets import Budget, Effort
 
-
 LARGE = 2000
 """Smallest parameter budget whose capacity studies take a sweep of their own, with smaller learning rates."""
 
