@@ -77,7 +77,7 @@ class Claim:
     """Whether the claim holds by its rule: holds, differs or not enough data."""
 
     missing: str = ""
-    """Cells, tasks or sizes that the rule asks for and no study has trained."""
+    """What a verdict of not enough data lacks: cells, tasks, sizes or trials."""
 
     trials: int = 0
     """Number of trials that the measured value is computed from."""
@@ -133,7 +133,7 @@ def judged(key: str, finding: Finding, protocol: str = "") -> Claim:
         None if first is None else first.low,
         None if first is None else first.high,
         finding.verdict,
-        finding.missing,
+        finding.lack,
         len(finding.rows) if first is not None else 0,
         (commands(finding.rows) if first is not None else "") or example,
     )

@@ -39,6 +39,15 @@ class Condition:
             return "holds"
         return "differs" if high < self.at_least or low > self.at_most else "not enough data"
 
+    @property
+    def doubt(self) -> str:
+        """What is missing for a verdict: trials, or an interval without the bound; empty if there is a verdict."""
+        if self.verdict != "not enough data":
+            return ""
+        if self.estimate.interval is None or self.estimate.fewest < MIN_TRIALS:
+            return f"{MIN_TRIALS} trials of each network, the fewest has {self.estimate.fewest}"
+        return "an interval on one side of the bound"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -63,3 +72,10 @@ class Finding:
         if "differs" in verdicts:
             return "differs"
         return "holds" if verdicts == {"holds"} and not self.missing else "not enough data"
+
+    @property
+    def lack(self) -> str:
+        """What is missing for a verdict: cells, tasks, sizes or trials; empty if there is a verdict."""
+        if self.verdict != "not enough data":
+            return ""
+        return self.missing or next((one.doubt for one in self.conditions if one.doubt), "")

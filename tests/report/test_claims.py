@@ -199,6 +199,16 @@ def test_one_broken_condition_breaks_a_claim_even_if_data_are_missing() -> None:
     good, bad = (Condition(Estimate(v, bounds=(v, v), fewest=8), at_most=0.5) for v in (0.1, 0.9))
     assert Finding([good, bad], missing="GRU").verdict == "differs"
     assert Finding([good], missing="GRU").verdict == "not enough data"
+
+
+def test_a_claim_without_a_verdict_says_what_it_lacks() -> None:
+    few = Condition(Estimate(1.0, bounds=(0.9, 1.1), fewest=7), at_least=0.5)
+    wide = Condition(Estimate(1.0, bounds=(0.9, 1.1), fewest=8), at_least=1.0)
+    good = Condition(Estimate(1.0, bounds=(0.9, 1.1), fewest=8), at_least=0.5)
+    assert Finding([good, few]).lack == "8 trials of each network, the fewest has 7"
+    assert Finding([good, wide]).lack == "an interval on one side of the bound"
+    assert Finding([good, wide], missing="GRU").lack == "GRU"
+    assert Finding([good]).lack == ""
     assert Finding([]).verdict == "not enough data"
 
 
