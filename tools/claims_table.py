@@ -22,7 +22,7 @@ from rnn_capacity.report.results import PROTOCOLS
 README = ROOT / "README.md"
 STORED = RESULTS / "claims.json"
 
-BEGIN, END = "<!-- claims: written by tools/claims_table.py -->\n", "\n<!-- end of claims -->"
+BEGIN, END = "<!-- claims: written by tools/claims_table.py -->\n", "\n\n<!-- end of claims -->"
 
 Claim = dict[str, Any]
 """A claim in the form of claims.json."""
