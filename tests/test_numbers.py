@@ -90,7 +90,7 @@ def test_numbers_in_lists_and_mappings_are_checked() -> None:
 class OptionalParts:
     """A user's class whose arguments may be null."""
 
-    def __init__(self, extra: Any, part: object, size: int = None) -> None:  # type: ignore[assignment]  # as users write it
+    def __init__(self, extra: Any, part: object, size: int = None) -> None:  # type: ignore[assignment]  # noqa: RUF013  # as users write it
         self.parts = extra, part, size
 
 
@@ -98,5 +98,5 @@ class OptionalParts:
 def test_an_argument_can_be_null_where_its_type_or_its_default_allows(argument: str, allowed: bool) -> None:
     kind = f"{__name__}.OptionalParts" if allowed else "rnn_capacity.training.RecurrentModule"
     config = Namespace(class_path=kind, init_args=Namespace(**{argument: None}))
-    with nullcontext() if allowed else pytest.raises(ValueError, match="model.seed must be of type int, got null"):
+    with nullcontext() if allowed else pytest.raises(ValueError, match=r"model.seed must be of type int, got null"):
         check_null_arguments("model", config)

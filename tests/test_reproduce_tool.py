@@ -120,12 +120,12 @@ def test_a_planned_command_is_a_search_that_can_begin(panel: str, tmp_path: Path
 def test_studies_are_skipped_continued_and_begun_from_the_best_setting_of_another(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from studies import REFINED, StudyPlan
+    from studies import StudyPlan
 
     source = tiny(plans("quick")[0])
     common = {"task": source.task, "cell": source.cell, "depth": 1, "effort": source.effort, "work": source.work}
     refined = StudyPlan(
-        "refined", "rnn", sweep="capacity_paper", source=source.name, around=REFINED,
+        "refined", "rnn", sweep="capacity_paper", source=source.name, around={SAMPLES: (1.0, 1.15)},
         options=("--model.max_parameters=200",), **common,
     )  # fmt: skip
     repeated = StudyPlan("repeated", "rnn", sweep="seeds", source=source.name, **common)
@@ -222,7 +222,7 @@ def test_a_dry_run_prints_commands_and_hours_and_runs_nothing(
 ) -> None:
     import reproduce
 
-    options = ["--budget", "full", "--panel", "repeated", "--storage", f"sqlite:///{tmp_path}/x.db", "--dry-run"]
+    options = ["--budget", "full", "--studies", "repeated/*", "--storage", f"sqlite:///{tmp_path}/x.db", "--dry-run"]
     monkeypatch.setattr(sys, "argv", ["reproduce.py", *options, "--trainer.accelerator=gpu"])
     reproduce.main()
     lines = capsys.readouterr().out.splitlines()

@@ -15,6 +15,7 @@ import random
 import shlex
 import sys
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -184,16 +185,17 @@ def main() -> None:
     parser.add_argument("--storage", default="sqlite:///reproduction.db", help="URL of the storage of all studies")
     parser.add_argument("--root", type=Path, default=Path("runs"), help="folder of the best settings")
     parser.add_argument("--text", help="a text file for Fig. 3, beside the synthetic language")
-    parser.add_argument("--panel", nargs="*", help="panels that are run, all by default")
+    parser.add_argument("--studies", nargs="*", default=["*"], help="patterns of names, such as 'capacity-*/rnn-*-700'")
     parser.add_argument("--dry-run", action="store_true", help="print the commands and what remains")
     arguments, options = parser.parse_known_args()
     plans = plan_studies(BUDGETS[arguments.budget], arguments.text)
-    panels = list(dict.fromkeys(plan.panel for plan in plans))
-    chosen = arguments.panel or panels
-    if unknown := set(chosen) - set(panels):
-        parser.error(f"panel must be one of {', '.join(panels)}; got {', '.join(sorted(unknown))}")
-    sources = {plan.source for plan in plans if plan.panel in chosen}
-    plans = [plan for plan in plans if plan.panel in chosen or plan.name in sources]
+    names = {plan.name for plan in plans if any(fnmatchcase(plan.name, pattern) for pattern in arguments.studies)}
+    if not names:
+        parser.error(f"studies must match a study's name, got {' '.join(arguments.studies)}")
+    for plan in reversed(plans):  # a source stands before the studies that start from it
+        if plan.name in names and plan.source is not None:
+            names.add(plan.source)
+    plans = [plan for plan in plans if plan.name in names]
     reproduction = Reproduction(arguments.budget, arguments.storage, arguments.root, plans, options)
     reproduction.refresh()
     if arguments.dry_run:

@@ -10,13 +10,8 @@ from typing import Any
 from measuring import CELLS
 from study_budgets import Budget, Effort
 
-REFINED = {
-    "model.init_args.optimizer.init_args.lr": (0.6, 1.1),
-    "data.init_args.samples_per_parameter": (1.0, 1.15),
-}
-"""Factors of a smaller network's best hyperparameters that bound the ranges searched for a larger network.
-
-The larger network stores more per parameter, and takes a smaller learning rate."""
+LARGE = 2000
+"""Smallest parameter budget whose capacity studies take a sweep of their own, with smaller learning rates."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +96,16 @@ def capacity_plans(budget: Budget, protocol: str) -> Iterator[StudyPlan]:
             steps_option = parts["options"][-1]
             parts |= {
                 "options": (f"--model.max_parameters={one}", steps_option),
-                "source": f"{panel}/{cell}-{depth}-{smaller}",
-                "around": REFINED,
+                "source": f"{panel}/{cell}-{depth}-{smaller.size}",
+                "around": {
+                    "model.init_args.optimizer.init_args.lr": smaller.learning_rate,
+                    "data.init_args.samples_per_parameter": smaller.samples_per_parameter,
+                },
             }
         else:
             parts["options"] += fixed
-        yield StudyPlan(panel, task="random_mapping", sweep=panel.replace("-", "_"), work=4 * one**2 * steps, **parts)
+        sweep = panel.replace("-", "_") + ("_large" if one >= LARGE else "")
+        yield StudyPlan(panel, task="random_mapping", sweep=sweep, work=4 * one**2 * steps, **parts)
 
 
 def relu_plans(budget: Budget) -> Iterator[StudyPlan]:

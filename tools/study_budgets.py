@@ -19,6 +19,22 @@ class Effort(NamedTuple):
     """Optimizer steps of a trial."""
 
 
+class Refinement(NamedTuple):
+    """How the capacity study of a larger network starts from the best trial of a smaller one.
+
+    The larger network stores more per parameter, and takes a smaller learning rate.
+    """
+
+    size: int
+    """Parameter budget of the smaller network."""
+
+    learning_rate: tuple[float, float]
+    """Factors of the smaller network's learning rate that bound the range searched for the larger network."""
+
+    samples_per_parameter: tuple[float, float]
+    """Factors of the smaller network's samples per parameter that bound the range of the larger network."""
+
+
 @dataclass(frozen=True)
 class TrainabilityTask:
     """Network size and sequence length of the parentheses or the arithmetic studies."""
@@ -40,8 +56,8 @@ class Budget:
     best: Mapping[int, Effort]
     """Trials and steps of the capacity studies with the generalized cross-entropy, by parameter budget."""
 
-    refined: Mapping[int, int]
-    """Maps parameter budgets whose capacity studies search around the best trial of a smaller budget to the latter."""
+    refined: Mapping[int, Refinement]
+    """Refinements by the parameter budgets whose capacity studies search around the best trial of a smaller budget."""
 
     deep: tuple[int, tuple[int, ...]]
     """Parameter budget and depths of the deeper networks in the capacity studies."""
@@ -72,6 +88,7 @@ class Budget:
 
     arithmetic: TrainabilityTask
     """Network size and largest operand of the arithmetic studies."""
+
     draws: Mapping[int, Effort]
     """Trials and steps of the random-search studies of parentheses and arithmetic, per cell, by depth."""
 
@@ -109,7 +126,7 @@ BUDGETS = {
     "night": Budget(
         paper={300: Effort(200, 10_000), 700: Effort(200, 12_000), 2000: Effort(40, 12_000), 7000: Effort(8, 12_000)},
         best={300: Effort(200, 10_000), 700: Effort(200, 12_000), 2000: Effort(40, 16_000), 7000: Effort(8, 20_000)},
-        refined={7000: 2000},
+        refined={7000: Refinement(2000, (0.6, 1.1), (1.0, 1.15))},
         deep=(700, (2, 4)),
         relu=(300, 700),
         unrolled=(700, Effort(40, 12_000)),
