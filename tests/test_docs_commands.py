@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +47,8 @@ REPLACED = {
     "postgresql://me@db.cluster/capacity": "sqlite:///capacity.db",
     "sqlite:///reproduction.db": "sqlite:///capacity.db",
     "/shared/wiki": "shared",
-    "rnn,gru,lstm": "rnn,gru",
+    "rnn,gru,lstm": "rnn",
+    "rnn,gru,mine.MinimalGatedUnit": "rnn,mine.MinimalGatedUnit",
     "rnn,ugrnn,gru,lstm,mine.MinimalGatedUnit": "rnn,mine.MinimalGatedUnit",
     "1,2,4": "1",
     "300,1000,3000": "150",
@@ -84,7 +86,7 @@ def value_of(words: list[str], option: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with everything that the command lines name: configs with few steps, a cell, texts, published runs."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(CONFIGS, folder / "configs")
@@ -106,7 +108,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(
         folder / "rnn_hp_dataset/fig1.p", [run(**capacity, train_loss=-2000.0, valid_loss=-2000.0, eval_loss=-2000.0)]
     )
-    return folder
+    yield folder
+    sys.modules.pop("mine", None)
 
 
 @pytest.fixture(autouse=True)
