@@ -13,6 +13,7 @@ import pytest
 import yaml
 from optuna.trial import FrozenTrial, create_trial
 
+from rnn_capacity import population
 from rnn_capacity.cells import CELLS
 from rnn_capacity.models import units_for_budget
 from rnn_capacity.search.arguments import read_command_line
@@ -182,6 +183,22 @@ def test_a_prediction_is_the_measurement_that_is_most_alike_scaled_by_the_work()
     others = [{**run, "cell": "gru", "seconds": 9.0}, {**run, "depth": 2, "seconds": 9.0}, {**run, "work": 1e3}]
     assert predicted_seconds(plan, [*others, run], "cpu") == pytest.approx(20 * 0.5 * 3)
     assert math.isnan(predicted_seconds(plan, [run], "gpu"))
+
+
+def test_a_measurement_trains_networks_of_the_study_for_the_given_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    from study_costs import NETWORKS, make_trainer
+
+    train, trained = population.train, []
+    monkeypatch.setattr(
+        population, "train", lambda members, trainer: trained.append((members, train(members, trainer)))
+    )
+    plan = plans("quick")[0]
+    make_trainer(plan, "cpu")(3)
+    ((members, results),) = trained
+    assert len(members) == len(results) == NETWORKS["cpu"]
+    assert {member.max_steps for member in members} == {3}
+    assert {member.module.cell for member in members} == {plan.cell}
+    assert all(result["bits_per_parameter"] >= 0 for result in results)
 
 
 def test_finished_trials_correct_the_hours_of_their_study_and_of_its_panel() -> None:

@@ -1,4 +1,4 @@
-"""Measures the bits per parameter that each cell stores with the shipped config: a table and figure of the README.
+"""Measures the bits per parameter that each cell stores with the shipped config: a table and a figure of the docs.
 
     python tools/capacity_table.py --out tools/results
 

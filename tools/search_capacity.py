@@ -1,4 +1,4 @@
-"""Searches for the bits per parameter that each cell can store, in about 15 minutes each: a README table and figure.
+"""Searches for the bits per parameter that each cell can store: tables and a figure of the docs.
 
     python tools/search_capacity.py --out tools/results
 

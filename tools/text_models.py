@@ -1,4 +1,4 @@
-"""Compares recurrent language models of characters with Kneser-Ney n-grams on a text: a README table and figure.
+"""Compares recurrent language models of characters with Kneser-Ney n-grams on a text: a table and a figure of the docs.
 
     OMP_NUM_THREADS=2 python tools/text_models.py --path FILE
 

@@ -108,7 +108,7 @@ def draw_lines(part: Axes, panel: Panel, points: list[Point], handles: dict[str,
         if max(float(point.x) for point in points) < PLAIN:
             part.xaxis.set_major_formatter(LogFormatter())
             part.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
-        if len({point.x for point in points}) == 1 and not panel.shared:
+        if len({point.x for point in (panel.points if panel.shared else points)}) == 1:
             only = float(points[0].x)
             part.set_xlim(only / 2, only * 2)  # matplotlib has no limits of its own for a single position
     if "y" in panel.log:

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from rnn_capacity.cli import main
+from rnn_capacity.report.figures import render
+from rnn_capacity.report.panels.capacity import capacity_panels
 from rnn_capacity.report.panels.trainability import significance
 from rnn_capacity.report.published import read_yaml
 from rnn_capacity.studies import Study, metrics
@@ -146,6 +148,14 @@ def test_the_authors_have_a_matrix_of_their_own() -> None:
         ("RNN", "GRU", 26.5),
         ("GRU", "RNN", -26.5),
     }
+
+
+def test_the_figures_of_a_single_network_are_drawn_without_a_warning() -> None:
+    panels = {panel.key: panel for panel in capacity_panels(Experiment().capacity("rnn", 689, loss_exponent=0.5)[:2])}
+    for key in ("fig1_stored_bits", "fig1_bits_per_parameter"):
+        svg, png = render(panels[key])
+        assert "<svg" in svg
+        assert png.startswith(b"\x89PNG")
 
 
 def test_the_claims_are_a_list_of_objects(folder: Path) -> None:

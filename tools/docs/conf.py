@@ -28,7 +28,7 @@ myst_heading_anchors = 3
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120  # seconds of one cell
+nb_execution_timeout = 400  # seconds of one cell, on a busy machine
 nb_output_stderr = "remove"  # Lightning's notes
 nb_render_markdown_format = "myst"  # with tables
 

@@ -1,4 +1,4 @@
-"""Formats the benchmark results in tools/results as Markdown tables for the documentation."""
+"""Formats the results in tools/results as Markdown tables and commands for the documentation."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from IPython.display import Markdown
-
 RESULTS = Path(__file__).parent.parent / "results"
+
+
+class Markdown(str):
+    """Text that a notebook shows as Markdown."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
 
 
 def read_results(name: str) -> Any:
@@ -39,6 +44,34 @@ def table(runs: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> Mark
 def write(form: str, run: Mapping[str, Any]) -> str:
     """Fill a format string such as "{seconds:.1f}" with a run's entries, or return "" if the run lacks one."""
     try:
-        return form.format(**{**run, "options": " ".join(run.get("options", []))})
+        return form.format(**{**run, "options": " ".join(run.get("options", []))}).replace("|", "\\|")
     except (KeyError, TypeError, ValueError):
         return ""
+
+
+def command_lines(
+    script: str, runs: Sequence[Mapping[str, Any]], settings: Mapping[str, str], size: tuple[str, str]
+) -> list[str]:
+    """Return the commands that made stored runs, one for all cells that have the same sizes and settings.
+
+    Args:
+        script: The script, such as tools/memory_curve.py, which takes its cells by the option `--cells`.
+        runs: The runs.
+        settings: Entries of a run by the script's options, such as {"--trials": "trials"}.
+        size: The option that takes the sizes of the networks, and the entry with a run's size; two empty strings if
+            the script has none.
+    """
+    sizes: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        words = [*(f"{option} {run[name]}" for option, name in settings.items()), *run["options"]]
+        sizes.setdefault((run["cell"], " ".join(words)), []).append(str(run.get(size[1], "")))
+    cells: dict[str, list[str]] = {}
+    for (cell, words), own in sizes.items():
+        cells.setdefault(" ".join(filter(None, [size[0], *own, words])), []).append(cell)
+    return [f"python {script} --cells {' '.join(names)} {words}" for words, names in cells.items()]
+
+
+def commands(*arguments: Any) -> Markdown:
+    """Format the commands of `command_lines`, which has the same arguments, as a block of shell commands."""
+    lines = "\n".join(command_lines(*arguments))
+    return Markdown(f"```bash\n{lines}\n```")
