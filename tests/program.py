@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import rnn_capacity.tasks
 from rnn_capacity.cli import main
+from rnn_capacity.commands import CapacityCLI
 from rnn_capacity.metrics import Direction
 from rnn_capacity.training import Task
 
@@ -25,6 +30,24 @@ def direction(metric: str) -> Direction | None:
     for task in TASKS.values():
         directions |= task.metric_directions
     return directions.get(metric.rpartition("/")[2].removeprefix("val_"))
+
+
+@contextmanager
+def parser_built_once() -> Iterator[None]:
+    """Build the parser of a command-line class once for all command lines; most of them take less time than that."""
+    set_up = CapacityCLI.setup_parser
+    built: dict[type, dict[str, Any]] = {}
+
+    def shared(cli: CapacityCLI, *arguments: Any) -> None:
+        if type(cli) not in built:
+            before = set(vars(cli))
+            set_up(cli, *arguments)
+            built[type(cli)] = {name: value for name, value in vars(cli).items() if name not in before}
+        vars(cli).update(built[type(cli)])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CapacityCLI, "setup_parser", shared)
+        yield
 
 
 class Runner:
