@@ -75,6 +75,7 @@ def killed(step: int, name: str) -> str:
     return f"--trainer.callbacks+={json.dumps(told)}"
 
 
+@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")
 def test_the_last_checkpoint_follows_every_other(runner: Runner, toy: Toy) -> None:
     more = [*checkpointing("every call"), killed(60, "SIGKILL"), "--trainer.limit_val_batches=0"]
     assert forked(["fit", *toy(), *more, *runner.quiet()]).returncode == -signal.SIGKILL
