@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.program import CONFIGS, Runner
+from tests.program import CONFIGS, Runner, parser_built_once
 
 torch.set_num_threads(1)  # the networks here are too small for more
 
@@ -17,6 +17,12 @@ def seeded() -> Iterator[None]:
     """Seed the global generators before every test, so that results do not depend on the order of tests."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_parser() -> Iterator[None]:
+    with parser_built_once():
         yield
 
 

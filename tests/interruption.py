@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
@@ -27,3 +28,20 @@ class FailBeforeTest(Callback):
 
     def on_test_start(self, *_: Any) -> None:
         raise RuntimeError("the machine failed")
+
+
+class FullDisk(Callback):
+    """Lets no file of the process grow beyond a size after a number of optimizer steps.
+
+    Args:
+        step: Optimizer steps.
+        size: Bytes.
+    """
+
+    def __init__(self, step: int, size: int) -> None:
+        self.step = step
+        self.size = size
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step >= self.step:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, resource.RLIM_INFINITY))

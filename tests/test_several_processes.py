@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -27,18 +26,56 @@ CASES = {path.stem: (path.stem, list[str]()) for path in sorted(CONFIGS.glob("*.
 CASES |= {"language in streams": ("language", STREAMS)}
 
 
-def run_of(processes: int, options: list[str], runner: Runner) -> Path:
-    """The directory of the only run of a runner."""
-    if processes == 1:
-        run: Path = runner("fit", *options)["run"]
-        return run
-    command = [sys.executable, "-m", "rnn_capacity", "fit", *options, *runner.quiet()]
-    command += ["--trainer.strategy=ddp", f"--trainer.devices={processes}", "--trainer.accelerator=cpu"]
-    root = Path(__file__).parent.parent
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=root)
+STREAMS_STOPPED = ["--trainer.callbacks+=tests.interruption.StopAfter", "--trainer.callbacks.step=40"]
+
+TOGETHER = ["--trainer.strategy=ddp", "--trainer.devices=2", "--trainer.accelerator=cpu"]
+
+
+def case_options(case: str, toy: Toy, folder: Path) -> list[str]:
+    """The options of a case's run, which stores in a folder what each of its processes reads and computes."""
+    config, more = CASES[case]
+    folder.mkdir()
+    # in float32 a chaotic network takes the order of a sum for a reason to differ
+    options = [*toy(config), *more, "--trainer.precision=64-true", "--trainer.max_steps=30"]
+    options += ["--model.steps_per_call=5", "--trainer.val_check_interval=2"]
+    return [*options, "--trainer.callbacks+=tests.witness.Witness", f"--trainer.callbacks.folder={folder}"]
+
+
+def stream_options(toy: Toy) -> list[str]:
+    """The options of a run with seven streams, of which one process of two has four and the other three."""
+    return [*toy("language"), *STREAMS, "--data.batch_size=7", "--model.cell=lstm", "--trainer.precision=64-true"]
+
+
+def checkpoint_of(run: Path) -> Path:
+    """The checkpoint of a run that was stopped after 40 steps."""
+    path = run / "checkpoints" / "last.ckpt"
+    assert torch.load(path, weights_only=True)["global_step"] == 40
+    return path
+
+
+@pytest.fixture(scope="module")
+def together(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the runs of two processes, which make all of them, since they take longer to start than to train.
+
+    Each run is in a folder of its own, and what its processes store in another.
+    """
+    root = tmp_path_factory.mktemp("together")
+    alone = Runner(root / "stopped alone")("fit", *stream_options(toy), *STREAMS_STOPPED)["run"]
+    options = {case: case_options(case, toy, root / f"witness {case}") for case in CASES}
+    options["stopped"] = [*stream_options(toy), *STREAMS_STOPPED]
+    options["resumed"] = [*stream_options(toy), f"--ckpt_path={checkpoint_of(alone)}"]
+    commands = [["fit", *more, *TOGETHER, *Runner(root / name).quiet()] for name, more in options.items()]
+    (root / "commands.json").write_text(json.dumps(commands))
+    command = [sys.executable, "-m", "tests.command_lines", str(root / "commands.json")]
+    checkout = Path(__file__).parent.parent
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=checkout)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("run: ") == 1
-    (run,) = runner.runs()
+    assert done.stdout.count("run: ") == len(commands)
+    return root
+
+
+def only_run(root: Path) -> Path:
+    (run,) = Runner(root).runs()
     return run
 
 
@@ -65,19 +102,13 @@ def assert_same(metrics: dict[str, float], expected: dict[str, float]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_train_and_evaluate_like_one_and_write_once(case: str, toy: Toy, tmp_path: Path) -> None:
-    config, more = CASES[case]
-    told: dict[str, list[dict[str, Any]]] = {}
-    runs: dict[str, Path] = {}
-    for name in ("alone", "together"):
-        folder = tmp_path / name
-        folder.mkdir()
-        # in float32 a chaotic network takes the order of a sum for a reason to differ
-        options = [*toy(config), *more, "--trainer.precision=64-true", "--trainer.max_steps=30"]
-        options += ["--model.steps_per_call=5", "--trainer.val_check_interval=2"]
-        options += ["--trainer.callbacks+=tests.witness.Witness", f"--trainer.callbacks.folder={folder}"]
-        runs[name] = run_of(2 if name == "together" else 1, options, Runner(tmp_path / f"runs {name}"))
-        told[name] = [torch.load(path) for path in sorted(folder.glob("rank*.pt"))]
+def test_two_processes_train_and_evaluate_like_one_and_write_once(
+    case: str, together: Path, runner: Runner, toy: Toy, tmp_path: Path
+) -> None:
+    folders = {"alone": tmp_path / "witness", "together": together / f"witness {case}"}
+    runs = {"together": only_run(together / case)}
+    runs["alone"] = runner("fit", *case_options(case, toy, folders["alone"]))["run"]
+    told = {name: [torch.load(path) for path in sorted(folder.glob("rank*.pt"))] for name, folder in folders.items()}
     (alone,), (first, second) = told["alone"], told["together"]
 
     for whole, *shares in zip(alone["read"], first["read"], second["read"], strict=True):
@@ -102,19 +133,12 @@ def test_two_processes_train_and_evaluate_like_one_and_write_once(case: str, toy
     assert_same(metrics_of(runs["together"]), metrics_of(runs["alone"]))
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
-def test_streams_resume_in_another_number_of_processes(
-    before: int, after: int, runner: Runner, toy: Toy, tmp_path: Path
-) -> None:
-    # seven streams: one process has four of them, the other three
-    options = [*toy("language"), *STREAMS, "--data.batch_size=7", "--model.cell=lstm", "--trainer.precision=64-true"]
-    whole = runner("fit", *options)
-    stopped = [*options, "--trainer.callbacks+=tests.interruption.StopAfter", "--trainer.callbacks.step=40"]
-    first = run_of(before, stopped, Runner(tmp_path / "first"))
-    checkpoint = first / "checkpoints" / "last.ckpt"
-    assert torch.load(checkpoint, weights_only=True)["global_step"] == 40
-    second = run_of(after, [*options, f"--ckpt_path={checkpoint}"], Runner(tmp_path / "second"))
-    assert_same(metrics_of(second), metrics_of(whole["run"]))
+def test_streams_resume_in_another_number_of_processes(together: Path, toy: Toy, tmp_path: Path) -> None:
+    whole = metrics_of(Runner(tmp_path / "whole")("fit", *stream_options(toy))["run"])
+    checkpoint = checkpoint_of(only_run(together / "stopped"))
+    alone = Runner(tmp_path / "alone")("fit", *stream_options(toy), f"--ckpt_path={checkpoint}")["run"]
+    assert_same(metrics_of(alone), whole)
+    assert_same(metrics_of(only_run(together / "resumed")), whole)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -125,7 +125,12 @@ def test_a_failed_run_is_recorded_as_failed_and_the_next_is_not(
 
 
 def test_wandb_is_imported_only_for_its_logger(toy: Toy, tmp_path: Path) -> None:
-    code = "import sys; from rnn_capacity.cli import main; main(sys.argv[1:]); print('wandb' in sys.modules)"
+    code = (
+        "import sys; from rnn_capacity.cli import main\n"
+        "try: main(['fit', '--model.help', 'RecurrentModule'])\n"
+        "except SystemExit: main(sys.argv[1:])\n"
+        "print('wandb' in sys.modules)"
+    )
     command = [sys.executable, "-c", code, "fit", *toy(), f"--trainer.default_root_dir={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.splitlines()[-1] == "False"

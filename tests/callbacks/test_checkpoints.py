@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +18,7 @@ from rnn_capacity.callbacks import LastCheckpoint
 from rnn_capacity.cli import main
 from rnn_capacity.runs import RunLogger
 from rnn_capacity.training import RecurrentModule
-from tests.program import Runner
+from tests.program import Runner, forked
 
 Toy = Callable[..., list[str]]
 
@@ -77,14 +75,10 @@ def killed(step: int, name: str) -> str:
     return f"--trainer.callbacks+={json.dumps(told)}"
 
 
-def program(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rnn_capacity", "fit", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
+@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")
 def test_the_last_checkpoint_follows_every_other(runner: Runner, toy: Toy) -> None:
     more = [*checkpointing("every call"), killed(60, "SIGKILL"), "--trainer.limit_val_batches=0"]
-    assert program(*toy(), *more, *runner.quiet()).returncode == -signal.SIGKILL
+    assert forked(["fit", *toy(), *more, *runner.quiet()]).returncode == -signal.SIGKILL
     assert last(runner.runs()[0])["global_step"] == 40
 
 
@@ -176,7 +170,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_with_an_empty_table(run
     run = runner.root / "random_mapping" / "told"
     run.mkdir(parents=True)
     (run / "metrics.csv").write_text("step,train/loss\n20,0.5\n40,0.4\n")
-    assert program(*toy(), *runner.quiet(), "--run=told").returncode == 0
+    main(["fit", *toy(), *runner.quiet(), "--run=told"])
     assert steps_of(run, "train/loss") == [20, 40, 60]
 
 

@@ -72,7 +72,7 @@ def test_a_class_path_that_cannot_be_imported_is_refused_with_the_reason(path: s
 
 
 @pytest.mark.parametrize(
-    "other", ["torch.nn.GRUCell", "torch.nn.functional.relu", "rnn_capacity.cells", torch.nn.Module, 3]
+    "other", ["torch.nn.GRUCell", "torch.nn.functional.relu", "rnn_capacity.cells", torch.nn.Module, 3, ["gru"]]
 )
 def test_an_object_that_is_no_cell_is_refused(other: Any) -> None:
     with pytest.raises(ValueError, match=r"or the class path of a subclass of rnn_capacity\.cells\.Cell") as refusal:

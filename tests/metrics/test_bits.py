@@ -40,11 +40,11 @@ def test_an_accuracy_of_one_stores_the_whole_entropy_of_the_labels(classes: int)
     assert stored_bits(1000, 1000, classes) == pytest.approx(1000 * math.log2(classes), rel=1e-15)
 
 
-@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("classes", range(2, 16))
 def test_an_accuracy_of_chance_or_below_stores_nothing(classes: int) -> None:
     samples = 30
     for correct in range(samples // classes + 1):
-        assert stored_bits(correct, samples, classes) == pytest.approx(0.0, abs=1e-12)
+        assert 0 <= stored_bits(correct, samples, classes) < 1e-12
     assert stored_bits(samples // classes + 1, samples, classes) > 0
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -78,3 +79,17 @@ def test_low_precision_logits_are_summed_in_float32() -> None:
     summed = negative_log_likelihood(low, targets, PLAIN)
     exact = negative_log_likelihood(low.double(), targets, PLAIN)
     assert float(summed) == pytest.approx(float(exact), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((1.0, 0), "samples must be at least 1, got 0"),
+        ((1.0, 4, 1), "classes must be at least 2, got 1"),
+        ((-0.5, 4), "nll must be at least 0, got -0.5"),
+    ],
+)
+def test_arguments_out_of_range_are_rejected(arguments: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        likelihood_bits(*arguments)
+    assert likelihood_bits(0.0, 1) == 1.0

@@ -32,9 +32,9 @@ def compute(logits: Tensor, targets: Tensor, classes: int, batch: int = SAMPLES)
 def best_bits(logits: Tensor, targets: Tensor) -> float:
     """Likelihood bits at the best temperature of a fine search, in float64."""
     scores = torch.cat((torch.zeros_like(logits), logits), 1) if logits.shape[1] == 1 else logits
-    betas = torch.logspace(-4, 4, 4001, base=2.0, dtype=torch.float64)
-    likelihoods = [torch.log_softmax(beta * scores.double(), -1)[range(len(targets)), targets].sum() for beta in betas]
-    return len(targets) * math.log2(scores.shape[1]) + float(max(likelihoods)) / math.log(2)
+    betas = torch.logspace(-4, 4, 4001, base=2.0, dtype=torch.float64).view(-1, 1, 1)
+    likelihoods = torch.log_softmax(betas * scores.double(), -1)[:, range(len(targets)), targets].sum(1)
+    return len(targets) * math.log2(scores.shape[1]) + float(likelihoods.max()) / math.log(2)
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -53,7 +53,7 @@ def test_accuracy_and_stored_bits_follow_from_the_likeliest_class(classes: int) 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("batch", [1, 7, 200, 399])
 def test_metrics_do_not_depend_on_the_split_into_batches(batch: int, classes: int) -> None:
-    logits, targets = answers(classes)
+    logits, targets = (part[: 50 * batch] for part in answers(classes))
     assert compute(logits, targets, classes, batch) == pytest.approx(compute(logits, targets, classes), rel=2e-6)
 
 

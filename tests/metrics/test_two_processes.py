@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnn_capacity.metrics import StoredInformation
+from tests.metrics import two_processes
 
 
 @pytest.fixture
@@ -22,18 +23,18 @@ def answers() -> tuple[Tensor, Tensor]:
 
 
 def compute_in_two_processes(answers: tuple[Tensor, Tensor], folder: Path) -> list[dict[str, float]]:
+    """The metrics that this process and another one compute together, each from half of the answers."""
     torch.save(answers, folder / "answers.pt")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         rendezvous = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    script = str(Path(__file__).with_name("two_processes.py"))
-    commands = [[sys.executable, script, str(folder / "answers.pt"), rendezvous, rank] for rank in "01"]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
-    try:
-        return [json.loads(process.communicate(timeout=60)[0]) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
+    command = [sys.executable, str(Path(two_processes.__file__)), str(folder / "answers.pt"), rendezvous, "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            metrics = two_processes.compute(str(folder / "answers.pt"), rendezvous, 0)
+            return [metrics, json.loads(other.communicate(timeout=60)[0])]
+        finally:
+            other.kill()
 
 
 def test_two_processes_with_unequal_halves_compute_the_metrics_of_one_process(

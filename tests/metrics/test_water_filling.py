@@ -98,6 +98,13 @@ def test_arguments_out_of_range_are_rejected(call: object, message: str) -> None
         call()
 
 
+def test_the_default_offset_is_that_of_the_paper() -> None:
+    assert implied_bits(0.5, 300) == implied_bits(0.5, 300, 5000.0)
+    assert implied_loss(90.0, 300) == implied_loss(90.0, 300, 5000.0)
+    assert torch.equal(sample_weights(300), sample_weights(300, 5000.0))
+    assert ImpliedBits(parameters=1, samples=300).tau == 5000.0
+
+
 @pytest.mark.parametrize("batch", [1, 7, 200, 500])
 def test_the_metric_is_the_weighted_error_and_its_bits_in_any_split_into_batches(batch: int) -> None:
     targets, noise = torch.randn(500), torch.randn(500)

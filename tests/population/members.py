@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -93,12 +94,21 @@ def alone(one: Member) -> tuple[Tensor, dict[str, Any]]:
     }
 
 
-def compare(make: Callable[[int], Member], members: int, tolerance: float) -> None:
-    """Check that members trained together get the weights and metrics of each trained alone."""
-    together = [make(index) for index in range(members)]
-    results = train(together)
-    for index, (one, result) in enumerate(zip(together, results, strict=True)):
-        expected, metrics = alone(make(index))
-        torch.testing.assert_close(weights(one), expected, rtol=tolerance, atol=tolerance)
-        for name, value in metrics.items():
-            assert result[name] == (value if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)), name
+def compare(make: Callable[[int], Member], members: int, tolerance: float, builds: Sequence[str] = ()) -> None:
+    """Check that members trained together get the weights and metrics of each trained alone.
+
+    Args:
+        make: A function that makes the member of an index.
+        members: Number of members.
+        tolerance: Relative and absolute tolerance of the weights.
+        builds: Builds of the compiled kernel to train together with, one after another; by default the test's own.
+    """
+    wanted = [alone(make(index)) for index in range(members)]
+    for build in builds or [None]:
+        together = [make(index) for index in range(members)]
+        with kernel_build(build) if build else nullcontext():
+            results = train(together)
+        for one, result, (expected, metrics) in zip(together, results, wanted, strict=True):
+            torch.testing.assert_close(weights(one), expected, rtol=tolerance, atol=tolerance)
+            for name, value in metrics.items():
+                assert result[name] == (value if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)), name

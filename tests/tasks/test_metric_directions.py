@@ -16,6 +16,8 @@ TASKS = [
     RandomMapping(samples=10),
 ]
 
+ERRORS = {"loss", "cross_entropy", "mse", "weighted_mse", "bits_per_character", "excess_bits_per_character"}
+
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
 def test_every_metric_has_a_direction_except_the_entropy_rate(task: Task) -> None:
@@ -26,6 +28,8 @@ def test_every_metric_has_a_direction_except_the_entropy_rate(task: Task) -> Non
     assert {name for name in metrics if task.direction(name) is None} == metrics.keys() & {"entropy_rate"}
     assert set(task.metric_directions) <= metrics.keys()
     assert task.primary_metric in task.metric_directions
+    for name, direction in task.metric_directions.items():
+        assert direction == ("min" if name in ERRORS else "max"), name
 
 
 def test_more_bits_are_better_and_a_larger_loss_is_worse() -> None:

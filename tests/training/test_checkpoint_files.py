@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,7 @@ from rnn_capacity.cli import main
 from rnn_capacity.population import Member, quiet_trainer, train
 from rnn_capacity.tasks import RandomMapping
 from rnn_capacity.training import RecurrentModule, TaskDataModule, load_checkpoint
-from tests.program import Runner
+from tests.program import Runner, forked
 from tests.training.conftest import Fit
 
 Toy = Callable[..., list[str]]
@@ -123,28 +121,12 @@ def test_a_flipped_byte_of_a_checkpoint_is_reported(
     assert len(runner.runs()) == 1
 
 
-FULL_DISK = """
-import resource, sys
-from pytorch_lightning import Callback
-from rnn_capacity.cli import main
-
-class FullDisk(Callback):
-    def on_train_batch_end(self, trainer, *_):
-        if trainer.global_step >= 40:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, resource.RLIM_INFINITY))
-
-sys.modules["full_disk"] = sys.modules["__main__"]
-main(sys.argv[1:])
-"""
-
-
 @pytest.mark.parametrize(("size", "file"), [(2000, "last.ckpt"), (1, "metrics.csv")])
 def test_a_full_disk_ends_a_run_in_one_line_and_keeps_the_previous_files(
     size: int, file: str, runner: Runner, toy: Toy
 ) -> None:
-    options = [*toy(), *runner.quiet(), "--trainer.callbacks+=full_disk.FullDisk", "--run=told"]
-    command = [sys.executable, "-c", FULL_DISK.replace("LIMIT,", f"{size},"), "fit", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    full = ["--trainer.callbacks+=tests.interruption.FullDisk", "--trainer.callbacks.step=40"]
+    done = forked(["fit", *toy(), *runner.quiet(), *full, f"--trainer.callbacks.size={size}", "--run=told"])
     assert done.returncode == 1, done.stderr
     run = runner.root / "random_mapping" / "told"
     (line,) = done.stderr.splitlines() or [""]

@@ -4,12 +4,13 @@ import math
 from functools import partial
 
 import pytest
+import torch
 from torch.nn import functional as F
 from torch.optim import SGD
 
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.tasks import RandomMapping
-from rnn_capacity.training import RecurrentModule
+from rnn_capacity.tasks import Memory, RandomMapping
+from rnn_capacity.training import RecurrentModule, TrainingRule, divergence_bound, first_divergence, is_diverged
 from tests.kernel_builds import kernel_build
 from tests.training.conftest import Fit
 
@@ -93,3 +94,17 @@ def test_a_run_whose_last_step_diverges_gets_the_baseline_metrics(fit: Fit) -> N
     fit(module, RandomMapping(samples=40, input_size=8), 1)
     assert module.diverged_at is not None
     assert module.final_metrics == pytest.approx(BASELINE)
+
+
+def test_a_loss_of_exactly_the_bound_is_not_a_divergence() -> None:
+    rule, task = TrainingRule(divergence_factor=10.0), Memory()
+    assert divergence_bound(rule, task) == 10.0
+    above = math.nextafter(10.0, math.inf)
+    assert [is_diverged(loss, rule, task) for loss in (0.0, 10.0, above)] == [False, False, True]
+    assert all(is_diverged(loss, TrainingRule(divergence_factor=math.inf), task) for loss in (math.inf, math.nan))
+
+
+def test_the_first_divergence_of_each_network_has_its_own_bound() -> None:
+    losses = torch.tensor([[1.0, 2.0, 3.0, 1.0], [1.0, 2.5, math.nan, 1.0], [9.0, 1.0, 1.0, math.inf]])
+    assert first_divergence(losses, [9.0, 2.0, math.inf, math.inf]) == [None, 1, 1, 2]
+    assert first_divergence(losses, [8.0, 1.0, 2.0, 0.5]) == [2, 0, 0, 0]

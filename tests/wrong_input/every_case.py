@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from tests.program import parser_built_once
 from tests.wrong_input.command_lines import CommandLines, wrong_command_lines
 from tests.wrong_input.program_runs import faults, prepared_program
 
@@ -18,7 +19,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         with contextlib.redirect_stdout(io.StringIO()):
             lines = CommandLines(Path(folder))
-        with prepared_program():
+        with parser_built_once(), prepared_program():
             for case in wrong_command_lines(every=True):
                 for fault in faults(case, lines.complete(case), lines.folder):
                     print(f"{case} {fault}".encode("unicode_escape").decode()[:400], flush=True)

@@ -24,7 +24,6 @@ import torch
 import rnn_capacity.search.arguments
 import rnn_capacity.search.command
 from rnn_capacity.cli import main
-from rnn_capacity.commands import CapacityCLI
 from rnn_capacity.training import RecurrentModule
 
 TIME_LIMIT = 10
@@ -72,18 +71,8 @@ def hang(*_: Any) -> NoReturn:
 
 @contextlib.contextmanager
 def prepared_program() -> Iterator[None]:
-    """Build each command's parser once for all command lines, and do no work."""
-    set_up = CapacityCLI.setup_parser
-    built: dict[str, Any] = {}
-
-    def shared(cli: CapacityCLI, *arguments: Any) -> None:
-        if not built:
-            set_up(cli, *arguments)
-            built.update(vars(cli))
-        vars(cli).update(built)
-
+    """Build the parser of `search` once for all command lines, and do no work."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CapacityCLI, "setup_parser", shared)
         patch.setattr(
             rnn_capacity.search.arguments, "search_parser", cache(rnn_capacity.search.arguments.search_parser)
         )
