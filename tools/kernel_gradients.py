@@ -42,8 +42,9 @@ class Adam:
         self.made += 1
         self.first.lerp_(gradient, 1 - BETAS[0])
         self.second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        first, second = (1 - beta**self.made for beta in BETAS)
-        return torch.div(self.first / first, (self.second / second).sqrt_().add_(EPS))
+        first, second = (float(1 - beta**self.made) for beta in BETAS)
+        scale = (self.second / second).sqrt_().add_(EPS)
+        return self.first.div(first).div_(scale)
 
 
 class Muon:
@@ -89,7 +90,7 @@ class Soap:
         self.momentum.lerp_(gradient, 1 - BETAS[0])
         turned = left.mT @ gradient @ right
         self.second.mul_(BETAS[1]).addcmul_(turned, turned, value=1 - BETAS[1])
-        first, second = (1 - beta**self.made for beta in BETAS)
+        first, second = (float(1 - beta**self.made) for beta in BETAS)
         direction = (left.mT @ self.momentum @ right / first) / ((self.second / second).sqrt().add_(EPS))
         return left @ direction @ right.mT
 

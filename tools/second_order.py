@@ -73,7 +73,8 @@ class Margins:
         shapes = {name: part.shape for name, part in self.network.named_parameters()}
         sizes = [shape.numel() for shape in shapes.values()]
         inputs, labels = task.draw_samples()
-        self.inputs, self.signs = inputs, (2 * labels - 1).to(inputs)
+        self.inputs = inputs.to(next(self.network.parameters()).detach())
+        self.signs = (2 * labels - 1).to(self.inputs)
 
         def margin(values: Tensor, inputs: Tensor, signs: Tensor) -> Tensor:
             parts = zip(shapes.items(), torch.split(values, sizes), strict=True)
