@@ -8,6 +8,7 @@ are left to Adam in both.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, cast
@@ -64,7 +65,7 @@ class Muon:
         for _ in range(5):
             gram = one @ one.mT
             one = a * one + (b * gram + c * gram @ gram) @ one
-        return (one if wide else one.mT) * (0.2 * max(one.shape[-2:]) ** 0.5)
+        return (one if wide else one.mT) * (0.2 * math.sqrt(max(one.shape[-2:])))
 
 
 class Soap:

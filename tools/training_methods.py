@@ -122,17 +122,22 @@ def measure(wanted: Run) -> Run:
         samples, size = len(margins.signs), member.module.parameters_total
         found.append({"bits": stored_bits(correct, samples) / size, "accuracy": correct / samples, "samples": samples})
     best = max(range(len(found)), key=lambda index: found[index]["bits"])
+    bits = [one["bits"] for one in found]
+    low, high = interval(bits)
     run: Run = {
-        "bits": [one["bits"] for one in found],
+        "label": way.label,
+        "bits": bits,
+        "median": statistics.median(bits),
+        "low": low,
+        "high": high,
+        "highest": max(bits),
         "best": {**found[best], "seed": members[best].module.seed},
         "steps": steps,
         "taken": round(taken, 1),
         "size": members[0].module.parameters_total,
         "units": members[0].module.hidden_size,
     }
-    print(
-        wanted, f"median {statistics.median(run['bits']):.3f}, best {max(run['bits']):.3f}, {taken:.0f} s", flush=True
-    )
+    print(wanted, f"median {run['median']:.3f}, best {max(bits):.3f}, {taken:.0f} s", flush=True)
     return run
 
 
@@ -148,10 +153,9 @@ def table(runs: Sequence[Run]) -> str:
     """Format the results as a Markdown table, the ways with the highest median first."""
     header = ("cell", "parameters", "seconds", "way", "draws", "steps of each", "median", "95 %", "best")
     rows = []
-    for run in sorted(runs, key=lambda run: (*row_key(run)[:3], -statistics.median(run["bits"]))):
-        low, high = interval(run["bits"])
-        names = CELLS[run["cell"]].label, run["size"], f"{run['seconds']:g}", WAYS[run["way"]].label, len(run["bits"])
-        values = f"{statistics.median(run['bits']):.2f}", f"{low:.2f}-{high:.2f}", f"**{max(run['bits']):.2f}**"
+    for run in sorted(runs, key=lambda run: (*row_key(run)[:3], -run["median"])):
+        names = CELLS[run["cell"]].label, run["size"], f"{run['seconds']:g}", run["label"], len(run["bits"])
+        values = f"{run['median']:.2f}", f"{run['low']:.2f}-{run['high']:.2f}", f"**{run['highest']:.2f}**"
         rows.append((*names, f"{run['steps']:,}", *values))
     return markdown_table(header, rows)
 
@@ -169,13 +173,13 @@ def draw(runs: Sequence[Run], path: Path) -> None:
             rows = [
                 run for run in runs if (run["cell"], run["parameters"], run["seconds"]) == ("rnn", parameters, seconds)
             ]
-            rows.sort(key=lambda run: statistics.median(run["bits"]))
+            rows.sort(key=lambda run: run["median"])
             for place, run in enumerate(rows):
                 color = "tab:orange" if WAYS[run["way"]].trainer == "lm" else "tab:blue"
-                panel.plot(interval(run["bits"]), (place, place), color=color)
-                panel.plot(statistics.median(run["bits"]), place, "o", color=color)
-                panel.plot(max(run["bits"]), place, "|", color=color)
-            panel.set_yticks(range(len(rows)), [WAYS[run["way"]].label for run in rows], fontsize=7)
+                panel.plot((run["low"], run["high"]), (place, place), color=color)
+                panel.plot(run["median"], place, "o", color=color)
+                panel.plot(run["highest"], place, "|", color=color)
+            panel.set_yticks(range(len(rows)), [run["label"] for run in rows], fontsize=7)
             panel.set_title(f"at most {parameters} parameters, {seconds:g} s", fontsize=9)
             panel.set_xlabel("stored bits per parameter: median, interval, best")
         for name in COMPARED:
@@ -183,9 +187,9 @@ def draw(runs: Sequence[Run], path: Path) -> None:
             rows.sort(key=lambda run: run["seconds"])
             times = [run["seconds"] for run in rows]
             (line,) = axes[-1].plot(
-                times, [statistics.median(run["bits"]) for run in rows], "o-", label=WAYS[name].label
+                times, [run["median"] for run in rows], "o-", label=WAYS[name].label
             )
-            axes[-1].plot(times, [max(run["bits"]) for run in rows], "|:", color=line.get_color())
+            axes[-1].plot(times, [run["highest"] for run in rows], "|:", color=line.get_color())
         axes[-1].set_xscale("log")
         axes[-1].set_xlabel("seconds of one core for all draws")
         axes[-1].set_title(f"at most {largest} parameters: median, best (dotted)", fontsize=9)
