@@ -106,6 +106,6 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("rnn", "adam", 24),
         ("rnn", "lm", 24),
         ("rnn", "lm", 8),
-        ("rnn", "lm", 72),
+        ("rnn", "lm", 48),
         ("gru", "lm", 24),
     ]

@@ -36,7 +36,7 @@ SECONDS = {300: 8.0, 700: 24.0}
 COMPARED = ("adam_gce", "lm", "lm_many")
 """Ways that are also measured for the other cells and for other seconds."""
 
-FACTORS = (1 / 3, 3.0)
+FACTORS = (1 / 3, 2.0)
 """Multiples of `SECONDS` for which the RNN's `COMPARED` ways are measured at the largest of the sizes."""
 
 LATE = 0.5
@@ -186,9 +186,7 @@ def draw(runs: Sequence[Run], path: Path) -> None:
             rows = [run for run in runs if (run["cell"], run["parameters"], run["way"]) == ("rnn", largest, name)]
             rows.sort(key=lambda run: run["seconds"])
             times = [run["seconds"] for run in rows]
-            (line,) = axes[-1].plot(
-                times, [run["median"] for run in rows], "o-", label=WAYS[name].label
-            )
+            (line,) = axes[-1].plot(times, [run["median"] for run in rows], "o-", label=WAYS[name].label)
             axes[-1].plot(times, [run["highest"] for run in rows], "|:", color=line.get_color())
         axes[-1].set_xscale("log")
         axes[-1].set_xlabel("seconds of one core for all draws")
