@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rnn_capacity.kernels.native import native_library
+from rnn_capacity.population import Member, train
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule
+
+TOOLS = Path(__file__).parent.parent / "tools"
+
+
+@pytest.fixture(autouse=True)
+def import_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)  # scripts import their neighbours
+
+
+@pytest.fixture
+def small_member() -> Member:
+    task = RandomMapping(samples=12, input_size=6, steps=2)
+    return Member(RecurrentModule("gru", hidden_size=3, input_size=6, seed=1), task, 10)
+
+
+def test_the_jacobian_of_the_margins_is_that_of_finite_differences(small_member: Member) -> None:
+    from second_order import Margins
+
+    small_member.module.double()
+    margins = Margins(small_member)
+    values, rows = margins.get(), np.arange(3, 9)
+    jacobian = margins.jacobian(values, rows)
+    for index in range(0, len(values), 7):
+        moved = values.copy()
+        moved[index] += 1e-6
+        np.testing.assert_allclose((margins(moved) - margins(values))[rows] / 1e-6, jacobian[:, index], atol=1e-5)
+
+
+def test_the_slopes_of_the_margin_losses_are_those_of_finite_differences() -> None:
+    from second_order import generalized_loss, squared_hinge
+
+    margins = np.linspace(-4, 4, 18)
+    for loss in (generalized_loss(0.0), generalized_loss(0.4), squared_hinge):
+        values, slopes, curvatures = loss(margins)
+        np.testing.assert_allclose((loss(margins + 1e-7)[0] - values) / 1e-7, slopes, atol=1e-5)
+        assert (curvatures >= 0).all()
+
+
+def test_levenberg_marquardt_memorises_what_the_network_can_store(small_member: Member) -> None:
+    from second_order import Margins, generalized_loss, levenberg_marquardt
+
+    assert levenberg_marquardt(small_member, generalized_loss(0.0), seconds=20, most_steps=100) <= 100
+    margins = Margins(small_member)
+    assert (margins(margins.get()) > 0).all()
+
+
+@pytest.mark.skipif(native_library() is None, reason="the compiled kernel gives the gradients")
+def test_adam_with_the_kernels_gradients_equals_adam_of_the_population() -> None:
+    from kernel_gradients import train_by_gradients
+
+    def members() -> list[Member]:
+        task = RandomMapping(samples=30, input_size=6, steps=2, loss_exponent=0.5)
+        modules = [RecurrentModule("rnn", hidden_size=4, input_size=6, seed=seed, clip_norm=0.1) for seed in range(2)]
+        return [Member(module, task, 20) for module in modules]
+
+    found, wanted = members(), members()
+    train_by_gradients(found, "adam")
+    train(wanted)
+    for one, two in zip(found, wanted, strict=True):
+        for part, like in zip(one.module.network.parameters(), two.module.network.parameters(), strict=True):
+            torch.testing.assert_close(part, like, atol=1e-5, rtol=1e-4)
+
+
+def test_the_directions_of_muon_and_soap_are_those_of_their_definitions() -> None:
+    from kernel_gradients import Muon, Soap
+
+    torch.manual_seed(0)
+    gradient = torch.randn(2, 3, 5).double()
+    values = torch.linalg.svdvals(Muon(gradient)(gradient)) / (0.2 * 5**0.5)
+    assert ((values > 0.6) & (values < 1.3)).all()
+    left, _, right = torch.linalg.svd(gradient, full_matrices=False)
+    diagonal = left.mT @ Soap(gradient)(gradient) @ right.mT  # the first step has every eigenvalue at 1 or -1
+    torch.testing.assert_close(diagonal.abs(), torch.eye(3).double().repeat(2, 1, 1), atol=1e-2, rtol=0)
+
+
+@pytest.mark.skipif(native_library() is None, reason="the ways are measured with the compiled kernel")
+def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import training_methods as methods
+
+    monkeypatch.setattr(methods, "TRIAL", (1, 2))
+    runs = []
+    for name in ("adam_squared", "adam_constant", "adam_halving", "muon", "lm"):
+        monkeypatch.setitem(methods.WAYS, name, methods.WAYS[name]._replace(draws=2))
+        row = {"cell": "rnn", "parameters": 60, "way": name, "seconds": 0.05}
+        runs.append({**row, **methods.measure(row)})
+    assert all(len(run["bits"]) == 2 and max(run["bits"]) == run["best"]["bits"] for run in runs)
+    assert methods.table(runs).count("\n") == 6
+    assert methods.interval([1.0, 1.0]) == (1.0, 1.0)
+    low, high = methods.interval([1.0, 2.0, 3.0])
+    assert 1 <= low < 2 < high <= 3
+    methods.draw(runs, tmp_path / "ways.png")
+    rows = methods.wanted_rows(["rnn", "gru"], [700], ["adam", "lm"])
+    assert [(row["cell"], row["way"], round(row["seconds"])) for row in rows] == [
+        ("rnn", "adam", 24),
+        ("rnn", "lm", 24),
+        ("rnn", "lm", 8),
+        ("rnn", "lm", 48),
+        ("gru", "lm", 24),
+    ]

@@ -1,0 +1,155 @@
+"""Muon, SOAP and Adam with gradient noise for many small networks at once, with the compiled kernel's gradients.
+
+The kernel runs networks forward and backward; it makes a step of rate 0 and leaves the gradients in the momentum of its
+SGD. The update rules are batched over the networks here: Muon (Jordan 2024) orthogonalises the momentum of matrices,
+SOAP (Vyas et al. 2024) is Adam in the eigenbases of the matrices' two gradient covariances. Vectors, such as biases,
+are left to Adam in both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.optim import SGD
+
+from rnn_capacity.population import Member
+from rnn_capacity.training import FixedTask, learning_rates
+from rnn_capacity.training.fixed import FixedBatchSource
+from rnn_capacity.training.kernel_support import kernel_for
+from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
+
+BETAS = (0.9, 0.999)
+EPS = 1e-8
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of Muon's iteration, five of which orthogonalise a matrix roughly."""
+
+BASIS_STEPS = 20
+"""Optimizer steps between two power iterations of SOAP's eigenbases."""
+
+
+class Adam:
+    """Adam's direction, by running means of the gradients and of their squares, for parameters (K, ...)."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.first, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Return the direction of the next step."""
+        self.made += 1
+        self.first.lerp_(gradient, 1 - BETAS[0])
+        self.second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
+        first, second = (float(1 - beta**self.made) for beta in BETAS)
+        scale = (self.second / second).sqrt_().add_(EPS)
+        return self.first.div(first).div_(scale)
+
+
+class Muon:
+    """Muon's direction: the orthogonalised Nesterov momentum, of an entry's root mean square of 0.2, (K, n, m)."""
+
+    def __init__(self, like: Tensor) -> None:
+        self.momentum = torch.zeros_like(like)
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Return the direction of the next step."""
+        self.momentum.lerp_(gradient, 0.05)
+        one = gradient.lerp(self.momentum, 0.95)
+        wide = one.shape[-2] <= one.shape[-1]
+        one = one if wide else one.mT
+        one = one / (one.norm(dim=(-2, -1), keepdim=True) + 1e-20)
+        a, b, c = NEWTON_SCHULZ
+        for _ in range(5):
+            gram = one @ one.mT
+            one = a * one + (b * gram + c * gram @ gram) @ one
+        return (one if wide else one.mT) * (0.2 * math.sqrt(max(one.shape[-2:])))
+
+
+class Soap:
+    """SOAP's direction: Adam's in the eigenbases of the gradients' covariances of rows and columns, (K, n, m)."""
+
+    def __init__(self, like: Tensor) -> None:
+        members, rows, columns = like.shape
+        self.covariances = [like.new_zeros(members, size, size) for size in (rows, columns)]
+        self.bases = [torch.eye(size).to(like).repeat(members, 1, 1) for size in (rows, columns)]
+        self.momentum, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Return the direction of the next step."""
+        for covariance, product in zip(self.covariances, (gradient @ gradient.mT, gradient.mT @ gradient), strict=True):
+            covariance.lerp_(product, 0.05 if self.made else 1.0)
+        if self.made == 0:
+            self.bases = [torch.linalg.eigh(covariance).eigenvectors for covariance in self.covariances]
+        elif self.made % BASIS_STEPS == 0:
+            pairs = zip(self.covariances, self.bases, strict=True)
+            self.bases = [torch.linalg.qr(covariance @ basis).Q for covariance, basis in pairs]
+        self.made += 1
+        left, right = self.bases
+        self.momentum.lerp_(gradient, 1 - BETAS[0])
+        turned = left.mT @ gradient @ right
+        self.second.mul_(BETAS[1]).addcmul_(turned, turned, value=1 - BETAS[1])
+        first, second = (float(1 - beta**self.made) for beta in BETAS)
+        direction = (left.mT @ self.momentum @ right / first) / ((self.second / second).sqrt().add_(EPS))
+        return left @ direction @ right.mT
+
+
+RULES: dict[str, Any] = {"adam": Adam, "muon": Muon, "soap": Soap}
+"""Update rules of matrices by name."""
+
+
+def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0) -> None:
+    """Train networks of one shape together by an update rule of this file, with the members' rates and loss.
+
+    Args:
+        members: The members; their own optimizers only give the learning rates.
+        rule: Name of the update rule.
+        noise: Root mean square of the noise that is added to a gradient, relative to the gradient's own; it falls with
+            the learning rate.
+    """
+    first = members[0]
+    task, network = cast(FixedTask, first.task), first.module.network
+    library = kernel_for(network, task, first.optimizer)
+    if library is None:
+        raise ValueError("members must be ones that the compiled kernel trains, got others")
+    rates = torch.stack([cast(Tensor, learning_rates(one.optimizer, one.schedule, one.max_steps)) for one in members])
+    trainings = []
+    for member in members:
+        own = cast(FixedTask, member.task)
+        data = KernelData(cast(FixedBatchSource, own.batch_source(torch.device("cpu"), torch.float32)), library)
+        still = SGD(member.module.network.parameters(), lr=1.0)
+        exponents = own.loss_exponents(member.max_steps)
+        trainings.append(
+            KernelTraining(member.module, still, own, data, torch.zeros(member.max_steps).double(), exponents)
+        )
+    values = torch.stack([training.values for training in trainings])
+    gradients = torch.zeros_like(values)
+    for training, value, gradient in zip(trainings, values, gradients, strict=True):
+        training.values, training.states[0] = value, gradient
+    trainer = KernelTrainer(library, network, task)
+    parts, begin = [], 0
+    for part in network.parameters():
+        matrix = min(part.shape, default=1) > 1 and part.dim() == 2
+        shape = part.shape if matrix else torch.Size([part.numel()])
+        view = partial(reshaped, span=slice(begin, begin + part.numel()), shape=shape)
+        parts.append((view, (RULES[rule] if matrix else Adam)(view(values))))
+        begin += part.numel()
+    random = torch.Generator().manual_seed(0)
+    for step in range(first.max_steps):
+        trainer.make_steps(trainings, 1)
+        rate = rates[:, step].float()
+        if noise:
+            scale = gradients.square().mean(1).sqrt() * (noise * rate / rates[:, 0].float())
+            gradients += torch.randn(gradients.shape, generator=random) * scale.unsqueeze(1)
+        for view, direction in parts:
+            moved = view(values)
+            moved.sub_(direction(view(gradients)) * rate.view(-1, *[1] * (moved.dim() - 1)))
+    for training, value in zip(trainings, values, strict=True):
+        torch.nn.utils.vector_to_parameters(value, training.parameters)
+
+
+def reshaped(rows: Tensor, span: slice, shape: torch.Size) -> Tensor:
+    """Return one parameter of K networks as a view of their rows of parameters, (K, *shape)."""
+    return cast(Tensor, rows[:, span].unflatten(1, shape))  # type: ignore[no-untyped-call]  # of torch

@@ -1,0 +1,162 @@
+"""Trains a network on the random mapping by the Levenberg-Marquardt method, with one product JᵀWJ a step.
+
+The labels are folded into the margins z_i, a sample's logit times its label of -1 or 1: the sample is right if z_i > 0.
+With slopes g and curvatures W of the loss with respect to the margins and their Jacobian J, a step solves
+(JᵀWJ + λ diag JᵀWJ) δ = -Jᵀg (Marquardt 1963); λ falls after a step that lowers the loss and rises after one that does
+not. Samples whose curvature is small, as that of samples that are learnt well or given up is, are left out of the step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from rnn_capacity.population import Member
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+MarginLoss = Callable[[Array], tuple[Array, Array, Array]]
+"""Function of the margins that returns each sample's loss, its slope and a curvature that is not negative."""
+
+NEGLIGIBLE = 1e-4
+"""Share of the largest curvature below which a sample is left out of a step."""
+
+TRIES = 8
+"""Values of the damping that are tried in one step."""
+
+PATIENCE = 12
+"""Steps without a gain of `GAIN` of the loss after which the training ends."""
+
+GAIN = 1e-3
+
+
+def generalized_loss(exponent: float) -> MarginLoss:
+    """Return the generalized cross-entropy (1 - p^q)/q of margins, with p^q times the cross-entropy's curvature.
+
+    Args:
+        exponent: Exponent q; 0 is the cross-entropy.
+    """
+
+    def loss(margins: Array) -> tuple[Array, Array, Array]:
+        nats = np.logaddexp(0, -margins)
+        right = np.exp(-nats)
+        factor = np.exp(-exponent * nats)
+        values = -np.expm1(-exponent * nats) / exponent if exponent else nats
+        return values, -factor * (1 - right), factor * right * (1 - right)
+
+    return loss
+
+
+def squared_hinge(margins: Array) -> tuple[Array, Array, Array]:
+    """Return the squared hinge loss max(0, 1 - z)²/2 of margins z, its slopes and its curvatures."""
+    lacking = np.maximum(0, 1 - margins)
+    return lacking**2 / 2, -lacking, (lacking > 0).astype(margins.dtype)
+
+
+class Margins:
+    """The margins of a network of any cell on the samples of its random mapping, and their derivatives.
+
+    Args:
+        member: The network with its task, which has two classes and shows the input at the first step.
+    """
+
+    def __init__(self, member: Member) -> None:
+        task: Any = member.task
+        self.network = member.module.network
+        shapes = {name: part.shape for name, part in self.network.named_parameters()}
+        sizes = [shape.numel() for shape in shapes.values()]
+        inputs, labels = task.draw_samples()
+        self.inputs = inputs.to(next(self.network.parameters()).detach())
+        self.signs = (2 * labels - 1).to(self.inputs)
+
+        def margin(values: Tensor, inputs: Tensor, signs: Tensor) -> Tensor:
+            parts = zip(shapes.items(), torch.split(values, sizes), strict=True)
+            weights = {name: part.view(shape) for (name, shape), part in parts}
+            outputs, _ = functional_call(self.network, weights, (inputs.unsqueeze(1),), {"steps": task.steps})
+            return torch.mul(outputs[:, -1, 0], signs)
+
+        def margin_of_one(values: Tensor, inputs: Tensor, sign: Tensor) -> Tensor:
+            return margin(values, inputs.unsqueeze(0), sign.unsqueeze(0))[0]
+
+        self.function = margin
+        self.gradients = vmap(grad(margin_of_one), (None, 0, 0))
+
+    def get(self) -> Array:
+        """Return the network's parameters as one vector, (P,)."""
+        return torch.cat([part.detach().flatten() for part in self.network.parameters()]).numpy()
+
+    def set(self, values: Array) -> None:
+        """Copy a vector to the network's parameters."""
+        torch.nn.utils.vector_to_parameters(torch.from_numpy(values), self.network.parameters())
+
+    @torch.no_grad()
+    def __call__(self, values: Array) -> Array:
+        """Return the margin of each sample, (b,)."""
+        margins: Array = self.function(torch.from_numpy(values), self.inputs, self.signs).numpy()
+        return margins
+
+    def jacobian(self, values: Array, rows: Array) -> Array:
+        """Return the derivatives of some samples' margins by the parameters, (rows, P)."""
+        chosen = torch.from_numpy(rows)
+        jacobian: Array = self.gradients(torch.from_numpy(values), self.inputs[chosen], self.signs[chosen]).numpy()
+        return jacobian
+
+
+def levenberg_marquardt(member: Member, loss: MarginLoss, seconds: float, most_steps: int = 1000) -> int:
+    """Train a network for some seconds or until the loss stays as it is, and return the number of steps made.
+
+    Args:
+        member: The network, which begins from its present weights, with its task.
+        loss: The loss of the margins.
+        seconds: Seconds of the processor, after which no step is begun.
+        most_steps: Steps after which it ends in any case.
+    """
+    margins = Margins(member)
+    values, damping, step, stalled = margins.get(), 1e-2, 0, 0
+    end = time.process_time() + seconds
+    with np.errstate(all="ignore"):
+        while step < most_steps and stalled < PATIENCE and time.process_time() < end:
+            before, slopes, curvatures = loss(margins(values))
+            total = float(before.mean(dtype=np.float64))
+            rows = np.flatnonzero(curvatures > NEGLIGIBLE * curvatures.max(initial=0))
+            if len(rows) == 0:
+                break
+            jacobian = margins.jacobian(values, rows)
+            weighted = jacobian * np.sqrt(curvatures[rows])[:, None]
+            curvature, slope = weighted.T @ weighted, jacobian.T @ slopes[rows]
+            step, stalled = step + 1, stalled + 1
+            for _ in range(TRIES):
+                moved = values - damped_solution(curvature, slope, damping)
+                after = float(loss(margins(moved))[0].mean(dtype=np.float64))
+                if after < total:
+                    stalled = 0 if after < total * (1 - GAIN) else stalled
+                    values, damping = moved, max(damping / 2, 1e-7)
+                    break
+                damping = min(damping * 3, 1e8)
+    margins.set(values)
+    return step
+
+
+def damped_solution(curvature: Array, slope: Array, damping: float) -> Array:
+    """Solve (A + λ diag A) δ = g for δ; not a number if the matrix is not positive definite in its precision.
+
+    Args:
+        curvature: Matrix A, (P, P).
+        slope: Vector g, (P,).
+        damping: Damping λ.
+    """
+    damped = curvature.copy()
+    diagonal = curvature.diagonal()
+    damped[np.diag_indices_from(damped)] += damping * (diagonal + 1e-6 * diagonal.max())
+    try:
+        solution: Array = cho_solve(cho_factor(damped, overwrite_a=True, check_finite=False), slope, check_finite=False)
+    except LinAlgError:
+        return np.full_like(slope, np.nan)
+    return solution

@@ -1,0 +1,241 @@
+"""The ways of training that tools/training_methods.py compares, their tasks and the ranges of their settings."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import torch
+from measuring import CELLS
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import Metric
+
+from rnn_capacity.models import Initialization
+from rnn_capacity.population import Member
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import Batch, LossKind, RecurrentModule
+
+Range = tuple[float, float]
+"""Least and greatest value of a random draw, uniform in its logarithm if the least is positive."""
+
+
+class ConstantExponent(RandomMapping):
+    """The random mapping with the same exponent of the generalized cross-entropy at all steps."""
+
+    def loss_exponents(self, total_steps: int) -> Tensor:
+        """Return the exponent of each step, (total_steps,)."""
+        return torch.full((total_steps,), self.loss_exponent, dtype=torch.float64)
+
+
+class SquaredError(RandomMapping):
+    """The random mapping with the squared error of labels of -1 and 1 as its loss."""
+
+    @property
+    def loss_kind(self) -> LossKind:
+        """Loss type, for the compiled kernel."""
+        return "squared"
+
+    def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the encoded inputs and the labels of -1 and 1."""
+        inputs, labels = self.draw_samples()
+        yield inputs, 2 * labels - 1
+
+    def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
+        """Compute each sample's squared error, (batch,)."""
+        return (predictions[:, -1, 0] - batch.targets).square()
+
+    def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
+        """Add the outputs of the last time step and the labels of a batch to the metric."""
+        metric.update(predictions[:, -1], (batch.targets > 0).long())
+
+
+def cosine(optimizer: Optimizer, total_steps: int, begin: float = 0.0, end: float = 1.0) -> LambdaLR:
+    """Build the part of a cosine schedule from the fraction `begin` of a run to the fraction `end`."""
+    return LambdaLR(
+        optimizer, lambda step: (1 + math.cos(math.pi * (begin + (end - begin) * min(1, step / total_steps)))) / 2
+    )
+
+
+def linear(optimizer: Optimizer, total_steps: int) -> LambdaLR:
+    """Build a schedule that falls linearly to zero."""
+    return LambdaLR(optimizer, lambda step: max(0.0, 1 - step / total_steps))
+
+
+def restarts(optimizer: Optimizer, total_steps: int) -> LambdaLR:
+    """Build a schedule of four equally long cosines, the later ones lower: 1, 0.7, 0.5, 0.35 (warm restarts)."""
+    return LambdaLR(
+        optimizer,
+        lambda step: 0.7 ** (4 * step // total_steps) * (1 + math.cos(math.pi * (4 * step / total_steps % 1))) / 2,
+    )
+
+
+class Way(NamedTuple):
+    """A way to train: who makes the steps, with which loss, optimizer and ranges of the settings."""
+
+    label: str
+    """Name in the table and the figure."""
+
+    rate: Range = (0.003, 0.009)
+    """Learning rates."""
+
+    exponent: Range = (0.5, 0.9)
+    """Exponents q of the generalized cross-entropy at the end of the run; 0 is the cross-entropy."""
+
+    samples: Range = (4.5, 4.9)
+    """Numbers of samples b per parameter."""
+
+    optimizer: Callable[..., Optimizer] = Adam
+    """The optimizer, without its learning rate."""
+
+    task: type[RandomMapping] = RandomMapping
+    """Class of the task, which decides the loss."""
+
+    options: Mapping[str, Any] = MappingProxyType({})
+    """More options of the task."""
+
+    schedule: Callable[..., LambdaLR] = cosine
+    """Learning-rate schedule."""
+
+    batches: int = 1
+    """Minibatches in an epoch."""
+
+    trainer: Literal["kernel", "halving", "muon", "soap", "noise", "lm"] = "kernel"
+    """The compiled kernel, the same after successive halving, an update rule outside it, or Levenberg-Marquardt."""
+
+    warm: float = 0.3
+    """Share of the time in which Adam trains before Levenberg-Marquardt begins."""
+
+    hinge: bool = False
+    """Whether Levenberg-Marquardt minimises the squared hinge loss instead of the generalized cross-entropy."""
+
+    draws: int = 8
+    """Draws of settings that share the time."""
+
+
+LESS: Range = (4.1, 4.5)
+"""Samples per parameter for losses that do not give samples up."""
+
+WAYS = {
+    "sgd": Way("SGD, cross-entropy", (0.5, 4.0), (0, 0), LESS, SGD),
+    "sgd_gce": Way("SGD, q rising", (0.5, 4.0), optimizer=SGD),
+    "momentum": Way("momentum, cross-entropy", (0.05, 0.4), (0, 0), LESS, partial(SGD, momentum=0.95)),
+    "momentum_gce": Way("momentum, q rising", (0.05, 0.4), optimizer=partial(SGD, momentum=0.95)),
+    "rmsprop": Way("RMSProp, cross-entropy", (0.001, 0.006), (0, 0), LESS, RMSprop),
+    "rmsprop_gce": Way("RMSProp, q rising", (0.001, 0.006), optimizer=RMSprop),
+    "adam": Way("Adam, cross-entropy", exponent=(0, 0), samples=LESS),
+    "adam_gce": Way("Adam, q rising to 0.5-0.9"),
+    "adam_gce_1": Way("Adam, q rising to 1", exponent=(1, 1)),
+    "adam_constant": Way("Adam, constant q", exponent=(0.2, 0.5), task=ConstantExponent),
+    "adam_squared": Way("Adam, squared error", exponent=(0, 0), samples=LESS, task=SquaredError),
+    "adamw": Way("AdamW, q rising", optimizer=partial(AdamW, weight_decay=0.01)),
+    "adam_batches": Way("Adam, 2 minibatches, q rising", batches=2),
+    "adam_noise": Way("Adam, gradient noise, q rising", trainer="noise"),
+    "adam_linear": Way("Adam, linear schedule, q rising", schedule=linear),
+    "adam_restarts": Way("Adam, warm restarts, q rising", schedule=restarts),
+    "adam_halving": Way("Adam, successive halving, q rising", trainer="halving"),
+    "adam_many": Way("Adam, 24 shorter draws, q rising", draws=24),
+    "adam_more": Way("Adam, larger b, q rising", samples=(5.0, 5.5)),
+    "adam_3": Way("Adam, 3 unrolled steps, q rising", options={"steps": 3}),
+    "adam_13": Way("Adam, 13 input bits, q rising", options={"input_size": 13}),
+    "muon": Way("Muon, q rising", (0.006, 0.03), trainer="muon"),
+    "soap": Way("SOAP, q rising", trainer="soap"),
+    "lm": Way("Levenberg-Marquardt, constant q", exponent=(0.25, 0.4), trainer="lm"),
+    "lm_many": Way("Levenberg-Marquardt, 24 draws", exponent=(0.25, 0.4), trainer="lm", draws=24),
+    "lm_entropy": Way("Levenberg-Marquardt, cross-entropy", exponent=(0, 0), samples=LESS, trainer="lm"),
+    "lm_hinge": Way("Levenberg-Marquardt, squared hinge", samples=LESS, trainer="lm", hinge=True),
+    "lm_3": Way("Levenberg-Marquardt, 3 unrolled steps", exponent=(0.25, 0.4), options={"steps": 3}, trainer="lm"),
+    "lm_last": Way("Adam, q rising, then Levenberg-Marquardt", trainer="lm", warm=0.8),
+}
+"""The ways by name."""
+
+SCALES = {
+    "rnn": (0.9, 0.9, 3.5, 0.0),
+    "ugrnn": (1.2, 0.8, 1.4, 0.5),
+    "gru": (1.6, 0.7, 2.9, 0.0),
+    "lstm": (0.8, 0.65, 5.0, 0.1),
+    "intersection": (2.0, 0.35, 2.5, 0.2),
+}
+"""Scales of recurrent, input and readout matrices of each cell around which draws are made, and its b_fg."""
+
+SCALE_NAMES = ("recurrent_scale", "input_scale", "readout_scale")
+"""Names of the first three `SCALES` among the options of an initialisation."""
+
+STORED = {"rnn": 1.0, "ugrnn": 0.92, "gru": 0.82, "lstm": 0.85, "intersection": 0.75}
+"""Factor of the samples per parameter for each cell, since cells store more or less."""
+
+SMALL, SMALL_SHARE = 500, 0.88
+"""Number of parameters below which a network gets fewer samples per parameter, and the factor."""
+
+
+def uniform(random_number: random.Random, between: Range) -> float:
+    """Draw a number, log-uniformly if the least one is positive."""
+    least, greatest = between
+    share = random_number.random()
+    return least * (greatest / least) ** share if least > 0 else least + share * (greatest - least)
+
+
+def draw_settings(way: Way, cell: str, parameters: int, count: int) -> list[dict[str, float]]:
+    """Draw the settings of a way's networks of one cell: rate, b per parameter, q, scales, clipping and seed.
+
+    The numbers behind them are the same for every way, so that ways differ in their ranges alone.
+    """
+    fewer = STORED[cell] * (SMALL_SHARE if parameters < SMALL else 1)
+    found = []
+    for number in range(count):
+        source = random.Random(number)
+        settings = {name: uniform(source, getattr(way, name)) for name in ("rate", "samples", "exponent")}
+        settings["samples"] *= fewer
+        for name, scale in zip(SCALE_NAMES, SCALES[cell], strict=False):
+            settings[name] = uniform(source, (scale / 1.25, scale * 1.25))
+        found.append({**settings, "clip_norm": uniform(source, (0.05, 1.0)), "seed": source.randrange(10000)})
+    return found
+
+
+def make_member(
+    way: Way, cell: str, parameters: int, settings: dict[str, float], steps: int, part: Range = (0, 1)
+) -> Member:
+    """Make a network with its training from drawn settings.
+
+    Args:
+        way: The way.
+        cell: The cell.
+        parameters: Most parameters.
+        settings: One of `draw_settings`.
+        steps: Optimizer steps.
+        part: Fractions of a longer run at which this one begins and ends.
+    """
+    begin, end = part
+    task = way.task(samples_per_parameter=settings["samples"], **{"steps": 2, **way.options})
+    scales: Any = {name: settings[name] for name in SCALE_NAMES}
+    module = RecurrentModule(
+        cell,
+        CELLS[cell].depth,
+        max_parameters=parameters,
+        input_size=task.input_size,
+        b_fg=SCALES[cell][3],
+        initialization=Initialization(**scales),
+        optimizer=partial(way.optimizer, lr=settings["rate"]),
+        schedule=way.schedule if part == (0, 1) else partial(cosine, begin=begin, end=end),
+        clip_norm=settings["clip_norm"],
+        seed=int(settings["seed"]),
+    )
+    samples = round(settings["samples"] * module.parameters_total)
+    given = {
+        "samples": samples,
+        "samples_per_parameter": None,
+        "batch_size": -(-samples // way.batches) if way.batches > 1 else None,
+        # q rises from a fifth of the whole run
+        "loss_exponent": settings["exponent"] if end > RISES_FROM else 0.0,
+        "loss_exponent_from": max(0.0, (RISES_FROM - begin) / (end - begin)) if end > RISES_FROM else 0.0,
+    }
+    return Member(module, way.task(**{"steps": 2, **way.options, **given}), steps)
+
+
+RISES_FROM = 0.2
+"""Fraction of a run after which q rises."""
