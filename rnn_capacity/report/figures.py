@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, LogLocator
 
 from rnn_capacity.report.panel import Panel, Point
 from rnn_capacity.report.results import CELL_LABELS, PAPER_CELLS, order
@@ -107,7 +107,8 @@ def draw_lines(part: Axes, panel: Panel, points: list[Point], handles: dict[str,
         part.set_xscale("log")
         if max(float(point.x) for point in points) < PLAIN:
             part.xaxis.set_major_formatter(LogFormatter())
-            part.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
+            part.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels than these would overlap
+            part.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(4, 4)))
         if len({point.x for point in (panel.points if panel.shared else points)}) == 1:
             only = float(points[0].x)
             part.set_xlim(only / 2, only * 2)  # matplotlib has no limits of its own for a single position
