@@ -60,7 +60,8 @@ class Muon:
         one = gradient.lerp(self.momentum, 0.95)
         wide = one.shape[-2] <= one.shape[-1]
         one = one if wide else one.mT
-        one = one / (one.norm(dim=(-2, -1), keepdim=True) + 1e-20)
+        norm: Tensor = torch.linalg.matrix_norm(one, keepdim=True)
+        one = one / (norm + 1e-20)
         a, b, c = NEWTON_SCHULZ
         for _ in range(5):
             gram = one @ one.mT

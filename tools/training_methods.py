@@ -168,7 +168,7 @@ def row_key(run: Run) -> tuple[int, int, float, int]:
 def draw(runs: Sequence[Run], path: Path) -> None:
     """Draw the ways' medians with intervals and their best networks for each size, and bits against seconds."""
     largest = max(run["parameters"] for run in runs)
-    with figure(path, len(SECONDS) + 1, (12, 6.5)) as axes:
+    with figure(path, len(SECONDS) + 1, (15, 6.5)) as axes:
         for panel, (parameters, seconds) in zip(axes, SECONDS.items(), strict=False):
             rows = [
                 run for run in runs if (run["cell"], run["parameters"], run["seconds"]) == ("rnn", parameters, seconds)
@@ -181,16 +181,18 @@ def draw(runs: Sequence[Run], path: Path) -> None:
                 panel.plot(run["highest"], place, "|", color=color)
             panel.set_yticks(range(len(rows)), [run["label"] for run in rows], fontsize=7)
             panel.set_title(f"at most {parameters} parameters, {seconds:g} s", fontsize=9)
-            panel.set_xlabel("stored bits per parameter: median, interval, best")
+            panel.set_xlabel("bits per parameter: median, 95 %, best")
         for name in COMPARED:
             rows = [run for run in runs if (run["cell"], run["parameters"], run["way"]) == ("rnn", largest, name)]
             rows.sort(key=lambda run: run["seconds"])
+            if not rows:
+                continue
             times = [run["seconds"] for run in rows]
             (line,) = axes[-1].plot(times, [run["median"] for run in rows], "o-", label=WAYS[name].label)
             axes[-1].plot(times, [run["highest"] for run in rows], "|:", color=line.get_color())
         axes[-1].set_xscale("log")
         axes[-1].set_xlabel("seconds of one core for all draws")
-        axes[-1].set_title(f"at most {largest} parameters: median, best (dotted)", fontsize=9)
+        axes[-1].set_title(f"at most {largest} parameters; dotted: best", fontsize=9)
         axes[-1].legend(frameon=False, fontsize=7)
 
 
