@@ -68,7 +68,7 @@ def together(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "commands.json").write_text(json.dumps(commands))
     command = [sys.executable, "-m", "tests.command_lines", str(root / "commands.json")]
     checkout = Path(__file__).parent.parent
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=checkout)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=checkout)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("run: ") == len(commands)
     return root

@@ -7,7 +7,7 @@ from operator import is_
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnn_capacity.models import NetworkEnsemble
@@ -47,17 +47,23 @@ class Chunk:
         self.values = torch.cat([part.detach().flatten(1) for part in network.parameters()], 1)
         self.optimizer = first.optimizer([plan.settings for plan in plans], self.values)
         self.network = network
-        self.parameters = list(network.parameters())
         self._bind_parameters()
 
     def _bind_parameters(self) -> None:
-        """Make the parameters views of the matrix `values`, (K, P); collect gradient limits and divergence bounds."""
-        start = 0
-        for part in self.parameters:
+        """Make the parameters views of the matrix `values`, (K, P); collect gradient limits and divergence bounds.
+
+        They are made anew for each number of networks, since autograd keeps a parameter's shape as long as a graph of
+        it lives.
+        """
+        start, bound = 0, {}
+        for part in self.network.parameters():
             end = start + part[0].numel()
-            part.data = self.values[:, start:end].view(len(self.values), *part.shape[1:])
-            part.grad = None
+            bound[part] = nn.Parameter(self.values[:, start:end].view(len(self.values), *part.shape[1:]))
             start = end
+        for module in self.network.modules():
+            for name, part in list(module.named_parameters(recurse=False, remove_duplicate=False)):
+                setattr(module, name, bound[part])
+        self.parameters = list(bound.values())
         rules = [plan.member.module.rule for plan in self.plans]
         tasks = [plan.member.task for plan in self.plans]
         self.limits = GradientLimits(rules, self.values)

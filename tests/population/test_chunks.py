@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from rnn_capacity import tasks
 from rnn_capacity.population import Member, memory_limits, train
 from rnn_capacity.population import plan as planning
+from rnn_capacity.population.chunk import Chunk
 from rnn_capacity.population.memory_limits import chunk_bytes, keep_freed_memory
 from rnn_capacity.population.plan import make_chunks, member_bytes
 from tests.population.members import member, plans_of, weights
@@ -89,6 +91,27 @@ def test_members_of_different_layout_optimizer_or_task_do_not_share_a_chunk(buil
     single = member(0, 10)
     single.module.float()
     assert sorted(map(len, chunk_indices([*like, single]))) == [1, 2]
+
+
+@pytest.mark.parametrize("build", ["off"], indirect=True)
+@pytest.mark.parametrize("cell", ["gru", "tests.own_cell.MinimalGatedUnit"])
+def test_members_leave_although_a_graph_of_earlier_steps_is_alive(
+    cell: str, build: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [member(index, 5 + 5 * index, cell, b_fg=0.0) for index in range(3)]
+    chunk, graphs = Chunk(plans_of(members), CPU), []
+
+    def compute(self: Chunk, *given: Any) -> Tensor:
+        graphs.append(losses(self, *given))
+        return graphs[-1]
+
+    losses = Chunk._losses
+    monkeypatch.setattr(Chunk, "_losses", compute)
+    while chunk.plans:
+        chunk.advance()
+    assert len(graphs) == 15
+    expected = [trained(lambda index: member(index, 5 + 5 * index, cell, b_fg=0.0), [0, 1, 2], row) for row in range(3)]
+    torch.testing.assert_close([weights(one) for one in members], expected, rtol=0, atol=0)
 
 
 def test_a_chunk_fits_the_memory_limit(monkeypatch: pytest.MonkeyPatch) -> None:
