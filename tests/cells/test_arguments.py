@@ -111,3 +111,11 @@ def test_a_cell_without_forget_gate_ignores_b_fg(kind: type[GatedCell], randomis
 def test_a_wrong_argument_is_refused(kind: type[GatedCell], arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         kind(**{"input_size": 4, "hidden_size": 4, **arguments})
+
+
+def test_a_gated_cell_without_gates_is_refused_by_name() -> None:
+    class Nameless(GatedCell):
+        pass
+
+    with pytest.raises(ValueError, match="cell must name its gates, got Nameless without gates"):
+        Nameless(2, 3)

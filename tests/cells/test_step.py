@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from rnn_capacity.cells import CELLS, Cell, State
+from rnn_capacity.cells import CELLS, Cell, GatedCell, State
 
 Randomise = Callable[[nn.Module], None]
 CASES = [(name, kind) for name, cell in CELLS.items() for kind in (cell.nonlinearities or (None,))]
@@ -81,3 +81,11 @@ def test_one_row_of_state_or_input_is_shared_by_the_whole_batch(
         rtol=0,
         atol=1e-12,
     )
+
+
+def test_under_autocast_the_product_alone_has_fewer_bits() -> None:
+    projected, hidden, weight = torch.randn(3, 4), torch.randn(3, 4), torch.randn(4, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = GatedCell.recur(projected, hidden, weight, None)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, projected + hidden @ weight.T, rtol=0.05, atol=0.05)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -107,3 +108,9 @@ def test_uninformative_logits_store_nothing_at_the_best_temperature() -> None:
     random = torch.Generator().manual_seed(3)
     logits, targets = torch.randn(20_000, 1, generator=random), torch.randint(2, (20_000,), generator=random)
     assert compute(logits, targets, 2, 20_000)["likelihood_bits"] < 5
+
+
+def test_the_temperatures_are_spaced_evenly_by_three_percent_from_a_32nd_to_32() -> None:
+    betas = StoredInformation(parameters=1).inverse_temperatures.tolist()
+    assert (len(betas), betas[0], betas[-1]) == (235, pytest.approx(1 / 32), pytest.approx(32))
+    assert [after / before for before, after in pairwise(betas)] == pytest.approx([1.0301] * 234, rel=1e-4)

@@ -98,6 +98,11 @@ def test_arguments_out_of_range_are_rejected(call: object, message: str) -> None
         call()
 
 
+def test_rounding_makes_no_bits_negative() -> None:
+    for samples in range(1, 300):
+        assert 0 <= implied_bits(math.nextafter(1.0, 0.0), samples, 7.0) < 1e-6
+
+
 def test_the_default_offset_is_that_of_the_paper() -> None:
     assert implied_bits(0.5, 300) == implied_bits(0.5, 300, 5000.0)
     assert implied_loss(90.0, 300) == implied_loss(90.0, 300, 5000.0)
