@@ -94,7 +94,7 @@ def test_every_page_is_in_a_table_of_contents() -> None:
 
 def test_the_readme_is_short_has_the_stored_claims_and_cites_this_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(TOOLS)
-    from claims_table import with_table
+    from take_report import with_table
 
     text = README.read_text(encoding="utf-8")
     claims = json.loads((TOOLS / "results" / "claims.json").read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def test_the_readme_is_short_has_the_stored_claims_and_cites_this_version(monkey
 
 
 def test_the_table_of_claims_has_a_row_for_each_claim_and_a_column_for_each_protocol() -> None:
-    from claims_table import table, with_table
+    from take_report import table, with_table
 
     facts = {"statement": "|t| is large", "published": "5", "quantity": "t", "low": 4.0, "high": 6.0, "measured": 5.25}
     claims = [
