@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import threading
@@ -18,7 +19,7 @@ from rnn_capacity.cli import main
 from rnn_capacity.studies import StorageError, Study, failures, metrics
 from rnn_capacity.studies.trial import NO_SIGN_OF_LIFE
 from tests.kernel_builds import kernel_build
-from tests.search.toy_search import PARAMETERS, PATIENCE, Started, ToySearch, children
+from tests.search.toy_search import PARAMETERS, PATIENCE, Started, ToySearch
 from tests.studies.grid import counts
 
 LONG = ("--trainer.max_steps=800",)
@@ -228,7 +229,7 @@ def test_a_search_finishes_after_the_death_of_one_of_two_workers(
     monkeypatch.setenv("RNN_CAPACITY_HEARTBEAT", "1,2")
     meanwhile(
         searching.running_after(0, running=4),
-        lambda: os.kill(children(os.getpid())[0], signal.SIGKILL),
+        lambda: multiprocessing.active_children()[0].kill(),
     )
     options = ["--population=2", "--trials=6", "--trainer.max_steps=1000", "--trainer.devices=2"]
     main(["search", *searching.options(*options)])
