@@ -149,7 +149,7 @@ def test_wrong_copies_give_one_line_and_write_nothing(
     assert own.read_text() == "mine"
 
 
-@pytest.mark.filterwarnings("ignore:.*in `pyproject.toml` is still .experimental")
+@pytest.mark.filterwarnings("ignore:.*in `pyproject.toml` is still .experimental")  # setuptools' ext-modules
 def test_an_installation_has_every_shipped_file(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("setuptools", "77", reason="an older one does not read the license in pyproject.toml")
     from setuptools.command.build_py import build_py

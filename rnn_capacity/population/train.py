@@ -83,6 +83,7 @@ def quiet_lightning() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # Lightning 2.6 with torch 2.13
+            # the population makes its own optimizer steps, and its checkpoints count calls
             warnings.filterwarnings("ignore", "Using ModelCheckpoint with manual optimization")
             yield
     finally:

@@ -41,7 +41,7 @@ class Condition:
 
     @property
     def doubt(self) -> str:
-        """What is missing for a verdict: trials, or an interval without the bound; empty if there is a verdict."""
+        """Reason for which this condition has no verdict, such as too few trials; empty if it has one."""
         if self.verdict != "not enough data":
             return ""
         if self.estimate.interval is None or self.estimate.fewest < MIN_TRIALS:
@@ -75,7 +75,7 @@ class Finding:
 
     @property
     def lack(self) -> str:
-        """What is missing for a verdict: cells, tasks, sizes or trials; empty if there is a verdict."""
+        """Cells, tasks, sizes or trials that a claim lacks for a verdict; empty if the claim has a verdict."""
         if self.verdict != "not enough data":
             return ""
         return self.missing or next((one.doubt for one in self.conditions if one.doubt), "")

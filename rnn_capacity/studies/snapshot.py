@@ -77,7 +77,7 @@ class Snapshot:
 
     @cached_property
     def running(self) -> list[FrozenTrial]:
-        """The trials in the state running, those of dead workers included."""
+        """Trials in Optuna's state RUNNING, including trials whose worker has died."""
         return [trial for trial in self.trials if trial.state is TrialState.RUNNING]
 
     @cached_property
@@ -134,7 +134,7 @@ class Snapshot:
         return any(o.params == trial.params and o.user_attrs.get(WORKER) != worker for o in others)
 
     def to_retry(self, total: int) -> list[FrozenTrial]:
-        """Return the trials to run again: those given back by a worker, and those of dead workers.
+        """Return the trials to run again, which a worker gave back or whose worker died.
 
         With a smaller `total` than before, trials that are finished or run beyond it take the place of waiting ones.
         """

@@ -1,4 +1,4 @@
-"""Compares a requested study's specification (config, sweep, seed) with that of the stored study."""
+"""Checks that a requested study has the config, sweep and seed of the stored study with its name."""
 
 from __future__ import annotations
 

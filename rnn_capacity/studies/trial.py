@@ -94,7 +94,7 @@ def failures(trial: FrozenTrial) -> tuple[str, ...]:
 
 
 def retries_exhausted(trial: FrozenTrial) -> bool:
-    """Return whether so many workers failed with a trial (`MAX_FAILURES`) that it is not run again.
+    """Return whether `MAX_FAILURES` workers failed with a trial, after which the trial is not run again.
 
     Example:
         >>> from optuna.trial import create_trial

@@ -187,7 +187,7 @@ class RandomMapping(FixedTask):
 
     @property
     def loss_kind(self) -> LossKind:
-        """Loss type: "binary", the cross-entropy of one logit, for two classes, else "classes", that of V logits."""
+        """Type of the loss, "binary" (one logit) for two classes and "classes" (one logit per class) for more."""
         return "binary" if self.classes == 2 else "classes"
 
     @property

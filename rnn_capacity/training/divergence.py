@@ -69,7 +69,7 @@ def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None
 
 
 def diverged_metrics(task: Task) -> dict[str, float]:
-    """Return the metrics of a diverged run: those of the best predictor that ignores its input.
+    """Return the metrics of a diverged run, which equal those of the best constant predictor.
 
     Args:
         task: The task.

@@ -1,4 +1,4 @@
-"""Random generators seeded by a seed and by numbers that name what is drawn."""
+"""Random generators that are seeded by a task's or network's seed and by what is drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def generator(seed: int, *purpose: int) -> torch.Generator:
-    """Create a CPU random generator seeded by a seed and by numbers that name what is drawn.
+    """Create a CPU random generator from a seed and from numbers for the purpose of the draw, such as a batch index.
 
     Drawing on the CPU gives the same numbers whatever device the network is on. Batch k of a task comes from
     `generator(task_seed, k)`, so that a resumed run, another process and a population all see the same data. The

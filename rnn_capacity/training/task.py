@@ -127,7 +127,7 @@ class Task(ABC):
 
         @property
         def show(self) -> Show:
-            """What the network reads after the end of the given inputs: zeros (first) or the last input (every)."""
+            """Input at time steps after the given inputs, zeros for "first" and the last given input for "every"."""
 
         @property
         def seed(self) -> int:

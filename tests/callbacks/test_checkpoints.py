@@ -55,7 +55,7 @@ def last(run: Path) -> dict[str, Any]:
     return checkpoint
 
 
-@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")
+@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")  # which `fit` uses
 @pytest.mark.parametrize("name", USERS)
 @pytest.mark.parametrize("validation", [["--trainer.val_check_interval=2"], ["--trainer.limit_val_batches=0"]])
 def test_the_last_checkpoint_is_the_end_of_the_run_beside_any_other(
@@ -75,7 +75,7 @@ def killed(step: int, name: str) -> str:
     return f"--trainer.callbacks+={json.dumps(told)}"
 
 
-@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")
+@pytest.mark.filterwarnings("ignore:Using ModelCheckpoint with manual optimization")  # which `fit` uses
 def test_the_last_checkpoint_follows_every_other(runner: Runner, toy: Toy) -> None:
     more = [*checkpointing("every call"), killed(60, "SIGKILL"), "--trainer.limit_val_batches=0"]
     assert forked(["fit", *toy(), *more, *runner.quiet()]).returncode == -signal.SIGKILL

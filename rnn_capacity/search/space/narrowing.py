@@ -113,7 +113,7 @@ def choices(parameter: Parameter | None) -> Iterable[Any]:
 
 
 def restrict(parameter: Parameter, taken: tuple[Any, ...]) -> Parameter | None:
-    """Restrict a categorical or constant hyperparameter to allowed values, returning None if none is left."""
+    """Remove the values that are not allowed from a categorical hyperparameter; return None if no value remains."""
     values = choices(parameter)
     kept = [index for index, value in enumerate(values) if value in taken]
     if isinstance(parameter, Constant):
