@@ -92,8 +92,13 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     assert {page.with_suffix("") for page in PAGES} - {DOCS / "index", ROOT / "README"} == listed
 
 
-def test_the_readme_is_short_has_the_stored_claims_and_cites_this_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(TOOLS)
+@pytest.fixture
+def tools_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(TOOLS)  # scripts import their neighbours
+
+
+@pytest.mark.usefixtures("tools_path")
+def test_the_readme_is_short_has_the_stored_claims_and_cites_this_version() -> None:
     from take_report import with_table
 
     text = README.read_text(encoding="utf-8")
@@ -103,6 +108,26 @@ def test_the_readme_is_short_has_the_stored_claims_and_cites_this_version(monkey
     assert f"version = {{{__version__}}}" in text
 
 
+@pytest.mark.usefixtures("tools_path")
+def test_the_points_of_the_readmes_figure_are_those_of_the_best_training_at_the_least_depth(tmp_path: Path) -> None:
+    from take_report import draw, read_points
+
+    header = "part,cell,source,parameters,bits per parameter,low,high,trials,published,best trial,command\n"
+    places = [("best training, depth 1", "RNN", "ours"), ("best training, depth 2", "RNN", "ours")]
+    places += [("best training, depth 2", "+RNN", "ours"), ("best training, depth 1", "RNN", "authors")]
+    places += [("paper's protocol, depth 1", "GRU", "ours")]
+    rows = [f'"{part}",{cell},{source},281.0,3.5,,3.5,1,,,' for part, cell, source in places]
+    (tmp_path / "table.csv").write_text(header + "\n".join(rows))
+    points = read_points(tmp_path / "table.csv")
+    assert [(point["cell"], point["bits per parameter"], point["low"]) for point in points] == [
+        ("RNN", 3.5, None),
+        ("+RNN", 3.5, None),
+    ]
+    draw(points, tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").stat().st_size > 1000
+
+
+@pytest.mark.usefixtures("tools_path")
 def test_the_table_of_claims_has_a_row_for_each_claim_and_a_column_for_each_protocol() -> None:
     from take_report import table, with_table
 

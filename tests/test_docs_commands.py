@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from rnn_capacity.cli import main
-from rnn_capacity.commands import CapacityCLI
 from rnn_capacity.report import page
 from tests.documentation import BLOCKS, DOCS, README, Block, arguments_of
 from tests.program import CONFIGS
@@ -118,23 +117,6 @@ def inside(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     monkeypatch.setattr(page, "render", lambda panel: ("<svg/>", b""))  # tests/report draws the figures
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_parser() -> Iterator[None]:
-    """Make the parser of Lightning's commands once; that takes half a second."""
-    made: dict[str, object] = {}
-    setup = CapacityCLI.setup_parser
-
-    def reuse(cli: CapacityCLI, *arguments: object) -> None:
-        if not made:
-            setup(cli, *arguments)
-            made.update(vars(cli))
-        vars(cli).update(made)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CapacityCLI, "setup_parser", reuse)
-        yield
 
 
 def runs_named(words: list[str]) -> list[re.Match[str]]:

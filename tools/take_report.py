@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from measuring import CELLS, RESULTS, script_parser
-from recording import ROOT, figure, markdown_table, save_results
+from recording import ROOT, Run, figure, markdown_table, save_results
 
 from rnn_capacity.formatting import format_value
 from rnn_capacity.report.results import CELL_LABELS, PROTOCOLS
@@ -25,6 +25,9 @@ README = ROOT / "README.md"
 STORED = RESULTS / "claims.json"
 
 BEGIN, END = "<!-- claims: written by tools/take_report.py -->\n", "\n\n<!-- end of claims -->"
+
+NUMBERS = ("parameters", "bits per parameter", "low", "high", "trials")
+"""Columns of the figure's points that are numbers, or empty."""
 
 Claim = dict[str, Any]
 """A claim in the form of claims.json."""
@@ -70,22 +73,22 @@ def with_table(text: str, claims: list[Claim]) -> str:
     return f"{before}{begin}{table(claims)}{end}{after}"
 
 
-def read_points(path: Path) -> list[dict[str, str]]:
+def read_points(path: Path) -> list[Run]:
     """Read the points of Fig. 1 after the best training, at each cell's least depth, from a CSV table of a report."""
     with path.open(encoding="utf-8") as file:
         points = [point for point in csv.DictReader(file) if point["source"] == "ours"]
     parts = {CELL_LABELS[cell]: f"{PROTOCOLS[1]}, depth {facts.depth}" for cell, facts in CELLS.items()}
-    return [point for point in points if point["part"] == parts.get(point["cell"])]
+    chosen = [point for point in points if point["part"] == parts.get(point["cell"])]
+    return [{**point, **{name: json.loads(point[name] or "null") for name in NUMBERS}} for point in chosen]
 
 
-def draw(points: list[dict[str, str]], path: Path) -> None:
+def draw(points: list[Run], path: Path) -> None:
     """Draw bits per parameter against parameters, a line for each cell, with the paper's average."""
     with figure(path, size=(7, 3.6)) as (axes,):
         for label, marker in zip(dict.fromkeys(point["cell"] for point in points), "osD^vP", strict=False):
             own = [point for point in points if point["cell"] == label]
-            numbers = [[float(point[key]) for point in own] for key in ("parameters", "bits per parameter", "low")]
-            sizes, bits, low = numbers
-            below = [value - end for value, end in zip(bits, low, strict=True)]
+            sizes, bits = ([point[name] for point in own] for name in ("parameters", "bits per parameter"))
+            below = [point["bits per parameter"] - point["low"] if point["low"] else 0.0 for point in own]
             axes.errorbar(sizes, bits, [below, [0.0] * len(own)], marker=marker, capsize=3, label=label)
         axes.axhline(5, color="gray", linestyle="--", linewidth=1, label="paper's average")
         axes.set_xscale("log")
