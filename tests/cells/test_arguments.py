@@ -104,6 +104,7 @@ def test_a_cell_without_forget_gate_ignores_b_fg(kind: type[GatedCell], randomis
         (IRNNCell, {"nonlinearity": "tanh"}, "nonlinearity of IRNNCell must be one of relu, null; got 'tanh'"),
         (IntersectionRNNCell, {"nonlinearity": "tanh"}, "nonlinearity of .* must be one of null; got 'tanh'"),
         (IntersectionRNNCell, {"input_size": 3}, "input_size must equal hidden_size = 4 for Inter.*, got 3"),
+        (IntersectionRNNCell, {"input_size": 5}, "input_size must equal hidden_size = 4 for Inter.*, got 5"),
         (GRUCell, {"b_fg": {"reset": 1.0}}, "gate in b_fg of GRUCell must be one of update; got 'reset'"),
         (IntersectionRNNCell, {"b_fg": {"y": 1.0}}, "gate in b_fg .* one of y_gate, h_gate; got 'y'"),
     ],
