@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -82,17 +82,6 @@ class Cell(nn.Module):
         self.hidden_size = hidden_size
         self.nonlinearity = nonlinearity or (*self.nonlinearities, "tanh")[0]
         self.activation = ACTIVATIONS[self.nonlinearity]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state to pickle without the activation, a torch function, which cannot be pickled."""
-        state = dict(super().__getstate__())  # type: ignore[no-untyped-call]  # torch types it so
-        if state.get("activation") is ACTIVATIONS[self.nonlinearity]:
-            del state["activation"]
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        found = {"activation": ACTIVATIONS[state["nonlinearity"]], **state}
-        super().__setstate__(found)  # type: ignore[no-untyped-call]  # torch types it so
 
     def project(self, inputs: Tensor) -> Projected:
         """Compute the part of a time step that depends on the input alone, such as W_x x + b, for any number of steps.

@@ -83,7 +83,6 @@ def negative_log_likelihood(logits: Tensor, targets: Tensor, inverse_temperature
     """
     logits = class_logits(logits)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    inverse_temperatures = inverse_temperatures.to(logits)
     return torch.stack([F.cross_entropy(beta * logits, targets, reduction="sum") for beta in inverse_temperatures])
 
 

@@ -66,8 +66,6 @@ def implied_bits(loss: float, samples: int, tau: float = 5000.0) -> float:
         raise ValueError(f"loss must be at least 0, got {loss:g}")
     if not loss < 1:
         return 0.0
-    if loss == 0:
-        return math.inf
     encoded = torch.arange(1, samples + 1)
     least = encoded * following + rest  # the loss at which sample k + 1 begins to be encoded, decreasing
     place = int(torch.searchsorted(-least, -loss))

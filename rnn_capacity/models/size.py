@@ -46,7 +46,7 @@ def parameter_count(
     kind = cell_class(cell)
     projection = hidden_size * (input_size + 1) if kind.equal_sizes else 0
     first = kind.parameter_count(hidden_size if kind.equal_sizes else input_size, hidden_size)
-    upper = kind.parameter_count(hidden_size, hidden_size) if depth > 1 else 0
+    upper = kind.parameter_count(hidden_size, hidden_size)
     layer = len(kind.state_names) * hidden_size + (2 * hidden_size if layer_norm else 0)
     return projection + first + (depth - 1) * upper + depth * layer + output_size * (hidden_size + 1)
 
@@ -92,4 +92,4 @@ def units_for_budget(
     high = 2
     while count(high) <= max_parameters:
         high *= 2
-    return bisect_right(range(high), max_parameters, lo=1, key=count) - 1
+    return bisect_right(range(high), max_parameters, key=count) - 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from rnn_capacity.training.rule import TrainingRule
@@ -63,8 +62,7 @@ def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None
         >>> first_divergence(torch.tensor([[0.7, 0.7], [0.6, 900.0], [0.5, 0.7]]), bounds=[700.0, 700.0])
         [None, 1]
     """
-    limits = torch.tensor(bounds, dtype=losses.dtype, device=losses.device)
-    within = (losses.isfinite() & (losses <= limits)).T.tolist()
+    within = (losses.isfinite() & (losses <= losses.new_tensor(bounds))).T.tolist()
     return [None if all(row) else row.index(False) for row in within]
 
 

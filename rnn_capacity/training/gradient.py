@@ -33,9 +33,9 @@ class GradientLimits:
     """
 
     def __init__(self, rules: Sequence[TrainingRule], like: Tensor) -> None:
-        self.l2 = column([rule.l2 for rule in rules], 0.0, like)
-        self.clip_value = column([rule.clip_value for rule in rules], torch.inf, like)
-        self.clip_norm = column([rule.clip_norm for rule in rules], torch.inf, like)
+        self.l2 = column([rule.l2 for rule in rules], like)
+        self.clip_value = column([rule.clip_value for rule in rules], like)
+        self.clip_norm = column([rule.clip_norm for rule in rules], like)
 
     def apply(self, gradients: Tensor, parameters: Tensor) -> None:
         """Add the gradient of the L2 penalty to gradients and clip them, in place.
@@ -73,9 +73,12 @@ class GradientLimits:
             gradient.copy_(limited.view_as(gradient))
 
 
-def column(values: Sequence[float | None], absent: float, like: Tensor) -> Tensor | None:
-    """Return one number per network, such as its `l2`, as a (K, 1) tensor, or None if each is None or 0."""
+def column(values: Sequence[float | None], like: Tensor) -> Tensor | None:
+    """Return one number per network, such as its `l2`, as a (K, 1) tensor, or None if each is None or 0.
+
+    A network without a number has infinity, a bound that limits nothing.
+    """
     if not any(values):
         return None
-    numbers = [[absent if value is None else value] for value in values]
+    numbers = [[torch.inf if value is None else value] for value in values]
     return torch.tensor(numbers, dtype=torch.float64).to(like)

@@ -33,6 +33,11 @@ def test_a_cell_has_the_papers_number_of_parameters(name: str, m: int, n: int) -
     assert sum(parameter.numel() for parameter in kind(m, n).parameters()) == count
 
 
+def test_the_lstm_alone_carries_a_second_state_tensor() -> None:
+    names = {name: kind.state_names for name, kind in CELLS.items()}
+    assert names == {**dict.fromkeys(CELLS, ("h",)), "lstm": ("h", "c")}
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_the_views_by_gate_cover_all_parameters(name: str) -> None:
     kind = CELLS[name]
@@ -49,13 +54,13 @@ def test_the_views_by_gate_cover_all_parameters(name: str) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_single_cell_starts_with_normal_matrices_of_unit_scale_and_zero_biases(name: str) -> None:
-    cell = CELLS[name](120, 120)
+    cell = CELLS[name](120 if CELLS[name].equal_sizes else 480, 120)
     for matrices in (cell.input_matrices(), cell.recurrent_matrices()):
         for matrix in matrices.values():
             if name == "irnn" and matrix.data_ptr() == cell.weight_recurrent.data_ptr():
                 assert torch.equal(matrix, torch.eye(120))
             else:
-                assert matrix.std().item() == pytest.approx(120**-0.5, rel=0.03)  # five standard errors
+                assert matrix.std().item() == pytest.approx(matrix.shape[1] ** -0.5, rel=0.03)  # five standard errors
                 assert abs(matrix.mean().item()) < 0.005
     assert not any(bias.any() for bias in cell.biases().values())
 
@@ -104,6 +109,7 @@ def test_a_cell_without_forget_gate_ignores_b_fg(kind: type[GatedCell], randomis
         (IRNNCell, {"nonlinearity": "tanh"}, "nonlinearity of IRNNCell must be one of relu, null; got 'tanh'"),
         (IntersectionRNNCell, {"nonlinearity": "tanh"}, "nonlinearity of .* must be one of null; got 'tanh'"),
         (IntersectionRNNCell, {"input_size": 3}, "input_size must equal hidden_size = 4 for Inter.*, got 3"),
+        (IntersectionRNNCell, {"input_size": 5}, "input_size must equal hidden_size = 4 for Inter.*, got 5"),
         (GRUCell, {"b_fg": {"reset": 1.0}}, "gate in b_fg of GRUCell must be one of update; got 'reset'"),
         (IntersectionRNNCell, {"b_fg": {"y": 1.0}}, "gate in b_fg .* one of y_gate, h_gate; got 'y'"),
     ],

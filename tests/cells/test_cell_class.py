@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -60,6 +61,12 @@ def test_an_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
         cell_class(name)
     assert str(refusal.value).startswith("cell must be one of rnn,")
     assert f"got {name!r}" in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["", "GRU", ".gru"])
+def test_the_refusal_of_a_name_that_is_no_class_path_ends_with_the_name(name: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"got {name!r}") + "$"):
+        cell_class(name)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,15 @@ def test_a_step_matches_the_papers_equations(
     check(name, cell, FUNCTIONS[nonlinearity or "tanh"], dict.fromkeys(cell.forget_gates, 1.5))
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_without_a_chosen_nonlinearity_uses_tanh_except_the_irnn(
+    name: str, randomise: Callable[[nn.Module], None]
+) -> None:
+    cell = CELLS[name](SIZE, SIZE)
+    randomise(cell)
+    check(name, cell, FUNCTIONS["relu" if name == "irnn" else "tanh"], dict.fromkeys(cell.forget_gates, 0.0))
+
+
 def test_each_gate_of_the_intersection_rnn_takes_its_own_b_fg(randomise: Callable[[nn.Module], None]) -> None:
     b_fg = {"y_gate": 2.5, "h_gate": -0.5}
     cell = CELLS["intersection"](SIZE, SIZE, b_fg=b_fg)

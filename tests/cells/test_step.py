@@ -60,15 +60,16 @@ def test_a_mask_scales_h_in_every_matrix_product_and_nowhere_else(name: str, ran
 
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("with_mask", [False, True])
+@pytest.mark.parametrize("batch", [2, 3, 4])
 def test_one_row_of_state_or_input_is_shared_by_the_whole_batch(
-    name: str, with_mask: bool, randomise: Randomise
+    name: str, with_mask: bool, batch: int, randomise: Randomise
 ) -> None:
     cell = a_cell(name)
     randomise(cell)
-    mask = torch.rand(3, 4, dtype=torch.float64) if with_mask else None
-    inputs, state = torch.randn(3, cell.input_size, dtype=torch.float64), a_state(cell, 3)
+    mask = torch.rand(batch, 4, dtype=torch.float64) if with_mask else None
+    inputs, state = torch.randn(batch, cell.input_size, dtype=torch.float64), a_state(cell, batch)
     one_input, one_state = inputs[:1], tuple(tensor[:1] for tensor in state)
-    all_states = tuple(tensor.expand(3, -1) for tensor in one_state)
+    all_states = tuple(tensor.expand(batch, -1) for tensor in one_state)
     torch.testing.assert_close(
         cell.step(cell.project(inputs), one_state, mask),
         cell.step(cell.project(inputs), all_states, mask),
@@ -77,7 +78,7 @@ def test_one_row_of_state_or_input_is_shared_by_the_whole_batch(
     )
     torch.testing.assert_close(
         cell.step(cell.project(one_input), state, mask),
-        cell.step(cell.project(one_input.expand(3, -1)), state, mask),
+        cell.step(cell.project(one_input.expand(batch, -1)), state, mask),
         rtol=0,
         atol=1e-12,
     )

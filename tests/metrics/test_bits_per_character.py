@@ -86,6 +86,14 @@ def test_processes_add_up_their_sums(answers: tuple[Tensor, Tensor]) -> None:
     assert shares[0].compute()["bits_per_character"] == pytest.approx(bits_by_hand(logits[:3], targets[:3]), rel=1e-6)
 
 
+def test_a_process_without_a_batch_adds_nothing(answers: tuple[Tensor, Tensor]) -> None:
+    metric = BitsPerCharacter()
+    metric.update(*answers)
+    alone = metric.compute()
+    metric.merge_state(BitsPerCharacter())
+    assert metric.compute() == alone
+
+
 def test_reset_removes_earlier_batches(answers: tuple[Tensor, Tensor]) -> None:
     metric = BitsPerCharacter()
     metric.update(torch.zeros(5, 5, 5), torch.zeros(5, 5, dtype=torch.int64))

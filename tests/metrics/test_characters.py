@@ -82,6 +82,12 @@ def test_one_wrong_character_prevents_an_exact_match() -> None:
     assert metrics["cross_entropy"] == pytest.approx(20 / 9, rel=1e-6)
 
 
+def test_no_character_is_counted_as_unscored() -> None:
+    targets = torch.arange(200).unsqueeze(0)
+    assert character_accuracy(torch.eye(200).unsqueeze(0), targets).tolist() == [1.0]
+    assert nats_per_character(torch.zeros(1, 200, 200), targets).tolist() == pytest.approx([math.log(200)])
+
+
 def test_equal_logits_cost_the_log_of_the_number_of_characters() -> None:
     targets = torch.tensor([[0, 1, UNSCORED, 11]])
     assert nats_per_character(torch.zeros(1, 4, 12), targets).tolist() == pytest.approx([math.log(12)])

@@ -88,7 +88,8 @@ def test_the_extreme_losses_imply_no_bits_and_infinitely_many() -> None:
         (lambda: implied_bits(0.5, 0), "samples must be at least 1, got 0"),
         (lambda: implied_bits(0.5, 10, -1.0), "tau must be a finite number of at least 0, got -1"),
         (lambda: implied_loss(-1.0, 10), "bits must be a finite number of at least 0, got -1"),
-        (lambda: implied_loss(math.inf, 10), "bits must be a finite number of at least 0, got inf"),
+        (lambda: implied_loss(float("inf"), 10), "bits must be a finite number of at least 0, got inf"),
+        (lambda: sample_weights(10, float("inf")), "tau must be a finite number of at least 0, got inf"),
         (lambda: sample_weights(10, math.nan), "tau must be a finite number of at least 0, got nan"),
     ],
 )

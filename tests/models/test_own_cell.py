@@ -89,6 +89,14 @@ def test_a_users_cell_takes_lengths_steps_and_an_expanded_input(kind: type[Cell]
 
 
 @pytest.mark.parametrize("kind", OWN)
+def test_a_users_cell_takes_the_indices_of_a_multi_hot_input(kind: type[Cell]) -> None:
+    stack = Stack(kind, 2, 5, 4)
+    indices = torch.randint(5, (2, 3, 2))
+    multi_hot = nn.functional.one_hot(indices, 5).sum(2).float()
+    torch.testing.assert_close(stack(indices), stack(multi_hot), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", OWN)
 @pytest.mark.parametrize("depth", [1, 3])
 def test_the_parameters_of_a_users_cell_are_counted_by_class_and_by_class_path(kind: type[Cell], depth: int) -> None:
     network = RecurrentNetwork(by_path(kind), depth, 5, 4, 2, layer_norm=True)

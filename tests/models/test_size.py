@@ -131,3 +131,8 @@ def test_sizes_out_of_range_are_refused(arguments: tuple[Any, ...], message: str
         parameter_count(*arguments)
     with pytest.raises(ValueError, match=message):
         units_for_budget(*arguments)
+
+
+def test_a_network_has_at_least_one_unit_a_layer() -> None:
+    with pytest.raises(ValueError, match="hidden_size must be at least 1, got 0"):
+        parameter_count("gru", 1, 0, 5, 3)

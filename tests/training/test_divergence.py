@@ -99,6 +99,7 @@ def test_a_run_whose_last_step_diverges_gets_the_baseline_metrics(fit: Fit) -> N
 def test_a_loss_of_exactly_the_bound_is_not_a_divergence() -> None:
     rule, task = TrainingRule(divergence_factor=10.0), Memory()
     assert divergence_bound(rule, task) == 10.0
+    assert divergence_bound(rule, RandomMapping(samples=4, input_size=2)) == pytest.approx(10 * math.log(2))
     above = math.nextafter(10.0, math.inf)
     assert [is_diverged(loss, rule, task) for loss in (0.0, 10.0, above)] == [False, False, True]
     assert all(is_diverged(loss, TrainingRule(divergence_factor=math.inf), task) for loss in (math.inf, math.nan))
@@ -108,3 +109,10 @@ def test_the_first_divergence_of_each_network_has_its_own_bound() -> None:
     losses = torch.tensor([[1.0, 2.0, 3.0, 1.0], [1.0, 2.5, math.nan, 1.0], [9.0, 1.0, 1.0, math.inf]])
     assert first_divergence(losses, [9.0, 2.0, math.inf, math.inf]) == [None, 1, 1, 2]
     assert first_divergence(losses, [8.0, 1.0, 2.0, 0.5]) == [2, 0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_bound_is_exact_in_the_losses_own_type(dtype: torch.dtype) -> None:
+    above = math.nextafter(0.1, 1.0)
+    losses = torch.tensor([[0.1, above]], dtype=dtype)
+    assert first_divergence(losses, [0.1, 0.1]) == [None, 0 if dtype == torch.float64 else None]

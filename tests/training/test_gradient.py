@@ -15,6 +15,7 @@ RULES = [
     TrainingRule(l2=0.5),
     TrainingRule(clip_value=0.7),
     TrainingRule(clip_norm=0.9),
+    TrainingRule(clip_norm=30.0),
     TrainingRule(l2=0.5, clip_value=0.7, clip_norm=0.9),
     TrainingRule(clip_value=math.inf, clip_norm=math.inf),
 ]

@@ -38,6 +38,13 @@ def warm_then_cosine(optimizer: Any, steps: int) -> SequentialLR:
     return SequentialLR(optimizer, [warm, CosineAnnealingLR(optimizer, steps - 10)], [10])
 
 
+class Halved(LambdaLR):
+    """A subclass that computes the learning rate in its own way."""
+
+    def get_lr(self) -> list[float]:
+        return [rate * 0.5**self.last_epoch for rate in self.base_lrs]
+
+
 SCHEDULES: dict[str, Callable[..., Any] | None] = {
     "none": None,
     "total decay": partial(TotalDecay, decay=1e-3),
@@ -47,6 +54,7 @@ SCHEDULES: dict[str, Callable[..., Any] | None] = {
     "cosine up again": lambda optimizer, steps: CosineAnnealingLR(optimizer, steps // 3),
     "steps": lambda optimizer, steps: StepLR(optimizer, 17, gamma=0.3),
     "exponential": lambda optimizer, steps: ExponentialLR(optimizer, 0.97),
+    "halved": lambda optimizer, steps: Halved(optimizer, lambda step: 1.0),
     "restarts": lambda optimizer, steps: CosineAnnealingWarmRestarts(optimizer, 25),
     "one cycle": partial(one_cycle, cycle_momentum=False),
     "one after another": warm_then_cosine,
@@ -113,6 +121,15 @@ def test_a_cosine_schedule_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> 
     module = import_module("rnn_capacity.training.learning_rates")  # the package exports a function of this name
     monkeypatch.setattr(module, "step_through", lambda *_: pytest.fail("stepped again"))
     torch.testing.assert_close(computed_rates(CosineAnnealingLR, 0.2, STEPS), 2 * first, rtol=1e-15, atol=0)
+
+
+def test_a_cosine_schedule_in_the_middle_of_its_run_goes_on() -> None:
+    whole = scheduler_rates(CosineAnnealingLR, 0.1, STEPS)
+    optimizer, schedule = build(CosineAnnealingLR, 0.1, STEPS)
+    for _ in range(30):
+        optimizer.step()
+        schedule.step()
+    torch.testing.assert_close(learning_rates(optimizer, schedule, STEPS - 30), whole[30:], rtol=1e-12, atol=1e-16)
 
 
 def test_a_rate_of_zero_stays_zero() -> None:
