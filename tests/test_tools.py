@@ -103,7 +103,7 @@ def test_only_missing_runs_are_measured_and_each_is_stored_at_once(tmp_path: Pat
         if wanted["cell"] == "broken":
             raise RuntimeError("no memory")
         made.append(wanted["cell"])
-        return {"bits": len(made)}
+        return {"bits": len(made), "machine": {"device": "cpu"}}
 
     def stored(*cells: str, steps: int = 5) -> list[tuple[object, ...]]:
         wanted = [{"cell": cell, "steps": steps} for cell in cells]

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=2 python tools/fine_tuning.py --checkpoint runs/text/language/RUN/checkpoints/last.ckpt
 
 The small text is the beginning of Python's own help topics. Every start gets the same steps and the same learning
-rates, each a run of `rnn-capacity fit --config configs/text.yaml` in a process of its own; a start's figures are those
+rates, each a run of `rnn-capacity fit` in a process of its own, without regularisation; a start's figures are those
 of the rate with the fewest validation bits at the end. Options that the script does not know go to that command. A run
 that is already in the results is not run again.
 """
@@ -21,7 +21,7 @@ from typing import Any
 
 from measuring import machine, script_parser
 from recording import Run, markdown_table, measure_missing
-from text_models import bits_of, train
+from text_models import PLAIN, bits_of, train
 
 RATES = (0.001, 0.003, 0.01, 0.02, 0.03)
 SMALL = 128
@@ -61,7 +61,7 @@ def table(runs: list[Run]) -> str:
 def main() -> None:
     """Make the training runs that the stored results lack, then print the table."""
     parser = script_parser(__doc__, out=True)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="of a run of configs/text.yaml")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="of a run of text_models.py --plain")
     parser.add_argument("--characters", type=int, default=75_000, help="length of the small text")
     parser.add_argument("--steps", type=int, default=500, help="optimizer steps of every run")
     parser.add_argument("--rates", nargs="*", type=float, default=RATES, help="learning rates")
@@ -80,7 +80,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "topics.txt"
             file.write_text(text, encoding="utf-8")
-            given = [f"--data.path={file}", "--data.unknown=_", "--data.batch_size=16"]
+            given = [*PLAIN, f"--data.path={file}", "--data.unknown=_", "--data.batch_size=16"]
             given += [f"--model.cell={learnt['cell']}", "--model.max_parameters=null", *ways[wanted["start"]]]
             given += [f"--model.optimizer.lr={wanted['rate']}", *setting["options"]]
             run = train(given, Path(folder) / "runs")

@@ -71,7 +71,7 @@ def measure_missing(
         runs = results["runs"]
         if any(entries == {name: run.get(name) for name in entries} for run in runs):
             continue
-        made = {**entries, "machine": machine(), **measure(entries)}
+        made = {**entries, **measure(entries), "machine": machine()}  # a summary has a machine of its own
         kept = [run for run in runs if any(run.get(name) != made[name] for name in identity)]
         results["runs"] = [*kept, made] if order is None else sorted([*kept, made], key=order)
         save_results(path, results)

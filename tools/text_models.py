@@ -1,9 +1,11 @@
 """Compares recurrent language models of characters with Kneser-Ney n-grams on a text: a table and a figure of the docs.
 
     OMP_NUM_THREADS=2 python tools/text_models.py --path FILE
+    OMP_NUM_THREADS=2 python tools/text_models.py --path FILE --plain --cells gru lstm
 
 Runs `rnn-capacity fit --config configs/text.yaml` for each cell, one after another, each in a process of its own;
-options that the script does not know go to that command. The n-grams are nltk's, on the same parts of the same text. A
+--plain trains without layer normalisation, dropout and weight decay, by Adam. Options that the script does not know go
+to that command. The n-grams are nltk's, on the same parts of the same text. A
 run that is already in the results is not run again. The runs' directories, with the checkpoints, stay under --runs.
 """
 
@@ -21,6 +23,16 @@ from recording import ROOT, Run, figure, fit, load_results, markdown_table, meas
 from rnn_capacity.tasks.language.corpus import read_text, split_bounds
 
 ORDERS = (5, 6, 7)
+
+PLAIN = (
+    "--model.layer_norm=false",
+    "--model.recurrent_dropout=0",
+    "--model.optimizer.class_path=torch.optim.Adam",
+    "--model.optimizer.lr=0.005",
+    "--model.optimizer.weight_decay=0",
+    "--data.batch_size=32",
+)
+"""Options of `fit` by which a network is trained with Adam and without regularisation."""
 
 
 def train(options: list[str], runs: Path) -> Run:
@@ -67,8 +79,8 @@ def bits_of(run: Run) -> list[str]:
 def draw(results: dict[str, Any], path: Path) -> None:
     """Draw the networks' validation bits per character by optimizer step, with n-grams as horizontal lines."""
     with figure(path, size=(7, 3.4)) as (axes,):
-        for run, marker in zip(results["runs"], "os", strict=False):
-            label = f"{run['cell'].upper()}, {run['parameters']:,} parameters"
+        for run, marker in zip(results["runs"], "osD^v", strict=False):
+            label = f"{run['cell'].upper()}{', regularised' if not {*PLAIN} <= {*run['options']} else ''}"
             axes.plot(*zip(*run["curve"], strict=True), marker, linestyle="-", fillstyle="none", label=label)
         for model, style in zip(results["ngrams"], ("--", "-.", ":"), strict=False):
             label = f"Kneser-Ney {model['order']}-gram"
@@ -83,9 +95,12 @@ def main() -> None:
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--path", type=Path, required=True, help="the text, UTF-8")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs/text", help="folder of the runs")
-    parser.add_argument("--cells", nargs="*", default=["gru", "lstm"], choices=list(CELLS), help="cells to train")
+    parser.add_argument("--cells", nargs="*", default=["gru"], choices=list(CELLS), help="cells to train")
+    parser.add_argument("--plain", action="store_true", help="train by Adam and without regularisation")
     parser.add_argument("--orders", nargs="*", type=int, default=ORDERS, help="n of the n-grams")
     arguments, options = parser.parse_known_args()
+    if arguments.plain:
+        options = [*PLAIN, "--trainer.max_steps=8000", *options]
     path = arguments.out / "text.json"
     text = read_text(str(arguments.path))
     corpus = {"characters": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
@@ -94,7 +109,7 @@ def main() -> None:
         return train([f"--data.path={arguments.path}", f"--model.cell={wanted['cell']}", *options], arguments.runs)
 
     wanted = [{"cell": cell, "options": options} for cell in arguments.cells]
-    measure_missing(path, wanted, measure, identity=("cell",), corpus=corpus)
+    measure_missing(path, wanted, measure, identity=("cell", "options"), corpus=corpus)
     results = {"ngrams": [], **load_results(path, corpus=corpus)}
     known = [model["order"] for model in results["ngrams"]]
     if orders := [order for order in arguments.orders if order not in known]:
