@@ -96,12 +96,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     own_cell = next(block for block in BLOCKS if block.page == DOCS / "own_cell.md" and block.kind == "python")
     (folder / "mine.py").write_text(own_cell.text)
     for name in ("wiki", "large"):
-        (folder / f"{name}.txt").write_text(f"{ascii_lowercase} is the history of the world of words " * 60)
+        (folder / f"{name}.txt").write_text(f"{ascii_lowercase} is the history of the world of words " * 80)
     for name in ("topics", "own"):
         (folder / f"{name}.txt").write_text("The 'with' statement: licensed under the License, " * 60)
     for part in ("valid", "test"):
         (folder / f"wiki.{part}.tokens").write_text(" = Robert <unk> = \n In 2000 .\n")
-    (folder / "text8").write_text("anarchism originated as a term of abuse " * 60)
+    (folder / "text8").write_text("anarchism originated as a term of abuse " * 110)
     (folder / "rnn_hp_dataset").mkdir()
     capacity = {"task_type": "per_cap", "architecture": "rnn", "n_layers": 1, "num_params": 700, "max_params": 700}
     write(
