@@ -23,7 +23,7 @@ from recording import ROOT, Run, figure, load_results, markdown_table, measure_m
 from scipy.optimize import curve_fit
 from scipy.special import comb
 
-STEPS = (1000, 2000, 4000, 8000, 16_000, 32_000)
+STEPS = (1000, 2000, 4000, 8000, 16_000, 32_000, 64_000)
 """Numbers of optimizer steps at which networks are trained."""
 
 
@@ -167,7 +167,9 @@ def main() -> None:
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--storage", default="sqlite:///reproduction.db", help="URL of the storage of the studies")
     parser.add_argument("--panel", default="night/capacity-best", help="beginning of the studies' names")
-    parser.add_argument("--networks", nargs="*", default=["rnn-1-300", "rnn-1-700"], help="rest of the studies' names")
+    parser.add_argument(
+        "--networks", nargs="*", default=["gru-1-300", "rnn-1-300", "rnn-1-700"], help="rest of the studies' names"
+    )
     parser.add_argument("--steps", nargs="*", type=int, default=STEPS, help="numbers of optimizer steps")
     parser.add_argument("--seeds", type=int, default=4, help="seeds of each number of steps")
     arguments = parser.parse_args()
