@@ -21,6 +21,7 @@ from rnn_capacity.report.measures import (
     bits_per_parameter,
     by_cell,
     by_size,
+    equally_many,
     is_relu_only,
     largest_common_size,
     steps_curve,
@@ -163,16 +164,17 @@ def relu_level(rows: Rows) -> Finding:
 
 
 def depth_independent(rows: Rows) -> Finding:
-    """Judge claim C7: bits per parameter do not depend on depth."""
+    """Judge claim C7: bits per parameter do not depend on depth, by the best of equally many trials at each depth."""
     spreads, used = {}, []
     for label, trials in by_cell(row for row in rows if row.cell in PAPER_CELLS and row.depth in DEPTHS).items():
         depths = {str(depth): group for depth, group in grouped(trials, lambda row: row.depth).items()}
         wanted = [str(depth) for depth in DEPTHS if label != "+RNN" or depth > 1]
         size = largest_common_size(depths)
         if size is not None and not lacking(depths, wanted):
-            bits = bits_at(depths, size)
-            spreads[label] = combine(lambda v: np.ptp(v, axis=0) / v.mean(0), *bits.values())
-            used += select(trials, size=size)
+            compared = equally_many({depth: select(group, size=size) for depth, group in depths.items()})
+            bits = [Estimate.of_best(group, bits_per_parameter) for group in compared.values()]
+            spreads[label] = combine(lambda v: np.ptp(v, axis=0) / v.mean(0), *bits)
+            used += [row for group in compared.values() for row in group]
     if not spreads:
         return Finding(missing="a cell with depths 1, 2 and 4 at one size")
     widest = combine(largest, *spreads.values())
@@ -184,12 +186,13 @@ def depth_independent(rows: Rows) -> Finding:
 def saturates(rows: Rows) -> Finding:
     """Judge claim C8: bits per parameter rise with the first few unrolled steps, then stay constant.
 
-    The rows are of one loss and of any number of steps.
+    The rows are of one loss and of any number of steps; each number counts with equally many trials.
     """
     rises, levels, used = {}, {}, []
     for label, trials in cells_at_base_depth(rows).items():
         groups = {steps: group for steps, group in steps_curve(trials).items() if steps == 1 or 5 <= steps <= 10}
         if {1, 5, 10} <= groups.keys():
+            groups = equally_many(groups)
             curve = {steps: Estimate.of_best(group, bits_per_parameter) for steps, group in groups.items()}
             late = [estimate for steps, estimate in curve.items() if steps > 1]
             rises[label] = combine(lambda v: v[0] - v[1], curve[5], curve[1])

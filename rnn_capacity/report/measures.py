@@ -102,6 +102,15 @@ def bits_at(cells: dict[str, Rows], size: int | None) -> dict[str, Estimate]:
     return {label: Estimate.of_best(rows, bits_per_parameter) for label, rows in found.items() if rows}
 
 
+def equally_many(groups: dict[Any, Rows]) -> dict[Any, Rows]:
+    """Return the first trials of each group, as many as the smallest group has.
+
+    The best of many trials exceeds that of few, so groups are compared by the best of equally many.
+    """
+    fewest = min(map(len, groups.values()), default=0)
+    return {key: sorted(rows, key=lambda row: row.number)[:fewest] for key, rows in groups.items()}
+
+
 def steps_curve(rows: Rows) -> dict[int, Rows]:
     """Group one cell's trials by unrolled steps, at the parameter budget with the most different step counts."""
     sizes = by_size(row for row in rows if row.unrolled_steps is not None)
@@ -185,7 +194,10 @@ class Repetition(NamedTuple):
     """Runs with the same hyperparameters and different seeds, and the best trial that they repeat."""
 
     original: TrialResult | None
-    """The best other trial of the same task, cell, depth and size, which the runs repeat; None without one."""
+    """The best other trial of the same task, cell, depth and size, which the runs repeat; None without one.
+
+    It is one of the tuner's trials if there are any.
+    """
 
     runs: Rows
     """The repeated runs, whose hyperparameters differ in the network's seed only."""
@@ -216,4 +228,5 @@ def repetitions(rows: Rows) -> Iterator[Repetition]:
             continue
         same = select(rows, source=source, task=task, cell=group[0].cell, depth=depth, size=size)
         settings = [row for row in same if row.feasible and row not in group]
-        yield Repetition(min(settings, key=lambda row: row.loss, default=None), group)
+        tuned = select(settings, method="bayes")
+        yield Repetition(min(tuned or settings, key=lambda row: row.loss, default=None), group)

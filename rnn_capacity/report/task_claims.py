@@ -97,7 +97,10 @@ def follows_parameters(rows: Rows) -> Finding:
     quantity = "spread against parameters over spread against units"
     found = combine(lambda v: np.apply_along_axis(ratio, 0, v), *losses)
     used = [row for sizes in curves.values() for group in sizes.values() for row in group]
-    return Finding([Condition(found, at_most=1)], used, quantity, lacking(curves, CAPACITY_LABELS))
+    missing = lacking(curves, CAPACITY_LABELS)
+    if np.isnan(found.value):
+        missing = "a range of parameters and one of units that the curves of all cells share"
+    return Finding([Condition(found, at_most=1)], used, quantity, missing)
 
 
 def spread(x: Sequence[Sequence[float]], y: Sequence[Floats]) -> float:

@@ -160,6 +160,37 @@ def test_saturation_needs_ten_unrolled_steps(ideal: Rows) -> None:
     assert claim.missing == "a cell with 1, 5 and 10 unrolled steps"
 
 
+@pytest.mark.parametrize(
+    ("key", "searched"),
+    [("C7", lambda row: row.depth == 1), ("C8", lambda row: row.unrolled_steps == 5)],
+)
+def test_more_trials_at_one_depth_or_number_of_steps_do_not_change_a_claim(
+    ideal: Rows, key: str, searched: Callable[[TrialResult], bool]
+) -> None:
+    later = [dataclasses.replace(row, number=row.number + 1000) for row in ideal if searched(row)]
+    lucky = changed(later, lambda row: True, "stored_bits", lambda row: 2 * bits(row))
+    before, after = judge_claim(key, ideal)[0], judge_claim(key, [*ideal, *lucky])[0]
+    assert (after.verdict, after.measured) == (before.verdict, before.measured)
+
+
+def test_repeated_runs_are_compared_with_the_tuners_best_trial_and_not_with_a_random_draw(ideal: Rows) -> None:
+    drawn = [row for row in ideal if row.method == "random" and row.task == "parentheses"]
+    lucky = changed(drawn, lambda row: True, "cross_entropy", lambda row: 0.001 * loss(row))
+    lucky = [dataclasses.replace(row, study=f"{row.study}-lucky") for row in lucky]
+    before, after = judge_claim("C16", ideal)[0], judge_claim("C16", [*ideal, *lucky])[0]
+    assert (after.verdict, after.measured) == (before.verdict, before.measured)
+
+
+@pytest.mark.parametrize(("key", "task"), [("C11", "language"), ("C12", "continuous_function")])
+def test_curves_that_share_no_range_of_units_are_named_as_missing(ideal: Rows, key: str, task: str) -> None:
+    apart = [
+        dataclasses.replace(row, units=row.units + 10**6 * (row.cell == "gru")) for row in ideal if row.task == task
+    ]
+    claim = judge_claim(key, apart)[0]
+    assert claim.verdict == "not enough data"
+    assert claim.missing == "a range of parameters and one of units that the curves of all cells share"
+
+
 @pytest.mark.parametrize("key", ["C2", "C4"])
 def test_a_mean_over_cells_does_not_differ_while_one_is_missing(ideal: Rows, key: str) -> None:
     broken = [row for row in ideal if row.cell != "gru"]
