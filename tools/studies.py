@@ -64,7 +64,8 @@ class StudyPlan:
     @property
     def population(self) -> int:
         """Number of trials trained together, at most 64: all, or a quarter but at least 8 where a tuner learns."""
-        return min(64, self.effort.trials, self.effort.trials if self.is_random else max(8, self.effort.trials // 4))
+        trials = self.effort.trials
+        return min(64, trials, trials if self.is_random else max(8, trials // 4))
 
 
 def network(cell: str, depth: int, effort: Effort, size: int | None = None, units: int | None = None) -> dict[str, Any]:

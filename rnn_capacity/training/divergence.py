@@ -67,7 +67,7 @@ def first_divergence(losses: Tensor, bounds: Sequence[float]) -> list[int | None
 
 
 def diverged_metrics(task: Task) -> dict[str, float]:
-    """Return the metrics of a diverged run, which equal those of the best constant predictor.
+    """Return the best constant predictor's metrics, which stand for a diverged run.
 
     Args:
         task: The task.

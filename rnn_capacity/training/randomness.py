@@ -1,4 +1,4 @@
-"""Random generators that are seeded by a task's or network's seed and by what is drawn."""
+"""Creates random generators from a task's or network's seed and the purpose of the draw, such as a batch index."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from rnn_capacity.training.checkpoint_files import load_checkpoint
 
 
 def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> None:
-    """Load the weights of a checkpoint into a network, those of input and readout symbol by symbol.
+    """Load a checkpoint's weights into a network, matching input and readout weights by symbol.
 
     The layers must have the same shapes. The weights of input and readout carry over symbol by symbol: the columns and
     rows of symbols that both alphabets contain are loaded, those of new symbols keep their initial values. Between runs
@@ -54,7 +54,7 @@ def load_weights(network: RecurrentNetwork, path: str, alphabet: str | None) -> 
 def copy_symbol_weights(
     own: Tensor, saved: Tensor, dimension: int, alphabet: str | None, saved_alphabet: str | None
 ) -> Tensor:
-    """Return a network's input or readout weights with those of the symbols shared with a checkpoint copied in.
+    """Return a network's input or readout weights after copying a checkpoint's weights of shared symbols.
 
     Args:
         own: The network's initial weights.
