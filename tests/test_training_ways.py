@@ -101,11 +101,14 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     low, high = methods.interval([1.0, 2.0, 3.0])
     assert 1 <= low < 2 < high <= 3
     methods.draw(runs, tmp_path / "ways.png")
-    rows = methods.wanted_rows(["rnn", "gru"], [700], ["adam", "lm"])
+    rows = methods.wanted_rows(["rnn", "gru"], [700], ["adam", "lm", "lm_last_more"])
     assert [(row["cell"], row["way"], round(row["seconds"])) for row in rows] == [
         ("rnn", "adam", 24),
         ("rnn", "lm", 24),
+        ("rnn", "lm_last_more", 24),
         ("rnn", "lm", 8),
         ("rnn", "lm", 48),
         ("gru", "lm", 24),
+        ("rnn", "lm_last_more", 240),
+        ("gru", "lm_last_more", 240),
     ]

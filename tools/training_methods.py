@@ -39,6 +39,9 @@ COMPARED = ("adam_gce", "lm", "lm_many")
 FACTORS = (1 / 3, 2.0)
 """Multiples of `SECONDS` for which the RNN's `COMPARED` ways are measured at the largest of the sizes."""
 
+LONG, LONG_WAYS = 10.0, ("adam_gce", "lm_last_more")
+"""A multiple of `SECONDS`, and the ways that are measured for it with every cell at the largest of the sizes."""
+
 LATE = 0.5
 """Share of the time from which on Adam's loss has the exponent, too, before Levenberg-Marquardt begins."""
 
@@ -197,7 +200,7 @@ def draw(runs: Sequence[Run], path: Path) -> None:
 
 
 def wanted_rows(cells: Sequence[str], sizes: Sequence[int], ways: Sequence[str]) -> list[Run]:
-    """Return the rows to measure: all ways for the RNN, the compared ones for other cells and seconds."""
+    """Return the rows to measure: all ways for the RNN, and the compared ones for other cells and seconds."""
     rows: list[Run] = []
     if "rnn" in cells:
         rows = [
@@ -212,8 +215,14 @@ def wanted_rows(cells: Sequence[str], sizes: Sequence[int], ways: Sequence[str])
         if row["parameters"] == size and row["way"] in compared
     ]
     others = [cell for cell in cells if cell != "rnn"]
-    return rows + [
+    rows += [
         {"cell": cell, "parameters": size, "way": way, "seconds": SECONDS[size]} for cell in others for way in compared
+    ]
+    return rows + [
+        {"cell": cell, "parameters": size, "way": way, "seconds": LONG * SECONDS[size]}
+        for cell in cells
+        for way in LONG_WAYS
+        if way in ways
     ]
 
 

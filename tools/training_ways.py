@@ -151,6 +151,9 @@ WAYS = {
     "lm_hinge": Way("Levenberg-Marquardt, squared hinge", samples=LESS, trainer="lm", hinge=True),
     "lm_3": Way("Levenberg-Marquardt, 3 unrolled steps", exponent=(0.25, 0.4), options={"steps": 3}, trainer="lm"),
     "lm_last": Way("Adam, q rising, then Levenberg-Marquardt", trainer="lm", warm=0.8),
+    "lm_last_more": Way(
+        "Adam, larger b, q rising, then Levenberg-Marquardt", samples=(4.6, 5.1), trainer="lm", warm=0.8
+    ),
 }
 """The ways by name."""
 
