@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -30,21 +29,22 @@ def test_the_jacobian_of_the_margins_is_that_of_finite_differences(small_member:
 
     small_member.module.double()
     margins = Margins(small_member)
-    values, rows = margins.get(), np.arange(3, 9)
+    values, rows = margins.get(), torch.arange(3, 9)
     jacobian = margins.jacobian(values, rows)
     for index in range(0, len(values), 7):
-        moved = values.copy()
+        moved = values.clone()
         moved[index] += 1e-6
-        np.testing.assert_allclose((margins(moved) - margins(values))[rows] / 1e-6, jacobian[:, index], atol=1e-5)
+        slopes = (margins(moved) - margins(values))[rows] / 1e-6
+        torch.testing.assert_close(slopes, jacobian[:, index], atol=1e-5, rtol=0)
 
 
 def test_the_slopes_of_the_margin_losses_are_those_of_finite_differences() -> None:
     from second_order import generalized_loss, squared_hinge
 
-    margins = np.linspace(-4, 4, 18)
+    margins = torch.linspace(-4, 4, 18, dtype=torch.float64)
     for loss in (generalized_loss(0.0), generalized_loss(0.4), squared_hinge):
         values, slopes, curvatures = loss(margins)
-        np.testing.assert_allclose((loss(margins + 1e-7)[0] - values) / 1e-7, slopes, atol=1e-5)
+        torch.testing.assert_close((loss(margins + 1e-7)[0] - values) / 1e-7, slopes, atol=1e-5, rtol=0)
         assert (curvatures >= 0).all()
 
 
@@ -93,7 +93,7 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     runs = []
     for name in ("adam_squared", "adam_constant", "adam_halving", "muon", "lm"):
         monkeypatch.setitem(methods.WAYS, name, methods.WAYS[name]._replace(draws=2))
-        row = {"cell": "rnn", "parameters": 60, "way": name, "seconds": 0.05}
+        row = {"cell": "rnn", "parameters": 60, "way": name, "seconds": 0.05, "device": "cpu"}
         runs.append({**row, **methods.measure(row)})
     assert all(len(run["bits"]) == 2 and max(run["bits"]) == run["best"]["bits"] for run in runs)
     assert methods.table(runs).count("\n") == 6
@@ -101,7 +101,7 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     low, high = methods.interval([1.0, 2.0, 3.0])
     assert 1 <= low < 2 < high <= 3
     methods.draw(runs, tmp_path / "ways.png")
-    rows = methods.wanted_rows(["rnn", "gru"], [700], ["adam", "lm", "lm_last_more"])
+    rows = methods.wanted_rows(["rnn", "gru"], [700], ["adam", "lm", "lm_last_more", "lm_large"], "cpu")
     assert [(row["cell"], row["way"], round(row["seconds"])) for row in rows] == [
         ("rnn", "adam", 24),
         ("rnn", "lm", 24),
@@ -112,3 +112,5 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("rnn", "lm_last_more", 240),
         ("gru", "lm_last_more", 240),
     ]
+    rows = methods.wanted_rows(["gru"], [2000], ["lm_large"], "cuda", 60)
+    assert rows == [{"cell": "gru", "parameters": 2000, "way": "lm_large", "seconds": 60, "device": "cuda"}]

@@ -12,17 +12,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
+from torch.nn.functional import softplus
 
 from rnn_capacity.population import Member
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
-MarginLoss = Callable[[Array], tuple[Array, Array, Array]]
+MarginLoss = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """Function of the margins that returns each sample's loss, its slope and a curvature that is not negative."""
 
 NEGLIGIBLE = 1e-4
@@ -44,20 +41,20 @@ def generalized_loss(exponent: float) -> MarginLoss:
         exponent: Exponent q; 0 is the cross-entropy.
     """
 
-    def loss(margins: Array) -> tuple[Array, Array, Array]:
-        nats = np.logaddexp(0, -margins)
-        right = np.exp(-nats)
-        factor = np.exp(-exponent * nats)
-        values = -np.expm1(-exponent * nats) / exponent if exponent else nats
-        return values, -factor * (1 - right), factor * right * (1 - right)
+    def loss(margins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        nats = softplus(-margins)
+        right, wrong = torch.exp(-nats), torch.sigmoid(-margins)
+        factor = torch.exp(-exponent * nats)
+        values = -torch.expm1(-exponent * nats) / exponent if exponent else nats
+        return values, -factor * wrong, factor * right * wrong
 
     return loss
 
 
-def squared_hinge(margins: Array) -> tuple[Array, Array, Array]:
+def squared_hinge(margins: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the squared hinge loss max(0, 1 - z)²/2 of margins z, its slopes and its curvatures."""
-    lacking = np.maximum(0, 1 - margins)
-    return lacking**2 / 2, -lacking, (lacking > 0).astype(margins.dtype)
+    lacking = (1 - margins).clamp(min=0)
+    return lacking**2 / 2, -lacking, (lacking > 0).to(margins)
 
 
 class Margins:
@@ -65,11 +62,12 @@ class Margins:
 
     Args:
         member: The network with its task, which has two classes and shows the input at the first step.
+        device: Device of the computation.
     """
 
-    def __init__(self, member: Member) -> None:
+    def __init__(self, member: Member, device: torch.device | str = "cpu") -> None:
         task: Any = member.task
-        self.network = member.module.network
+        self.network = member.module.network.to(device)
         shapes = {name: part.shape for name, part in self.network.named_parameters()}
         sizes = [shape.numel() for shape in shapes.values()]
         inputs, labels = task.draw_samples()
@@ -88,63 +86,73 @@ class Margins:
         self.function = margin
         self.gradients = vmap(grad(margin_of_one), (None, 0, 0))
 
-    def get(self) -> Array:
+    def get(self) -> Tensor:
         """Return the network's parameters as one vector, (P,)."""
-        return torch.cat([part.detach().flatten() for part in self.network.parameters()]).numpy()
+        return torch.nn.utils.parameters_to_vector(self.network.parameters()).detach()
 
-    def set(self, values: Array) -> None:
+    def set(self, values: Tensor) -> None:
         """Copy a vector to the network's parameters."""
-        torch.nn.utils.vector_to_parameters(torch.from_numpy(values), self.network.parameters())
+        torch.nn.utils.vector_to_parameters(values, self.network.parameters())
 
     @torch.no_grad()
-    def __call__(self, values: Array) -> Array:
+    def __call__(self, values: Tensor) -> Tensor:
         """Return the margin of each sample, (b,)."""
-        margins: Array = self.function(torch.from_numpy(values), self.inputs, self.signs).numpy()
+        margins: Tensor = self.function(values, self.inputs, self.signs)
         return margins
 
-    def jacobian(self, values: Array, rows: Array) -> Array:
+    def jacobian(self, values: Tensor, rows: Tensor) -> Tensor:
         """Return the derivatives of some samples' margins by the parameters, (rows, P)."""
-        chosen = torch.from_numpy(rows)
-        jacobian: Array = self.gradients(torch.from_numpy(values), self.inputs[chosen], self.signs[chosen]).numpy()
+        jacobian: Tensor = self.gradients(values, self.inputs[rows], self.signs[rows])
         return jacobian
 
 
-def levenberg_marquardt(member: Member, loss: MarginLoss, seconds: float, most_steps: int = 1000) -> int:
+def clock(device: torch.device | str) -> float:
+    """Return the seconds that the processor has worked, or those of the wall clock if another device computes."""
+    if torch.device(device).type == "cpu":
+        return time.process_time()
+    torch.accelerator.synchronize()
+    return time.perf_counter()
+
+
+def levenberg_marquardt(
+    member: Member, loss: MarginLoss, seconds: float, most_steps: int = 1000, device: torch.device | str = "cpu"
+) -> int:
     """Train a network for some seconds or until the loss stays as it is, and return the number of steps made.
 
     Args:
         member: The network, which begins from its present weights, with its task.
         loss: The loss of the margins.
-        seconds: Seconds of the processor, after which no step is begun.
+        seconds: Seconds of `clock` after which no step is begun.
         most_steps: Steps after which it ends in any case.
+        device: Device of the computation.
     """
-    margins = Margins(member)
+    margins = Margins(member, device)
     values, damping, step, stalled = margins.get(), 1e-2, 0, 0
-    end = time.process_time() + seconds
-    with np.errstate(all="ignore"):
-        while step < most_steps and stalled < PATIENCE and time.process_time() < end:
-            before, slopes, curvatures = loss(margins(values))
-            total = float(before.mean(dtype=np.float64))
-            rows = np.flatnonzero(curvatures > NEGLIGIBLE * curvatures.max(initial=0))
-            if len(rows) == 0:
+    end = clock(device) + seconds
+    while step < most_steps and stalled < PATIENCE and clock(device) < end:
+        before, slopes, curvatures = loss(margins(values))
+        total = before.mean(dtype=torch.float64).item()
+        rows = (curvatures > NEGLIGIBLE * curvatures.max()).nonzero().squeeze(1)
+        if len(rows) == 0:
+            break
+        jacobian = margins.jacobian(values, rows)
+        slope = slopes[rows] @ jacobian
+        jacobian *= curvatures[rows].sqrt()[:, None]
+        curvature = jacobian.T @ jacobian
+        step, stalled = step + 1, stalled + 1
+        for _ in range(TRIES):
+            moved = values - damped_solution(curvature, slope, damping)
+            after = loss(margins(moved))[0].mean(dtype=torch.float64).item()
+            if after < total:
+                stalled = 0 if after < total * (1 - GAIN) else stalled
+                values, damping = moved, max(damping / 2, 1e-7)
                 break
-            jacobian = margins.jacobian(values, rows)
-            weighted = jacobian * np.sqrt(curvatures[rows])[:, None]
-            curvature, slope = weighted.T @ weighted, jacobian.T @ slopes[rows]
-            step, stalled = step + 1, stalled + 1
-            for _ in range(TRIES):
-                moved = values - damped_solution(curvature, slope, damping)
-                after = float(loss(margins(moved))[0].mean(dtype=np.float64))
-                if after < total:
-                    stalled = 0 if after < total * (1 - GAIN) else stalled
-                    values, damping = moved, max(damping / 2, 1e-7)
-                    break
-                damping = min(damping * 3, 1e8)
+            damping = min(damping * 3, 1e8)
     margins.set(values)
     return step
 
 
-def damped_solution(curvature: Array, slope: Array, damping: float) -> Array:
+def damped_solution(curvature: Tensor, slope: Tensor, damping: float) -> Tensor:
     """Solve (A + λ diag A) δ = g for δ; not a number if the matrix is not positive definite in its precision.
 
     Args:
@@ -152,11 +160,8 @@ def damped_solution(curvature: Array, slope: Array, damping: float) -> Array:
         slope: Vector g, (P,).
         damping: Damping λ.
     """
-    damped = curvature.copy()
     diagonal = curvature.diagonal()
-    damped[np.diag_indices_from(damped)] += damping * (diagonal + 1e-6 * diagonal.max())
-    try:
-        solution: Array = cho_solve(cho_factor(damped, overwrite_a=True, check_finite=False), slope, check_finite=False)
-    except LinAlgError:
-        return np.full_like(slope, np.nan)
-    return solution
+    damped = curvature + torch.diag(damping * (diagonal + 1e-6 * diagonal.max()))
+    factor, failed = torch.linalg.cholesky_ex(damped)
+    solution = torch.cholesky_solve(slope[:, None], factor)[:, 0]
+    return torch.where(failed > 0, torch.nan, solution)

@@ -2,16 +2,18 @@
 
     OMP_NUM_THREADS=1 python tools/training_methods.py --out tools/results
 
-Each way of tools/training_ways.py trains draws of random settings for the same processor seconds in total, with two
-unrolled steps. Its number of optimizer steps follows from the speed of a trial run, which is not counted. The settings
-come from ranges that suit the way. Stored are the bits of every draw; the interval is a bootstrap of their median. A
-row that is in the results is not measured again.
+Each way of tools/training_ways.py trains draws of random settings for the same processor seconds in total. Its number
+of optimizer steps follows from the speed of a trial run, which is not counted. The settings come from ranges that suit
+the way. Stored are the bits of every draw; the interval is a bootstrap of their median. A row that is in the results is
+not measured again. Networks of 2,000 and 7,000 parameters are trained where --sizes says so; on a GPU, seconds
+are those of the clock:
+
+    python tools/training_methods.py --cells rnn --sizes 7000 --device cuda --seconds 240
 """
 
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,17 +23,23 @@ from kernel_gradients import train_by_gradients
 from measuring import CELLS, script_parser
 from recording import Run, figure, markdown_table, measure_missing
 from scipy.stats import bootstrap
-from second_order import Margins, generalized_loss, levenberg_marquardt, squared_hinge
+from second_order import Margins, clock, generalized_loss, levenberg_marquardt, squared_hinge
 from training_ways import SCALES, WAYS, Way, draw_settings, make_member
 
 from rnn_capacity.metrics import stored_bits
-from rnn_capacity.population import Member, train
+from rnn_capacity.population import Member, quiet_trainer, train
 
 TRIAL = (200, 1200)
 """Optimizer steps of the two runs whose times give a way's speed."""
 
 SECONDS = {300: 8.0, 700: 24.0}
 """Seconds of one core for each row, by the most parameters."""
+
+LARGE_SECONDS = {2000: 960.0, 7000: 4800.0}
+"""Seconds for each row of the sizes at which only `LARGE_WAYS` are measured."""
+
+LARGE_WAYS = ("adam_large", "lm_large")
+"""Ways that are measured at the large sizes, with every cell."""
 
 COMPARED = ("adam_gce", "lm", "lm_many")
 """Ways that are also measured for the other cells and for other seconds."""
@@ -55,13 +63,13 @@ KEPT_SHARE, FIRST_PART = 0.25, 0.1
 """Share of the networks that successive halving keeps, and the part of a run after which it does."""
 
 
-def steps_within(seconds: float, run: Callable[[int], object]) -> int:
-    """Return the optimizer steps that a training makes in some processor seconds, by the times of two short runs."""
+def steps_within(seconds: float, run: Callable[[int], object], device: str) -> int:
+    """Return the optimizer steps that a training makes in some seconds, by the times of two short runs."""
     taken = []
     for steps in TRIAL:
-        start = time.process_time()
+        start = clock(device)
         run(steps)
-        taken.append(time.process_time() - start)
+        taken.append(clock(device) - start)
     each = max(1e-6, (taken[1] - taken[0]) / (TRIAL[1] - TRIAL[0]))
     return max(TRIAL[0], TRIAL[0] + int((seconds - taken[0]) / each))
 
@@ -82,7 +90,9 @@ def halve(way: Way, cell: str, parameters: int, steps: int) -> list[Member]:
     return members
 
 
-def train_draws(way: Way, cell: str, parameters: int, steps: int, seconds: float = 0.0) -> list[Member]:
+def train_draws(
+    way: Way, cell: str, parameters: int, steps: int, seconds: float = 0.0, device: str = "cpu"
+) -> list[Member]:
     """Train a way's networks for a number of optimizer steps, and then by Levenberg-Marquardt for the rest of the time.
 
     Args:
@@ -90,37 +100,40 @@ def train_draws(way: Way, cell: str, parameters: int, steps: int, seconds: float
         cell: The cell.
         parameters: Most parameters of a network.
         steps: Optimizer steps of each network.
-        seconds: Processor seconds of all; 0 makes no Levenberg-Marquardt steps.
+        seconds: Seconds of all; 0 makes no Levenberg-Marquardt steps.
+        device: Device that trains.
     """
-    end = time.process_time() + seconds
+    end = clock(device) + seconds
     if way.trainer == "halving":
         return halve(way, cell, parameters, steps)
     settings = draw_settings(way, cell, parameters, way.draws)
     early = {"exponent": 0.0} if way.trainer == "lm" and way.warm < LATE else {}
     members = [make_member(way, cell, parameters, {**one, **early}, steps) for one in settings]
     if way.trainer in ("kernel", "lm"):
-        train(members)
+        train(members, quiet_trainer(accelerator=device))
     else:
         train_by_gradients(members, UPDATE_RULES[way.trainer], NOISE if way.trainer == "noise" else 0.0)
     if way.trainer == "lm" and seconds:
         for number, (member, one) in enumerate(zip(members, settings, strict=True)):
             loss = squared_hinge if way.hinge else generalized_loss(one["exponent"])
-            levenberg_marquardt(member, loss, (end - time.process_time()) / (way.draws - number))
+            levenberg_marquardt(member, loss, (end - clock(device)) / (way.draws - number), device=device)
     return members
 
 
 def measure(wanted: Run) -> Run:
     """Train one row's networks and return the bits per parameter of each, the best one's settings and the sizes."""
     way = WAYS[wanted["way"]]
-    cell, parameters, seconds = wanted["cell"], wanted["parameters"], wanted["seconds"]
+    cell, parameters, seconds, device = (wanted[name] for name in ("cell", "parameters", "seconds", "device"))
     share = way.warm if way.trainer == "lm" else 1.0
-    steps = steps_within(share * seconds, lambda count: train_draws(way, cell, parameters, count))
-    start = time.process_time()
-    members = train_draws(way, cell, parameters, steps, seconds)
-    taken = time.process_time() - start
+    steps = steps_within(
+        share * seconds, lambda count: train_draws(way, cell, parameters, count, device=device), device
+    )
+    start = clock(device)
+    members = train_draws(way, cell, parameters, steps, seconds, device)
+    taken = clock(device) - start
     found = []
     for member in members:
-        margins = Margins(member)
+        margins = Margins(member, device)
         correct = int((margins(margins.get()) > 0).sum())
         samples, size = len(margins.signs), member.module.parameters_total
         found.append({"bits": stored_bits(correct, samples) / size, "accuracy": correct / samples, "samples": samples})
@@ -129,6 +142,7 @@ def measure(wanted: Run) -> Run:
     low, high = interval(bits)
     run: Run = {
         "label": way.label,
+        "device_name": "one core" if device == "cpu" else torch.cuda.get_device_name(),
         "bits": bits,
         "median": statistics.median(bits),
         "low": low,
@@ -154,23 +168,25 @@ def interval(bits: Sequence[float]) -> tuple[float, float]:
 
 def table(runs: Sequence[Run]) -> str:
     """Format the results as a Markdown table, the ways with the highest median first."""
-    header = ("cell", "parameters", "seconds", "way", "draws", "steps of each", "median", "95 %", "best")
+    header = ("cell", "parameters", "device", "seconds", "way", "draws", "steps of each", "median", "95 %", "best")
     rows = []
-    for run in sorted(runs, key=lambda run: (*row_key(run)[:3], -run["median"])):
-        names = CELLS[run["cell"]].label, run["size"], f"{run['seconds']:g}", run["label"], len(run["bits"])
+    for run in sorted(runs, key=lambda run: (*row_key(run)[:4], -run["median"])):
+        trained = CELLS[run["cell"]].label, run["size"], run["device_name"], f"{run['seconds']:g}"
+        names = *trained, run["label"], len(run["bits"])
         values = f"{run['median']:.2f}", f"{run['low']:.2f}-{run['high']:.2f}", f"**{run['highest']:.2f}**"
         rows.append((*names, f"{run['steps']:,}", *values))
     return markdown_table(header, rows)
 
 
-def row_key(run: Run) -> tuple[int, int, float, int]:
-    """Return the sort key of a stored row: cell, size, seconds and way."""
-    return list(SCALES).index(run["cell"]), run["parameters"], run["seconds"], list(WAYS).index(run["way"])
+def row_key(run: Run) -> tuple[int, int, str, float, int]:
+    """Return the sort key of a stored row: cell, size, device, seconds and way."""
+    sizes = list(SCALES).index(run["cell"]), run["parameters"]
+    return *sizes, run["device"], run["seconds"], list(WAYS).index(run["way"])
 
 
 def draw(runs: Sequence[Run], path: Path) -> None:
     """Draw the ways' medians with intervals and their best networks for each size, and bits against seconds."""
-    largest = max(run["parameters"] for run in runs)
+    largest = max(run["parameters"] for run in runs if run["parameters"] in SECONDS)
     with figure(path, len(SECONDS) + 1, (15, 6.5)) as axes:
         for panel, (parameters, seconds) in zip(axes, SECONDS.items(), strict=False):
             rows = [
@@ -199,31 +215,44 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         axes[-1].legend(frameon=False, fontsize=7)
 
 
-def wanted_rows(cells: Sequence[str], sizes: Sequence[int], ways: Sequence[str]) -> list[Run]:
-    """Return the rows to measure: all ways for the RNN, and the compared ones for other cells and seconds."""
+def wanted_rows(
+    cells: Sequence[str], sizes: Sequence[int], ways: Sequence[str], device: str, seconds: float | None = None
+) -> list[Run]:
+    """Return the rows to measure: all ways for the RNN, the compared ones for other cells and seconds, and large sizes.
+
+    Args:
+        cells: Cells.
+        sizes: Most parameters.
+        ways: Names of ways.
+        device: Device that trains.
+        seconds: Seconds of the rows of large sizes; None takes `LARGE_SECONDS`.
+    """
     rows: list[Run] = []
-    if "rnn" in cells:
-        rows = [
-            {"cell": "rnn", "parameters": size, "way": way, "seconds": SECONDS[size]} for size in sizes for way in ways
-        ]
-    compared = [way for way in COMPARED if way in ways]
-    size = max(sizes)
+    small = [size for size in sizes if size in SECONDS]
+    if small:
+        size = max(small)
+        compared = [way for way in COMPARED if way in ways]
+        if "rnn" in cells:
+            named = [way for way in ways if way not in LARGE_WAYS]
+            rows = [row_of("rnn", size, way, SECONDS[size]) for size in small for way in named]
+            rows += [row_of("rnn", size, way, SECONDS[size] * factor) for factor in FACTORS for way in compared]
+        rows += [row_of(cell, size, way, SECONDS[size]) for cell in cells if cell != "rnn" for way in compared]
+        longer = [way for way in LONG_WAYS if way in ways]
+        rows += [row_of(cell, size, way, LONG * SECONDS[size]) for cell in cells for way in longer]
+    large = [size for size in sizes if size in LARGE_SECONDS]
     rows += [
-        {**row, "seconds": SECONDS[size] * factor}
-        for factor in FACTORS
-        for row in rows
-        if row["parameters"] == size and row["way"] in compared
-    ]
-    others = [cell for cell in cells if cell != "rnn"]
-    rows += [
-        {"cell": cell, "parameters": size, "way": way, "seconds": SECONDS[size]} for cell in others for way in compared
-    ]
-    return rows + [
-        {"cell": cell, "parameters": size, "way": way, "seconds": LONG * SECONDS[size]}
+        row_of(cell, size, way, seconds or LARGE_SECONDS[size])
+        for size in large
         for cell in cells
-        for way in LONG_WAYS
+        for way in LARGE_WAYS
         if way in ways
     ]
+    return [{**row, "device": device} for row in rows]
+
+
+def row_of(cell: str, parameters: int, way: str, seconds: float) -> Run:
+    """Return the entries that tell one row from another, but for the device."""
+    return {"cell": cell, "parameters": parameters, "way": way, "seconds": seconds}
 
 
 def main() -> None:
@@ -231,16 +260,17 @@ def main() -> None:
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS), help="ways to train")
     parser.add_argument("--cells", nargs="*", default=list(SCALES), choices=list(SCALES), help="cells")
-    parser.add_argument(
-        "--sizes", nargs="*", type=int, default=list(SECONDS), choices=list(SECONDS), help="most parameters"
-    )
+    sizes = [*SECONDS, *LARGE_SECONDS]
+    parser.add_argument("--sizes", nargs="*", type=int, default=list(SECONDS), choices=sizes, help="most parameters")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device that trains")
+    parser.add_argument("--seconds", type=float, help="seconds of each row of 2,000 and 7,000 parameters")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     runs = measure_missing(
         arguments.out / "training_methods.json",
-        wanted_rows(arguments.cells, arguments.sizes, arguments.ways),
+        wanted_rows(arguments.cells, arguments.sizes, arguments.ways, arguments.device, arguments.seconds),
         measure,
-        identity=("cell", "parameters", "way", "seconds"),
+        identity=("cell", "parameters", "way", "seconds", "device"),
         order=row_key,
     )
     print(table(runs))

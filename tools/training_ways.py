@@ -121,6 +121,15 @@ class Way(NamedTuple):
 LESS: Range = (4.1, 4.5)
 """Samples per parameter for losses that do not give samples up."""
 
+LARGE: dict[str, Any] = {
+    "rate": (0.0015, 0.003),
+    "exponent": (0.6, 1.0),
+    "samples": (5.2, 5.6),
+    "options": {"steps": 3},
+    "draws": 4,
+}
+"""Ranges and options for networks of some thousand parameters, which store more per parameter with three steps."""
+
 WAYS = {
     "sgd": Way("SGD, cross-entropy", (0.5, 4.0), (0, 0), LESS, SGD),
     "sgd_gce": Way("SGD, q rising", (0.5, 4.0), optimizer=SGD),
@@ -154,6 +163,8 @@ WAYS = {
     "lm_last_more": Way(
         "Adam, larger b, q rising, then Levenberg-Marquardt", samples=(4.6, 5.1), trainer="lm", warm=0.8
     ),
+    "adam_large": Way("Adam, 3 unrolled steps, q rising", **LARGE),
+    "lm_large": Way("Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt", **LARGE, trainer="lm", warm=0.6),
 }
 """The ways by name."""
 
