@@ -9,7 +9,7 @@ not. Samples whose curvature is small, as that of samples that are learnt well o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -115,20 +115,39 @@ def clock(device: torch.device | str) -> float:
 
 
 def levenberg_marquardt(
-    member: Member, loss: MarginLoss, seconds: float, most_steps: int = 1000, device: torch.device | str = "cpu"
+    member: Member,
+    losses: Sequence[MarginLoss],
+    seconds: float,
+    most_steps: int = 1000,
+    device: torch.device | str = "cpu",
 ) -> int:
-    """Train a network for some seconds or until the loss stays as it is, and return the number of steps made.
+    """Train a network with one loss after another and return the number of steps made.
+
+    Each loss has an equal share of the seconds that are left, and ends earlier when it stays as it is.
 
     Args:
         member: The network, which begins from its present weights, with its task.
-        loss: The loss of the margins.
+        losses: The losses of the margins, such as the generalized cross-entropy with rising exponents.
         seconds: Seconds of `clock` after which no step is begun.
-        most_steps: Steps after which it ends in any case.
+        most_steps: Steps with each loss after which it ends in any case.
         device: Device of the computation.
     """
     margins = Margins(member, device)
-    values, damping, step, stalled = margins.get(), 1e-2, 0, 0
+    values, steps = margins.get(), 0
     end = clock(device) + seconds
+    for number, loss in enumerate(losses):
+        now = clock(device)
+        values, made = minimize(margins, values, loss, now + (end - now) / (len(losses) - number), most_steps, device)
+        steps += made
+    margins.set(values)
+    return steps
+
+
+def minimize(
+    margins: Margins, values: Tensor, loss: MarginLoss, end: float, most_steps: int, device: torch.device | str
+) -> tuple[Tensor, int]:
+    """Minimise the mean loss of the margins, beginning from `values`; return the parameters and the steps made."""
+    damping, step, stalled = 1e-2, 0, 0
     while step < most_steps and stalled < PATIENCE and clock(device) < end:
         before, slopes, curvatures = loss(margins(values))
         total = before.mean(dtype=torch.float64).item()
@@ -148,8 +167,7 @@ def levenberg_marquardt(
                 values, damping = moved, max(damping / 2, 1e-7)
                 break
             damping = min(damping * 3, 1e8)
-    margins.set(values)
-    return step
+    return values, step
 
 
 def damped_solution(curvature: Tensor, slope: Tensor, damping: float) -> Tensor:

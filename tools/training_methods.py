@@ -107,7 +107,7 @@ def train_draws(
     if way.trainer == "halving":
         return halve(way, cell, parameters, steps)
     settings = draw_settings(way, cell, parameters, way.draws)
-    early = {"exponent": 0.0} if way.trainer == "lm" and way.warm < LATE else {}
+    early = {"exponent": 0.0} if way.trainer == "lm" and way.warm < LATE and not way.rising else {}
     members = [make_member(way, cell, parameters, {**one, **early}, steps) for one in settings]
     if way.trainer in ("kernel", "lm"):
         train(members, quiet_trainer(accelerator=device))
@@ -115,8 +115,9 @@ def train_draws(
         train_by_gradients(members, UPDATE_RULES[way.trainer], NOISE if way.trainer == "noise" else 0.0)
     if way.trainer == "lm" and seconds:
         for number, (member, one) in enumerate(zip(members, settings, strict=True)):
-            loss = squared_hinge if way.hinge else generalized_loss(one["exponent"])
-            levenberg_marquardt(member, loss, (end - clock(device)) / (way.draws - number), device=device)
+            losses = [generalized_loss(exponent) for exponent in way.rising or (one["exponent"],)]
+            losses = [squared_hinge] if way.hinge else losses
+            levenberg_marquardt(member, losses, (end - clock(device)) / (way.draws - number), device=device)
     return members
 
 
@@ -186,7 +187,7 @@ def row_key(run: Run) -> tuple[int, int, str, float, int]:
 
 def draw(runs: Sequence[Run], path: Path) -> None:
     """Draw the ways' medians with intervals and their best networks for each size, and bits against seconds."""
-    largest = max(run["parameters"] for run in runs if run["parameters"] in SECONDS)
+    largest = max(run["parameters"] for run in runs if run["parameters"] not in LARGE_SECONDS)
     with figure(path, len(SECONDS) + 1, (15, 6.5)) as axes:
         for panel, (parameters, seconds) in zip(axes, SECONDS.items(), strict=False):
             rows = [

@@ -111,6 +111,9 @@ class Way(NamedTuple):
     warm: float = 0.3
     """Share of the time in which Adam trains before Levenberg-Marquardt begins."""
 
+    rising: tuple[float, ...] = ()
+    """Exponents q of Levenberg-Marquardt, one after another; none takes the exponent that is drawn."""
+
     hinge: bool = False
     """Whether Levenberg-Marquardt minimises the squared hinge loss instead of the generalized cross-entropy."""
 
@@ -121,12 +124,14 @@ class Way(NamedTuple):
 LESS: Range = (4.1, 4.5)
 """Samples per parameter for losses that do not give samples up."""
 
+RISING = tuple(round(0.05 * step, 2) for step in range(1, 11))
+"""Exponents with which Levenberg-Marquardt, too, begins near the cross-entropy and then gives up the worst samples."""
+
 LARGE: dict[str, Any] = {
     "rate": (0.0015, 0.003),
     "exponent": (0.6, 1.0),
-    "samples": (5.2, 5.6),
     "options": {"steps": 3},
-    "draws": 4,
+    "draws": 3,
 }
 """Ranges and options for networks of some thousand parameters, which store more per parameter with three steps."""
 
@@ -163,8 +168,15 @@ WAYS = {
     "lm_last_more": Way(
         "Adam, larger b, q rising, then Levenberg-Marquardt", samples=(4.6, 5.1), trainer="lm", warm=0.8
     ),
-    "adam_large": Way("Adam, 3 unrolled steps, q rising", **LARGE),
-    "lm_large": Way("Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt", **LARGE, trainer="lm", warm=0.6),
+    "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), **LARGE),
+    "lm_large": Way(
+        "Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
+        samples=(5.6, 6.2),
+        trainer="lm",
+        warm=0.4,
+        rising=RISING,
+        **LARGE,
+    ),
 }
 """The ways by name."""
 
