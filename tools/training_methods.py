@@ -38,7 +38,7 @@ SECONDS = {300: 8.0, 700: 24.0}
 LARGE_SECONDS = {2000: 960.0, 7000: 4800.0}
 """Seconds for each row of the sizes at which only `LARGE_WAYS` are measured."""
 
-LARGE_WAYS = ("adam_large", "lm_large")
+LARGE_WAYS = ("adam_large", "lm_large", "lm_large_2")
 """Ways that are measured at the large sizes, with every cell."""
 
 COMPARED = ("adam_gce", "lm", "lm_many")
@@ -169,10 +169,21 @@ def interval(bits: Sequence[float]) -> tuple[float, float]:
 
 def table(runs: Sequence[Run]) -> str:
     """Format the results as a Markdown table, the ways with the highest median first."""
-    header = ("cell", "parameters", "device", "seconds", "way", "draws", "steps of each", "median", "95 %", "best")
+    header = (
+        "cell",
+        "parameters",
+        "device",
+        "seconds taken",
+        "way",
+        "draws",
+        "steps of each",
+        "median",
+        "95 %",
+        "best",
+    )
     rows = []
     for run in sorted(runs, key=lambda run: (*row_key(run)[:4], -run["median"])):
-        trained = CELLS[run["cell"]].label, run["size"], run["device_name"], f"{run['seconds']:g}"
+        trained = CELLS[run["cell"]].label, run["size"], run["device_name"], f"{run['taken']:g} of {run['seconds']:g}"
         names = *trained, run["label"], len(run["bits"])
         values = f"{run['median']:.2f}", f"{run['low']:.2f}-{run['high']:.2f}", f"**{run['highest']:.2f}**"
         rows.append((*names, f"{run['steps']:,}", *values))
@@ -187,7 +198,8 @@ def row_key(run: Run) -> tuple[int, int, str, float, int]:
 
 def draw(runs: Sequence[Run], path: Path) -> None:
     """Draw the ways' medians with intervals and their best networks for each size, and bits against seconds."""
-    largest = max(run["parameters"] for run in runs if run["parameters"] not in LARGE_SECONDS)
+    runs = [run for run in runs if run["parameters"] not in LARGE_SECONDS]
+    largest = max((run["parameters"] for run in runs), default=0)
     with figure(path, len(SECONDS) + 1, (15, 6.5)) as axes:
         for panel, (parameters, seconds) in zip(axes, SECONDS.items(), strict=False):
             rows = [

@@ -177,6 +177,16 @@ WAYS = {
         rising=RISING,
         **LARGE,
     ),
+    "lm_large_2": Way(
+        "Adam, 2 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
+        rate=(0.004, 0.01),
+        exponent=(0.6, 1.0),
+        samples=(5.6, 6.2),
+        trainer="lm",
+        warm=0.4,
+        rising=RISING,
+        draws=3,
+    ),
 }
 """The ways by name."""
 
