@@ -110,7 +110,7 @@ def clock(device: torch.device | str) -> float:
     """Return the seconds that the processor has worked, or those of the wall clock if another device computes."""
     if torch.device(device).type == "cpu":
         return time.process_time()
-    torch.accelerator.synchronize()
+    torch.get_device_module(device).synchronize()
     return time.perf_counter()
 
 
