@@ -67,6 +67,7 @@ class Margins:
 
     def __init__(self, member: Member, device: torch.device | str = "cpu") -> None:
         task: Any = member.task
+        self.device = device
         self.network = member.module.network.to(device)
         shapes = {name: part.shape for name, part in self.network.named_parameters()}
         sizes = [shape.numel() for shape in shapes.values()]
@@ -137,18 +138,16 @@ def levenberg_marquardt(
     end = clock(device) + seconds
     for number, loss in enumerate(losses):
         now = clock(device)
-        values, made = minimize(margins, values, loss, now + (end - now) / (len(losses) - number), most_steps, device)
+        values, made = minimize(margins, values, loss, now + (end - now) / (len(losses) - number), most_steps)
         steps += made
     margins.set(values)
     return steps
 
 
-def minimize(
-    margins: Margins, values: Tensor, loss: MarginLoss, end: float, most_steps: int, device: torch.device | str
-) -> tuple[Tensor, int]:
+def minimize(margins: Margins, values: Tensor, loss: MarginLoss, end: float, most_steps: int) -> tuple[Tensor, int]:
     """Minimise the mean loss of the margins, beginning from `values`; return the parameters and the steps made."""
     damping, step, stalled = 1e-2, 0, 0
-    while step < most_steps and stalled < PATIENCE and clock(device) < end:
+    while step < most_steps and stalled < PATIENCE and clock(margins.device) < end:
         before, slopes, curvatures = loss(margins(values))
         total = before.mean(dtype=torch.float64).item()
         rows = (curvatures > NEGLIGIBLE * curvatures.max()).nonzero().squeeze(1)
