@@ -168,7 +168,10 @@ def main() -> None:
     parser.add_argument("--storage", default="sqlite:///reproduction.db", help="URL of the storage of the studies")
     parser.add_argument("--panel", default="night/capacity-best", help="beginning of the studies' names")
     parser.add_argument(
-        "--networks", nargs="*", default=["gru-1-300", "rnn-1-300", "rnn-1-700", "rnn-1-2000"], help="rest of the studies' names"
+        "--networks",
+        nargs="*",
+        default=["gru-1-300", "rnn-1-300", "rnn-1-700", "rnn-1-2000"],
+        help="rest of the studies' names",
     )
     parser.add_argument("--steps", nargs="*", type=int, default=STEPS, help="numbers of optimizer steps")
     parser.add_argument("--seeds", type=int, default=4, help="seeds of each number of steps")
