@@ -57,6 +57,43 @@ def test_levenberg_marquardt_memorises_what_the_network_can_store(small_member: 
     assert (margins(margins.get()) > 0).all()
 
 
+def test_a_damped_solution_is_that_of_its_definition_or_not_a_number() -> None:
+    from second_order import damped_solution
+
+    torch.manual_seed(0)
+    rows, slope = torch.randn(9, 4).double(), torch.randn(4).double()
+    matrix = rows.T @ rows
+    damped = matrix + 0.3 * torch.diag(matrix.diagonal() + 1e-6 * matrix.diagonal().max())
+    torch.testing.assert_close(damped_solution(matrix, slope, 0.3), torch.linalg.solve(damped, slope))
+    assert damped_solution(-matrix, slope, 0.3).isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--sizes", "2000", "--device", "cuda"], "--device must be cpu without a GPU"),
+        (["--seconds", "5"], "--sizes must be of 2000 and 7000"),
+        (["--sizes", "2000", "--seconds", "0"], "--seconds must be above 0"),
+    ],
+)
+def test_options_that_do_not_fit_end_the_comparison_with_one_line(
+    options: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    import training_methods as methods
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("sys.argv", ["training_methods.py", *options, "--out", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        methods.main()
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.skipif(native_library() is None, reason="the compiled kernel gives the gradients")
 def test_adam_with_the_kernels_gradients_equals_adam_of_the_population() -> None:
     from kernel_gradients import train_by_gradients
@@ -92,12 +129,12 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     monkeypatch.setattr(methods, "TRIAL", (1, 2))
     runs = []
-    for name in ("adam_squared", "adam_constant", "adam_halving", "muon", "lm"):
+    for name in ("adam_squared", "adam_constant", "adam_halving", "muon", "lm", "lm_large_2"):
         monkeypatch.setitem(methods.WAYS, name, methods.WAYS[name]._replace(draws=2))
         row = {"cell": "rnn", "parameters": 60, "way": name, "seconds": 0.05, "device": "cpu"}
         runs.append({**row, **methods.measure(row)})
     assert all(len(run["bits"]) == 2 and max(run["bits"]) == run["best"]["bits"] for run in runs)
-    assert methods.table(runs).count("\n") == 6
+    assert methods.table(runs).count("\n") == 7
     assert methods.interval([1.0, 1.0]) == (1.0, 1.0)
     low, high = methods.interval([1.0, 2.0, 3.0])
     assert 1 <= low < 2 < high <= 3

@@ -51,7 +51,7 @@ LONG, LONG_WAYS = 10.0, ("adam_gce", "lm_last_more")
 """A multiple of `SECONDS`, and the ways that are measured for it with every cell at the largest of the sizes."""
 
 LATE = 0.5
-"""Share of the time from which on Adam's loss has the exponent, too, before Levenberg-Marquardt begins."""
+"""Share of the time from which on Adam's loss has the exponent, too, before Levenberg-Marquardt with a constant one."""
 
 UPDATE_RULES = {"noise": "adam", "muon": "muon", "soap": "soap"}
 """Update rules of tools/kernel_gradients.py by the way's trainer."""
@@ -169,18 +169,7 @@ def interval(bits: Sequence[float]) -> tuple[float, float]:
 
 def table(runs: Sequence[Run]) -> str:
     """Format the results as a Markdown table, the ways with the highest median first."""
-    header = (
-        "cell",
-        "parameters",
-        "device",
-        "seconds taken",
-        "way",
-        "draws",
-        "steps of each",
-        "median",
-        "95 %",
-        "best",
-    )
+    header = ("cell", "parameters", "device", "seconds", "way", "draws", "steps of each", "median", "95 %", "best")
     rows = []
     for run in sorted(runs, key=lambda run: (*row_key(run)[:4], -run["median"])):
         trained = CELLS[run["cell"]].label, run["size"], run["device_name"], f"{run['taken']:g} of {run['seconds']:g}"
@@ -278,6 +267,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device that trains")
     parser.add_argument("--seconds", type=float, help="seconds of each row of 2,000 and 7,000 parameters")
     arguments = parser.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device must be cpu without a GPU, got cuda")
+    if (arguments.device == "cuda" or arguments.seconds is not None) and set(arguments.sizes) & set(SECONDS):
+        parser.error(f"--sizes must be of 2000 and 7000 with --device cuda or --seconds, got {arguments.sizes}")
+    if arguments.seconds is not None and arguments.seconds <= 0:
+        parser.error(f"--seconds must be above 0, got {arguments.seconds}")
     torch.set_num_threads(1)
     runs = measure_missing(
         arguments.out / "training_methods.json",
