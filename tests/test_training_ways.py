@@ -129,12 +129,12 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     monkeypatch.setattr(methods, "TRIAL", (1, 2))
     runs = []
-    for name in ("adam_squared", "adam_constant", "adam_halving", "muon", "lm", "lm_large_2"):
+    for name in ("adam_squared", "adam_constant", "adam_entropy_5", "adam_halving", "muon", "lm", "lm_large_2"):
         monkeypatch.setitem(methods.WAYS, name, methods.WAYS[name]._replace(draws=2))
         row = {"cell": "rnn", "parameters": 60, "way": name, "seconds": 0.05, "device": "cpu"}
         runs.append({**row, **methods.measure(row)})
     assert all(len(run["bits"]) == 2 and max(run["bits"]) == run["best"]["bits"] for run in runs)
-    assert methods.table(runs).count("\n") == 7
+    assert methods.table(runs).count("\n") == 8
     assert methods.interval([1.0, 1.0]) == (1.0, 1.0)
     low, high = methods.interval([1.0, 2.0, 3.0])
     assert 1 <= low < 2 < high <= 3

@@ -3,31 +3,54 @@
     python tools/search_capacity.py --out tools/results
 
 Runs `rnn-capacity search` for six cells of about 700 parameters (depth 1; the +RNN depth 2), one after another and from
-an empty storage each, with configs/sweeps/capacity_narrow.yaml (the RNN: tools/sweeps/capacity_rnn.yaml) or, for the
-cross-entropy, configs/sweeps/capacity_narrow_cross_entropy.yaml. A cell that is already in the results, with the same
-loss, as many trials, steps and members at once and the same options, is not searched again. Options that the script
-does not know go to the command.
+an empty storage each. --loss paper is the paper's training: the cross-entropy with five unrolled steps. A cell that is
+already in the results, with the same loss, as many trials, steps and members at once and the same options, is not
+searched again. Options that the script does not know go to the command.
 """
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from measuring import CELLS, script_parser
 from recording import ROOT, Run, figure, markdown_table, measure_missing, search
 
-SWEEPS = {"generalized": "capacity_narrow.yaml", "cross_entropy": "capacity_narrow_cross_entropy.yaml"}
-"""Sweep file of each loss."""
+
+class Training(NamedTuple):
+    """A way to train: its sweep files, and the options of the command that belong to it."""
+
+    sweep: str
+    """Sweep file, in the project's folder."""
+
+    own_sweeps: Mapping[str, str] = MappingProxyType({})
+    """Sweep files by cell, for cells that have one of their own."""
+
+    options: tuple[str, ...] = ()
+    """Options of the command."""
+
+    label: str = ""
+    """Text below a cell's name in the figure."""
+
+
+TRAININGS = {
+    "generalized": Training("configs/sweeps/capacity_narrow.yaml", {"rnn": "tools/sweeps/capacity_rnn.yaml"}),
+    "cross_entropy": Training("configs/sweeps/capacity_narrow_cross_entropy.yaml", label="\ncross-entropy"),
+    "paper": Training(
+        "tools/sweeps/capacity_paper.yaml",
+        {"rnn": "tools/sweeps/capacity_rnn_paper.yaml"},
+        ("--data.steps=5", "--data.loss_exponent=0"),
+        "\npaper's training",
+    ),
+}
+"""The ways to train by the name of their loss: the generalized cross-entropy, the cross-entropy, and the paper's
+cross-entropy with five unrolled steps."""
 
 KEPT = ("bits_per_parameter", "parameters", "units", "samples", "accuracy", "likelihood_bits_per_parameter")
 """Metrics of the best trial that are stored."""
-
-
-def sweep_of(cell: str, loss: str) -> Path:
-    """Return the sweep file of a cell and a loss."""
-    own = ROOT / f"tools/sweeps/capacity_{cell}.yaml"
-    return own if loss == "generalized" and own.is_file() else ROOT / "configs/sweeps" / SWEEPS[loss]
 
 
 def measure(wanted: Run) -> Run:
@@ -36,8 +59,9 @@ def measure(wanted: Run) -> Run:
 
     depth = CELLS[wanted["cell"]].depth
     options = [f"--trials={wanted['trials']}", f"--population={wanted['population']}", f"--model.depth={depth}"]
-    options += [f"--trainer.max_steps={wanted['steps']}", *wanted["options"]]
-    found = search(wanted["cell"], sweep_of(wanted["cell"], wanted["loss"]), options)
+    training = TRAININGS[wanted["loss"]]
+    options += [f"--trainer.max_steps={wanted['steps']}", *training.options, *wanted["options"]]
+    found = search(wanted["cell"], ROOT / training.own_sweeps.get(wanted["cell"], training.sweep), options)
     best = found.snapshot.best(1)[0]
     return {
         "depth": depth,
@@ -71,8 +95,7 @@ def draw(runs: list[Run], path: Path) -> None:
             axes.plot(spread, values, "o", color="0.6", markersize=3)
             axes.plot(spread[values.index(best)], best, "o", color="tab:blue")
             axes.annotate(f"{best:.2f}", (place, best), xytext=(0, 5), textcoords="offset points", ha="center")
-        losses = {"generalized": "", "cross_entropy": "\ncross-entropy"}
-        axes.set_xticks(range(len(runs)), [CELLS[run["cell"]].label + losses[run["loss"]] for run in runs])
+        axes.set_xticks(range(len(runs)), [CELLS[run["cell"]].label + TRAININGS[run["loss"]].label for run in runs])
         axes.set_ylabel("stored bits per parameter")
         axes.set_ylim(0, None)
         axes.margins(y=0.1)
@@ -83,7 +106,7 @@ def main() -> None:
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to search for")
     parser.add_argument(
-        "--loss", default="generalized", choices=list(SWEEPS), help="loss that the networks are trained with"
+        "--loss", default="generalized", choices=list(TRAININGS), help="loss that the networks are trained with"
     )
     parser.add_argument("--trials", type=int, default=96, help="trials of a cell")
     parser.add_argument("--population", type=int, default=32, help="trials that train together")
@@ -95,7 +118,7 @@ def main() -> None:
         [{"cell": cell, "loss": arguments.loss, **sizes, "options": options} for cell in arguments.cells],
         measure,
         identity=("cell", "loss"),
-        order=lambda run: (list(CELLS).index(run["cell"]), list(SWEEPS).index(run["loss"])),
+        order=lambda run: (list(CELLS).index(run["cell"]), list(TRAININGS).index(run["loss"])),
     )
     print(table(runs))
     draw(runs, arguments.out / "search_capacity.png")

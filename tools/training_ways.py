@@ -120,6 +120,9 @@ class Way(NamedTuple):
     draws: int = 8
     """Draws of settings that share the time."""
 
+    scales: tuple[float, float, float] | None = None
+    """Scales of recurrent, input and readout matrices around which draws are made; None takes those of `SCALES`."""
+
 
 LESS: Range = (4.1, 4.5)
 """Samples per parameter for losses that do not give samples up."""
@@ -167,6 +170,15 @@ WAYS = {
     "lm_last": Way("Adam, q rising, then Levenberg-Marquardt", trainer="lm", warm=0.8),
     "lm_last_more": Way(
         "Adam, larger b, q rising, then Levenberg-Marquardt", samples=(4.6, 5.1), trainer="lm", warm=0.8
+    ),
+    "adam_entropy_5": Way(
+        "Adam, 5 unrolled steps, cross-entropy",
+        rate=(0.003, 0.006),
+        exponent=(0, 0),
+        samples=(4.7, 4.9),
+        options={"steps": 5},
+        draws=3,
+        scales=(0.67, 1.2, 5.0),
     ),
     "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), **LARGE),
     "lm_large": Way(
@@ -227,7 +239,7 @@ def draw_settings(way: Way, cell: str, parameters: int, count: int) -> list[dict
         source = random.Random(number)
         settings = {name: uniform(source, getattr(way, name)) for name in ("rate", "samples", "exponent")}
         settings["samples"] *= fewer
-        for name, scale in zip(SCALE_NAMES, SCALES[cell], strict=False):
+        for name, scale in zip(SCALE_NAMES, way.scales or SCALES[cell], strict=False):
             settings[name] = uniform(source, (scale / 1.25, scale * 1.25))
         found.append({**settings, "clip_norm": uniform(source, (0.05, 1.0)), "seed": source.randrange(10000)})
     return found
