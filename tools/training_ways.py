@@ -120,8 +120,8 @@ class Way(NamedTuple):
     draws: int = 8
     """Draws of settings that share the time."""
 
-    scales: tuple[float, float, float] | None = None
-    """Scales of recurrent, input and readout matrices around which draws are made; None takes those of `SCALES`."""
+    scales: Mapping[str, tuple[float, float, float]] = MappingProxyType({})
+    """Scales of recurrent, input and readout matrices by cell, where they are not those of `SCALES`."""
 
 
 LESS: Range = (4.1, 4.5)
@@ -136,7 +136,7 @@ LARGE: dict[str, Any] = {
     "options": {"steps": 3},
     "draws": 3,
 }
-"""Ranges and options for networks of some thousand parameters, which store more per parameter with three steps."""
+"""Ranges and options for networks of some thousand parameters with three unrolled steps."""
 
 WAYS = {
     "sgd": Way("SGD, cross-entropy", (0.5, 4.0), (0, 0), LESS, SGD),
@@ -178,7 +178,7 @@ WAYS = {
         samples=(4.7, 4.9),
         options={"steps": 5},
         draws=3,
-        scales=(0.67, 1.2, 5.0),
+        scales={"rnn": (0.67, 1.2, 5.0)},
     ),
     "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), **LARGE),
     "lm_large": Way(
@@ -198,6 +198,18 @@ WAYS = {
         warm=0.4,
         rising=RISING,
         draws=3,
+    ),
+    "lm_large_fast": Way(
+        "Adam at higher rates, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
+        rate=(0.008, 0.02),
+        exponent=(0.8, 1.0),
+        samples=(5.6, 6.2),
+        options={"steps": 3},
+        trainer="lm",
+        warm=0.6,
+        rising=RISING,
+        draws=3,
+        scales={"intersection": (1.35, 0.4, 2.5)},
     ),
 }
 """The ways by name."""
@@ -239,7 +251,7 @@ def draw_settings(way: Way, cell: str, parameters: int, count: int) -> list[dict
         source = random.Random(number)
         settings = {name: uniform(source, getattr(way, name)) for name in ("rate", "samples", "exponent")}
         settings["samples"] *= fewer
-        for name, scale in zip(SCALE_NAMES, way.scales or SCALES[cell], strict=False):
+        for name, scale in zip(SCALE_NAMES, way.scales.get(cell, SCALES[cell]), strict=False):
             settings[name] = uniform(source, (scale / 1.25, scale * 1.25))
         found.append({**settings, "clip_norm": uniform(source, (0.05, 1.0)), "seed": source.randrange(10000)})
     return found
