@@ -20,14 +20,14 @@ from measuring import CELLS, script_parser
 from recording import ROOT, Run, figure, markdown_table, measure_missing, search
 
 
-class Training(NamedTuple):
-    """A way to train: its sweep files, and the options of the command that belong to it."""
+class Protocol(NamedTuple):
+    """A training protocol of a search: its sweep files, and the options of the command that it fixes."""
 
     sweep: str
-    """Sweep file, in the project's folder."""
+    """Path of the sweep file, relative to the project's folder."""
 
     own_sweeps: Mapping[str, str] = MappingProxyType({})
-    """Sweep files by cell, for cells that have one of their own."""
+    """Paths of sweep files by cell, for cells that have one of their own."""
 
     options: tuple[str, ...] = ()
     """Options of the command."""
@@ -36,18 +36,18 @@ class Training(NamedTuple):
     """Text below a cell's name in the figure."""
 
 
-TRAININGS = {
-    "generalized": Training("configs/sweeps/capacity_narrow.yaml", {"rnn": "tools/sweeps/capacity_rnn.yaml"}),
-    "cross_entropy": Training("configs/sweeps/capacity_narrow_cross_entropy.yaml", label="\ncross-entropy"),
-    "paper": Training(
+PROTOCOLS = {
+    "generalized": Protocol("configs/sweeps/capacity_narrow.yaml", {"rnn": "tools/sweeps/capacity_rnn.yaml"}),
+    "cross_entropy": Protocol("configs/sweeps/capacity_narrow_cross_entropy.yaml", label="\ncross-entropy"),
+    "paper": Protocol(
         "tools/sweeps/capacity_paper.yaml",
         {"rnn": "tools/sweeps/capacity_rnn_paper.yaml"},
         ("--data.steps=5", "--data.loss_exponent=0"),
         "\npaper's training",
     ),
 }
-"""The ways to train by the name of their loss: the generalized cross-entropy, the cross-entropy, and the paper's
-cross-entropy with five unrolled steps."""
+"""The protocols by the value of --loss: the generalized cross-entropy, the cross-entropy, and the paper's cross-entropy
+with five unrolled steps."""
 
 KEPT = ("bits_per_parameter", "parameters", "units", "samples", "accuracy", "likelihood_bits_per_parameter")
 """Metrics of the best trial that are stored."""
@@ -59,9 +59,9 @@ def measure(wanted: Run) -> Run:
 
     depth = CELLS[wanted["cell"]].depth
     options = [f"--trials={wanted['trials']}", f"--population={wanted['population']}", f"--model.depth={depth}"]
-    training = TRAININGS[wanted["loss"]]
-    options += [f"--trainer.max_steps={wanted['steps']}", *training.options, *wanted["options"]]
-    found = search(wanted["cell"], ROOT / training.own_sweeps.get(wanted["cell"], training.sweep), options)
+    protocol = PROTOCOLS[wanted["loss"]]
+    options += [f"--trainer.max_steps={wanted['steps']}", *protocol.options, *wanted["options"]]
+    found = search(wanted["cell"], ROOT / protocol.own_sweeps.get(wanted["cell"], protocol.sweep), options)
     best = found.snapshot.best(1)[0]
     return {
         "depth": depth,
@@ -95,7 +95,7 @@ def draw(runs: list[Run], path: Path) -> None:
             axes.plot(spread, values, "o", color="0.6", markersize=3)
             axes.plot(spread[values.index(best)], best, "o", color="tab:blue")
             axes.annotate(f"{best:.2f}", (place, best), xytext=(0, 5), textcoords="offset points", ha="center")
-        axes.set_xticks(range(len(runs)), [CELLS[run["cell"]].label + TRAININGS[run["loss"]].label for run in runs])
+        axes.set_xticks(range(len(runs)), [CELLS[run["cell"]].label + PROTOCOLS[run["loss"]].label for run in runs])
         axes.set_ylabel("stored bits per parameter")
         axes.set_ylim(0, None)
         axes.margins(y=0.1)
@@ -106,7 +106,10 @@ def main() -> None:
     parser = script_parser(__doc__, out=True)
     parser.add_argument("--cells", nargs="*", default=list(CELLS), choices=list(CELLS), help="cells to search for")
     parser.add_argument(
-        "--loss", default="generalized", choices=list(TRAININGS), help="loss that the networks are trained with"
+        "--loss",
+        default="generalized",
+        choices=list(PROTOCOLS),
+        help="training loss; paper is the cross-entropy with five unrolled steps",
     )
     parser.add_argument("--trials", type=int, default=96, help="trials of a cell")
     parser.add_argument("--population", type=int, default=32, help="trials that train together")
@@ -118,7 +121,7 @@ def main() -> None:
         [{"cell": cell, "loss": arguments.loss, **sizes, "options": options} for cell in arguments.cells],
         measure,
         identity=("cell", "loss"),
-        order=lambda run: (list(CELLS).index(run["cell"]), list(TRAININGS).index(run["loss"])),
+        order=lambda run: (list(CELLS).index(run["cell"]), list(PROTOCOLS).index(run["loss"])),
     )
     print(table(runs))
     draw(runs, arguments.out / "search_capacity.png")

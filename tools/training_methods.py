@@ -38,7 +38,7 @@ SECONDS = {300: 8.0, 700: 24.0}
 LARGE_SECONDS = {2000: 960.0, 7000: 4800.0}
 """Seconds for each row of the sizes at which only `LARGE_WAYS` are measured."""
 
-LARGE_WAYS = ("adam_entropy_5", "adam_large", "lm_large", "lm_large_2", "lm_large_fast")
+LARGE_WAYS = ("adam_entropy_5", "adam_large", "lm_large", "lm_large_2", "lm_large_high_rate")
 """Ways that are measured at the large sizes, with every cell."""
 
 COMPARED = ("adam_gce", "lm", "lm_many")

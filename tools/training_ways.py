@@ -136,7 +136,7 @@ LARGE: dict[str, Any] = {
     "options": {"steps": 3},
     "draws": 3,
 }
-"""Ranges and options for networks of some thousand parameters with three unrolled steps."""
+"""Ranges, options and draws for networks of several thousand parameters with three unrolled steps."""
 
 WAYS = {
     "sgd": Way("SGD, cross-entropy", (0.5, 4.0), (0, 0), LESS, SGD),
@@ -173,12 +173,12 @@ WAYS = {
     ),
     "adam_entropy_5": Way(
         "Adam, 5 unrolled steps, cross-entropy",
-        rate=(0.003, 0.006),
+        rate=(0.004, 0.007),
         exponent=(0, 0),
-        samples=(4.7, 4.9),
+        samples=(4.6, 4.8),
         options={"steps": 5},
         draws=3,
-        scales={"rnn": (0.67, 1.2, 5.0)},
+        scales={"rnn": (0.67, 0.85, 7.5)},
     ),
     "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), **LARGE),
     "lm_large": Way(
@@ -199,7 +199,7 @@ WAYS = {
         rising=RISING,
         draws=3,
     ),
-    "lm_large_fast": Way(
+    "lm_large_high_rate": Way(
         "Adam at higher rates, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
         rate=(0.008, 0.02),
         exponent=(0.8, 1.0),
