@@ -38,12 +38,12 @@ class Protocol(NamedTuple):
 
 PROTOCOLS = {
     "generalized": Protocol("configs/sweeps/capacity_narrow.yaml", {"rnn": "tools/sweeps/capacity_rnn.yaml"}),
-    "cross_entropy": Protocol("configs/sweeps/capacity_narrow_cross_entropy.yaml", label="\ncross-entropy"),
+    "cross_entropy": Protocol("configs/sweeps/capacity_narrow_cross_entropy.yaml", label="\ncross-\nentropy"),
     "paper": Protocol(
         "tools/sweeps/capacity_paper.yaml",
         {"rnn": "tools/sweeps/capacity_rnn_paper.yaml"},
         ("--data.steps=5", "--data.loss_exponent=0"),
-        "\npaper's training",
+        "\npaper's\ntraining",
     ),
 }
 """The protocols by the value of --loss: the generalized cross-entropy, the cross-entropy, and the paper's cross-entropy
