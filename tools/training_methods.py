@@ -24,7 +24,8 @@ from measuring import CELLS, script_parser
 from recording import Run, figure, markdown_table, measure_missing
 from scipy.stats import bootstrap
 from second_order import Margins, clock, generalized_loss, levenberg_marquardt, squared_hinge
-from training_ways import SCALES, WAYS, Way, draw_settings, make_member
+from training_draws import SCALES, draw_settings, make_member
+from training_ways import WAYS, Way
 
 from rnn_capacity.metrics import stored_bits
 from rnn_capacity.population import Member, quiet_trainer, train

@@ -1,25 +1,21 @@
-"""The ways of training that tools/training_methods.py compares, their tasks and the ranges of their settings."""
+"""The ways of training that tools/training_methods.py compares, with their tasks and the ranges of their settings."""
 
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import torch
-from measuring import CELLS
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
 
-from rnn_capacity.models import Initialization
-from rnn_capacity.population import Member
 from rnn_capacity.tasks import RandomMapping
-from rnn_capacity.training import Batch, LossKind, RecurrentModule
+from rnn_capacity.training import Batch, LossKind
 
 Range = tuple[float, float]
 """Least and greatest value of a random draw, uniform in its logarithm if the least is positive."""
@@ -121,7 +117,7 @@ class Way(NamedTuple):
     """Draws of settings that share the time."""
 
     scales: Mapping[str, tuple[float, float, float]] = MappingProxyType({})
-    """Scales of recurrent, input and readout matrices by cell, where they are not those of `SCALES`."""
+    """Scales of recurrent, input and readout matrices by cell, where they are not those that every way takes."""
 
 
 LESS: Range = (4.1, 4.5)
@@ -134,9 +130,11 @@ LARGE: dict[str, Any] = {
     "rate": (0.0015, 0.003),
     "exponent": (0.6, 1.0),
     "options": {"steps": 3},
-    "draws": 3,
 }
-"""Ranges, options and draws for networks of several thousand parameters with three unrolled steps."""
+"""Ranges and options for networks of several thousand parameters with three unrolled steps."""
+
+LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
+"""What ways with Levenberg-Marquardt have in common for such networks."""
 
 WAYS = {
     "sgd": Way("SGD, cross-entropy", (0.5, 4.0), (0, 0), LESS, SGD),
@@ -180,122 +178,25 @@ WAYS = {
         draws=3,
         scales={"rnn": (0.67, 0.85, 7.5)},
     ),
-    "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), **LARGE),
+    "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), draws=3, **LARGE),
     "lm_large": Way(
-        "Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
-        samples=(5.6, 6.2),
-        trainer="lm",
-        warm=0.4,
-        rising=RISING,
-        **LARGE,
+        "Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising", warm=0.4, **LARGE, **LARGE_LM
     ),
     "lm_large_2": Way(
         "Adam, 2 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
         rate=(0.004, 0.01),
         exponent=(0.6, 1.0),
-        samples=(5.6, 6.2),
-        trainer="lm",
         warm=0.4,
-        rising=RISING,
-        draws=3,
+        **LARGE_LM,
     ),
     "lm_large_high_rate": Way(
         "Adam at higher rates, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
         rate=(0.008, 0.02),
         exponent=(0.8, 1.0),
-        samples=(5.6, 6.2),
         options={"steps": 3},
-        trainer="lm",
         warm=0.6,
-        rising=RISING,
-        draws=3,
         scales={"intersection": (1.35, 0.4, 2.5)},
+        **LARGE_LM,
     ),
 }
 """The ways by name."""
-
-SCALES = {
-    "rnn": (0.9, 0.9, 3.5, 0.0),
-    "ugrnn": (1.2, 0.8, 1.4, 0.5),
-    "gru": (1.6, 0.7, 2.9, 0.0),
-    "lstm": (0.8, 0.65, 5.0, 0.1),
-    "intersection": (2.0, 0.35, 2.5, 0.2),
-}
-"""Scales of recurrent, input and readout matrices of each cell around which draws are made, and its b_fg."""
-
-SCALE_NAMES = ("recurrent_scale", "input_scale", "readout_scale")
-"""Names of the first three `SCALES` among the options of an initialisation."""
-
-STORED = {"rnn": 1.0, "ugrnn": 0.92, "gru": 0.82, "lstm": 0.85, "intersection": 0.75}
-"""Factor of the samples per parameter for each cell, since cells store more or less."""
-
-SMALL, SMALL_SHARE = 500, 0.88
-"""Number of parameters below which a network gets fewer samples per parameter, and the factor."""
-
-
-def uniform(random_number: random.Random, between: Range) -> float:
-    """Draw a number, log-uniformly if the least one is positive."""
-    least, greatest = between
-    share = random_number.random()
-    return least * (greatest / least) ** share if least > 0 else least + share * (greatest - least)
-
-
-def draw_settings(way: Way, cell: str, parameters: int, count: int) -> list[dict[str, float]]:
-    """Draw the settings of a way's networks of one cell: rate, b per parameter, q, scales, clipping and seed.
-
-    The numbers behind them are the same for every way, so that ways differ in their ranges alone.
-    """
-    fewer = STORED[cell] * (SMALL_SHARE if parameters < SMALL else 1)
-    found = []
-    for number in range(count):
-        source = random.Random(number)
-        settings = {name: uniform(source, getattr(way, name)) for name in ("rate", "samples", "exponent")}
-        settings["samples"] *= fewer
-        for name, scale in zip(SCALE_NAMES, way.scales.get(cell, SCALES[cell]), strict=False):
-            settings[name] = uniform(source, (scale / 1.25, scale * 1.25))
-        found.append({**settings, "clip_norm": uniform(source, (0.05, 1.0)), "seed": source.randrange(10000)})
-    return found
-
-
-def make_member(
-    way: Way, cell: str, parameters: int, settings: dict[str, float], steps: int, part: Range = (0, 1)
-) -> Member:
-    """Make a network with its training from drawn settings.
-
-    Args:
-        way: The way.
-        cell: The cell.
-        parameters: Most parameters.
-        settings: One of `draw_settings`.
-        steps: Optimizer steps.
-        part: Fractions of a longer run at which this one begins and ends.
-    """
-    begin, end = part
-    task = way.task(samples_per_parameter=settings["samples"], **{"steps": 2, **way.options})
-    scales: Any = {name: settings[name] for name in SCALE_NAMES}
-    module = RecurrentModule(
-        cell,
-        CELLS[cell].depth,
-        max_parameters=parameters,
-        input_size=task.input_size,
-        b_fg=SCALES[cell][3],
-        initialization=Initialization(**scales),
-        optimizer=partial(way.optimizer, lr=settings["rate"]),
-        schedule=way.schedule if part == (0, 1) else partial(cosine, begin=begin, end=end),
-        clip_norm=settings["clip_norm"],
-        seed=int(settings["seed"]),
-    )
-    samples = round(settings["samples"] * module.parameters_total)
-    given = {
-        "samples": samples,
-        "samples_per_parameter": None,
-        "batch_size": -(-samples // way.batches) if way.batches > 1 else None,
-        # q rises from a fifth of the whole run
-        "loss_exponent": settings["exponent"] if end > RISES_FROM else 0.0,
-        "loss_exponent_from": max(0.0, (RISES_FROM - begin) / (end - begin)) if end > RISES_FROM else 0.0,
-    }
-    return Member(module, way.task(**{"steps": 2, **way.options, **given}), steps)
-
-
-RISES_FROM = 0.2
-"""Fraction of a run after which q rises."""
