@@ -26,10 +26,12 @@ def build() -> str:
 
 
 LONG = """
+import signal
 import torch
 from rnn_capacity.population import Member, train
 from rnn_capacity.tasks import RandomMapping
 from rnn_capacity.training import RecurrentModule
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs without it
 torch.set_num_threads(2)
 task = RandomMapping(samples=20000, input_size=24)
 modules = [RecurrentModule("lstm", hidden_size=32, input_size=24, seed=seed, steps_per_call=2) for seed in range(8)]
