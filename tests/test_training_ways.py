@@ -57,6 +57,15 @@ def test_levenberg_marquardt_memorises_what_the_network_can_store(small_member: 
     assert (margins(margins.get()) > 0).all()
 
 
+def test_a_product_with_the_transpose_by_blocks_is_the_whole_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    import second_order
+
+    monkeypatch.setattr(second_order, "COLUMNS", 3)
+    torch.manual_seed(0)
+    rows = torch.randn(9, 8).double()
+    torch.testing.assert_close(second_order.product_with_transpose(rows), rows.T @ rows)
+
+
 def test_a_damped_solution_is_that_of_its_definition_or_not_a_number() -> None:
     from second_order import damped_solution
 
@@ -74,6 +83,8 @@ def test_a_damped_solution_is_that_of_its_definition_or_not_a_number() -> None:
         (["--sizes", "2000", "--device", "cuda"], "--device must be cpu without a GPU"),
         (["--seconds", "5"], "--sizes must be of 2000 and 7000"),
         (["--sizes", "2000", "--seconds", "0"], "--seconds must be above 0"),
+        (["--sizes", "2000", "--draws", "0"], "--draws must be above 0"),
+        (["--draws", "1"], "--sizes must be of 2000 and 7000"),
     ],
 )
 def test_options_that_do_not_fit_end_the_comparison_with_one_line(
@@ -134,6 +145,7 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         row = {"cell": "rnn", "parameters": 60, "way": name, "seconds": 0.05, "device": "cpu"}
         runs.append({**row, **methods.measure(row)})
     assert all(len(run["bits"]) == 2 and max(run["bits"]) == run["best"]["bits"] for run in runs)
+    assert len(methods.measure(runs[0], draws=1)["bits"]) == 1
     assert methods.table(runs).count("\n") == 8
     assert methods.interval([1.0, 1.0]) == (1.0, 1.0)
     low, high = methods.interval([1.0, 2.0, 3.0])

@@ -33,6 +33,9 @@ PATIENCE = 12
 
 GAIN = 1e-3
 
+COLUMNS = 512
+"""Columns of the curvature matrix that one product computes."""
+
 
 def generalized_loss(exponent: float) -> MarginLoss:
     """Return the generalized cross-entropy (1 - p^q)/q of margins, with p^q times the cross-entropy's curvature.
@@ -156,7 +159,7 @@ def minimize(margins: Margins, values: Tensor, loss: MarginLoss, end: float, mos
         jacobian = margins.jacobian(values, rows)
         slope = slopes[rows] @ jacobian
         jacobian *= curvatures[rows].sqrt()[:, None]
-        curvature = jacobian.T @ jacobian
+        curvature = product_with_transpose(jacobian)
         step, stalled = step + 1, stalled + 1
         for _ in range(TRIES):
             moved = values - damped_solution(curvature, slope, damping)
@@ -167,6 +170,20 @@ def minimize(margins: Margins, values: Tensor, loss: MarginLoss, end: float, mos
                 break
             damping = min(damping * 3, 1e8)
     return values, step
+
+
+def product_with_transpose(jacobian: Tensor) -> Tensor:
+    """Return the symmetric matrix JᵀJ of the columns of J, of which little more than one half is computed.
+
+    Args:
+        jacobian: Matrix J, (b, P).
+    """
+    product = jacobian.new_empty(jacobian.shape[1], jacobian.shape[1])
+    for begin in range(0, len(product), COLUMNS):
+        block = slice(begin, begin + COLUMNS)
+        product[begin:, block] = jacobian[:, begin:].T @ jacobian[:, block]
+        product[block, begin:] = product[begin:, block].T
+    return product
 
 
 def damped_solution(curvature: Tensor, slope: Tensor, damping: float) -> Tensor:

@@ -6,15 +6,17 @@ Each way of tools/training_ways.py trains draws of random settings for the same 
 of optimizer steps follows from the speed of a trial run, which is not counted. The settings come from ranges that suit
 the way. Stored are the bits of every draw; the interval is a bootstrap of their median. A row that is in the results is
 not measured again. Networks of 2,000 and 7,000 parameters are trained where --sizes says so; on a GPU, seconds
-are those of the clock:
+are those of the clock, and --draws has fewer draws share them:
 
     python tools/training_methods.py --cells rnn --sizes 7000 --device cuda --seconds 240
+    OMP_NUM_THREADS=1 python tools/training_methods.py --cells rnn --sizes 7000 --ways lm_large_2 --draws 1
 """
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -122,9 +124,10 @@ def train_draws(
     return members
 
 
-def measure(wanted: Run) -> Run:
+def measure(wanted: Run, draws: int | None = None) -> Run:
     """Train one row's networks and return the bits per parameter of each, the best one's settings and the sizes."""
     way = WAYS[wanted["way"]]
+    way = way._replace(draws=draws or way.draws)
     cell, parameters, seconds, device = (wanted[name] for name in ("cell", "parameters", "seconds", "device"))
     share = way.warm if way.trainer == "lm" else 1.0
     steps = steps_within(
@@ -267,18 +270,21 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SECONDS), choices=sizes, help="most parameters")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device that trains")
     parser.add_argument("--seconds", type=float, help="seconds of each row of 2,000 and 7,000 parameters")
+    parser.add_argument("--draws", type=int, help="draws of each of those rows, instead of the way's")
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device must be cpu without a GPU, got cuda")
-    if (arguments.device == "cuda" or arguments.seconds is not None) and set(arguments.sizes) & set(SECONDS):
-        parser.error(f"--sizes must be of 2000 and 7000 with --device cuda or --seconds, got {arguments.sizes}")
-    if arguments.seconds is not None and arguments.seconds <= 0:
-        parser.error(f"--seconds must be above 0, got {arguments.seconds}")
+    of_large = arguments.device == "cuda" or arguments.seconds is not None or arguments.draws is not None
+    if of_large and set(arguments.sizes) & set(SECONDS):
+        parser.error(f"--sizes must be of 2000 and 7000 with --device cuda, --seconds or --draws, got {arguments.sizes}")
+    for name in ("seconds", "draws"):
+        if (value := getattr(arguments, name)) is not None and value <= 0:
+            parser.error(f"--{name} must be above 0, got {value}")
     torch.set_num_threads(1)
     runs = measure_missing(
         arguments.out / "training_methods.json",
         wanted_rows(arguments.cells, arguments.sizes, arguments.ways, arguments.device, arguments.seconds),
-        measure,
+        partial(measure, draws=arguments.draws),
         identity=("cell", "parameters", "way", "seconds", "device"),
         order=row_key,
     )
