@@ -180,9 +180,9 @@ def product_with_transpose(jacobian: Tensor) -> Tensor:
     """
     product = jacobian.new_empty(jacobian.shape[1], jacobian.shape[1])
     for begin in range(0, len(product), COLUMNS):
-        block = slice(begin, begin + COLUMNS)
-        product[begin:, block] = jacobian[:, begin:].T @ jacobian[:, block]
-        product[block, begin:] = product[begin:, block].T
+        end = begin + COLUMNS
+        product[begin:, begin:end] = jacobian[:, begin:].T @ jacobian[:, begin:end]
+        product[begin:end, end:] = product[end:, begin:end].T
     return product
 
 

@@ -276,7 +276,7 @@ def main() -> None:
         parser.error("--device must be cpu without a GPU, got cuda")
     of_large = arguments.device == "cuda" or arguments.seconds is not None or arguments.draws is not None
     if of_large and set(arguments.sizes) & set(SECONDS):
-        parser.error(f"--sizes must be of 2000 and 7000 with --device cuda, --seconds or --draws, got {arguments.sizes}")
+        parser.error(f"--sizes must be of 2000 and 7000 with cuda, --seconds or --draws, got {arguments.sizes}")
     for name in ("seconds", "draws"):
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name} must be above 0, got {value}")
