@@ -21,11 +21,12 @@ def page_name(page: Path) -> str:
 
 
 def check_options(words: list[str]) -> None:
-    """Check that a script exists and that it, or a module that scripts share, has the options of a command line."""
+    """Check that a script exists and that it, or a module that scripts share, has or passes on a line's options."""
     script = ROOT / words[0]
     sources = "".join(path.read_text(encoding="utf-8") for path in (script, TOOLS / "measuring.py"))
     for option in [word for word in words if re.match(r"--(?!(model|data|trainer)\.)", word)]:
-        assert f'"{option.partition("=")[0]}"' in sources
+        name = option.partition("=")[0]
+        assert f'"{name}"' in sources or f'"{name}=' in sources
 
 
 @pytest.mark.parametrize("words", arguments_of("python"), ids=" ".join)
