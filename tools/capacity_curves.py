@@ -115,10 +115,14 @@ def network_name(study: str) -> str:
 
 
 def by_study(runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """Group the measured points by study, in the order of their steps."""
-    return {
-        study: [run for run in runs if run["study"] == study] for study in dict.fromkeys(run["study"] for run in runs)
-    }
+    """Group the measured points by study, the smaller networks of a cell first, in the order of their steps."""
+
+    def cell_and_size(study: str) -> tuple[str, int]:
+        cell, _, size = study.rpartition("-")
+        return cell, int(size)
+
+    studies = sorted({run["study"] for run in runs}, key=cell_and_size)
+    return {study: [run for run in runs if run["study"] == study] for study in studies}
 
 
 def summarise(runs: Sequence[Run]) -> list[Run]:

@@ -9,7 +9,7 @@ not measured again. Networks of 2,000 and 7,000 parameters are trained where --s
 are those of the clock, and --draws has fewer draws share them:
 
     python tools/training_methods.py --cells rnn --sizes 7000 --device cuda --seconds 240
-    OMP_NUM_THREADS=1 python tools/training_methods.py --cells rnn --sizes 7000 --ways lm_large_2 --draws 1
+    python tools/training_methods.py --cells rnn --sizes 7000 --ways lm_large_2 --seconds 4200 --draws 1
 """
 
 from __future__ import annotations
