@@ -19,7 +19,7 @@ from tests.wandb_backend import ENTITY, PROJECT, SWEEP, Backend, Run
 
 ROOT = CONFIGS.parent
 PATIENCE = 400
-"""Seconds after which a wait of a test fails: several times what the longest takes on a slow, busy machine."""
+"""Seconds after which a wait of a test fails: more than twice what the longest takes on a slow, busy machine."""
 
 
 class Machine:

@@ -168,6 +168,7 @@ def figure(path: Path, panels: int = 1, size: tuple[float, float] = (7, 3.2), **
     Yields:
         The axes of each panel.
     """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     picture = Figure(figsize=size, layout="constrained")
@@ -176,4 +177,5 @@ def figure(path: Path, panels: int = 1, size: tuple[float, float] = (7, 3.2), **
     for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.savefig(path, dpi=150)
+    with rc_context({"svg.hashsalt": "rnn-capacity"}):  # so that the same figure is the same file
+        picture.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -124,10 +123,9 @@ def train_draws(
     return members
 
 
-def measure(wanted: Run, draws: int | None = None) -> Run:
+def measure(wanted: Run) -> Run:
     """Train one row's networks and return the bits per parameter of each, the best one's settings and the sizes."""
-    way = WAYS[wanted["way"]]
-    way = way._replace(draws=draws or way.draws)
+    way = WAYS[wanted["way"]]._replace(draws=wanted["draws"])
     cell, parameters, seconds, device = (wanted[name] for name in ("cell", "parameters", "seconds", "device"))
     share = way.warm if way.trainer == "lm" else 1.0
     steps = steps_within(
@@ -177,16 +175,16 @@ def table(runs: Sequence[Run]) -> str:
     rows = []
     for run in sorted(runs, key=lambda run: (*row_key(run)[:4], -run["median"])):
         trained = CELLS[run["cell"]].label, run["size"], run["device_name"], f"{run['taken']:g} of {run['seconds']:g}"
-        names = *trained, run["label"], len(run["bits"])
+        names = *trained, run["label"], run["draws"]
         values = f"{run['median']:.2f}", f"{run['low']:.2f}-{run['high']:.2f}", f"**{run['highest']:.2f}**"
         rows.append((*names, f"{run['steps']:,}", *values))
     return markdown_table(header, rows)
 
 
-def row_key(run: Run) -> tuple[int, int, str, float, int]:
-    """Return the sort key of a stored row: cell, size, device, seconds and way."""
+def row_key(run: Run) -> tuple[int, int, str, float, int, int]:
+    """Return the sort key of a stored row: cell, size, device, seconds, way and draws."""
     sizes = list(SCALES).index(run["cell"]), run["parameters"]
-    return *sizes, run["device"], run["seconds"], list(WAYS).index(run["way"])
+    return *sizes, run["device"], run["seconds"], list(WAYS).index(run["way"]), run["draws"]
 
 
 def draw(runs: Sequence[Run], path: Path) -> None:
@@ -222,7 +220,12 @@ def draw(runs: Sequence[Run], path: Path) -> None:
 
 
 def wanted_rows(
-    cells: Sequence[str], sizes: Sequence[int], ways: Sequence[str], device: str, seconds: float | None = None
+    cells: Sequence[str],
+    sizes: Sequence[int],
+    ways: Sequence[str],
+    device: str,
+    seconds: float | None = None,
+    draws: int | None = None,
 ) -> list[Run]:
     """Return the rows to measure: all ways for the RNN, the compared ones for other cells and seconds, and large sizes.
 
@@ -232,6 +235,7 @@ def wanted_rows(
         ways: Names of ways.
         device: Device that trains.
         seconds: Seconds of the rows of large sizes; None takes `LARGE_SECONDS`.
+        draws: Draws of each row; None takes the ways'.
     """
     rows: list[Run] = []
     small = [size for size in sizes if size in SECONDS]
@@ -246,18 +250,13 @@ def wanted_rows(
         longer = [way for way in LONG_WAYS if way in ways]
         rows += [row_of(cell, size, way, LONG * SECONDS[size]) for cell in cells for way in longer]
     large = [size for size in sizes if size in LARGE_SECONDS]
-    rows += [
-        row_of(cell, size, way, seconds or LARGE_SECONDS[size])
-        for size in large
-        for cell in cells
-        for way in LARGE_WAYS
-        if way in ways
-    ]
-    return [{**row, "device": device} for row in rows]
+    slow = [way for way in LARGE_WAYS if way in ways]
+    rows += [row_of(cell, size, way, seconds or LARGE_SECONDS[size]) for size in large for cell in cells for way in slow]
+    return [{**row, "device": device, "draws": draws or WAYS[row["way"]].draws} for row in rows]
 
 
 def row_of(cell: str, parameters: int, way: str, seconds: float) -> Run:
-    """Return the entries that tell one row from another, but for the device."""
+    """Return the entries that tell one row from another, but for the device and the draws."""
     return {"cell": cell, "parameters": parameters, "way": way, "seconds": seconds}
 
 
@@ -283,9 +282,11 @@ def main() -> None:
     torch.set_num_threads(1)
     runs = measure_missing(
         arguments.out / "training_methods.json",
-        wanted_rows(arguments.cells, arguments.sizes, arguments.ways, arguments.device, arguments.seconds),
-        partial(measure, draws=arguments.draws),
-        identity=("cell", "parameters", "way", "seconds", "device"),
+        wanted_rows(
+            arguments.cells, arguments.sizes, arguments.ways, arguments.device, arguments.seconds, arguments.draws
+        ),
+        measure,
+        identity=("cell", "parameters", "way", "seconds", "device", "draws"),
         order=row_key,
     )
     print(table(runs))

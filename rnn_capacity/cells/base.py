@@ -105,7 +105,7 @@ class Cell(nn.Module):
         Returns:
             The output, (batch, hidden_size), and the next state.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no step")
+        raise NotImplementedError(f"{type(self).__name__} has no step")  # a user's cell that forgot it; says which
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Advance the state by one time step from the raw input, (batch, input_size)."""

@@ -85,7 +85,7 @@ def prepared_program() -> Iterator[None]:
 @contextlib.contextmanager
 def restored_process(folder: Path) -> Iterator[None]:
     """Run in a folder; leave nothing changed in the process."""
-    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 (a run may seed the global generator) (as Lightning)
+    generators = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002 (a run may seed the global generator)
     path, environment, here, dtype = list(sys.path), dict(os.environ), Path.cwd(), torch.get_default_dtype()
     os.chdir(folder)
     previous = signal.signal(signal.SIGALRM, hang)
