@@ -250,8 +250,8 @@ def wanted_rows(
         longer = [way for way in LONG_WAYS if way in ways]
         rows += [row_of(cell, size, way, LONG * SECONDS[size]) for cell in cells for way in longer]
     large = [size for size in sizes if size in LARGE_SECONDS]
-    slow = [way for way in LARGE_WAYS if way in ways]
-    rows += [row_of(cell, size, way, seconds or LARGE_SECONDS[size]) for size in large for cell in cells for way in slow]
+    own = [way for way in LARGE_WAYS if way in ways]
+    rows += [row_of(cell, size, way, seconds or LARGE_SECONDS[size]) for size in large for cell in cells for way in own]
     return [{**row, "device": device, "draws": draws or WAYS[row["way"]].draws} for row in rows]
 
 
