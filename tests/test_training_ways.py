@@ -77,6 +77,17 @@ def test_a_damped_solution_is_that_of_its_definition_or_not_a_number() -> None:
     assert damped_solution(-matrix, slope, 0.3).isnan().all()
 
 
+def test_learning_rates_lie_in_the_range_of_the_size_or_of_the_way() -> None:
+    from training_draws import draw_settings
+    from training_ways import Way
+
+    way = Way("a way", rate=(0.03, 0.04), rate_by_size={7000: (0.01, 0.02)})
+    for parameters, (least, greatest) in {700: (0.03, 0.04), 2000: (0.03, 0.04), 7000: (0.01, 0.02)}.items():
+        rates = [settings["rate"] for settings in draw_settings(way, "rnn", parameters, 8)]
+        assert len(set(rates)) == 8
+        assert all(least <= rate <= greatest for rate in rates)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

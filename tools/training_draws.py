@@ -48,10 +48,11 @@ def draw_settings(way: Way, cell: str, parameters: int, count: int) -> list[dict
     The numbers behind them are the same for every way, so that ways differ in their ranges alone.
     """
     fewer = STORED[cell] * (SMALL_SHARE if parameters < SMALL else 1)
+    ranges = {"rate": way.rate_by_size.get(parameters, way.rate), "samples": way.samples, "exponent": way.exponent}
     found = []
     for number in range(count):
         source = random.Random(number)
-        settings = {name: uniform(source, getattr(way, name)) for name in ("rate", "samples", "exponent")}
+        settings = {name: uniform(source, between) for name, between in ranges.items()}
         settings["samples"] *= fewer
         for name, scale in zip(SCALE_NAMES, way.scales.get(cell, SCALES[cell]), strict=False):
             settings[name] = uniform(source, (scale / 1.25, scale * 1.25))

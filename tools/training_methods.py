@@ -26,7 +26,7 @@ from recording import Run, figure, markdown_table, measure_missing
 from scipy.stats import bootstrap
 from second_order import Margins, clock, generalized_loss, levenberg_marquardt, squared_hinge
 from training_draws import SCALES, draw_settings, make_member
-from training_ways import WAYS, Way
+from training_ways import LARGE_WAYS, WAYS, Way
 
 from rnn_capacity.metrics import stored_bits
 from rnn_capacity.population import Member, quiet_trainer, train
@@ -39,9 +39,6 @@ SECONDS = {300: 8.0, 700: 24.0}
 
 LARGE_SECONDS = {2000: 960.0, 7000: 4800.0}
 """Seconds for each row of the sizes at which only `LARGE_WAYS` are measured."""
-
-LARGE_WAYS = ("adam_entropy_5", "adam_large", "lm_large", "lm_large_2", "lm_large_high_rate")
-"""Ways that are measured at the large sizes, with every cell."""
 
 COMPARED = ("adam_gce", "lm", "lm_many")
 """Ways that are also measured for the other cells and for other seconds."""

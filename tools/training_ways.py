@@ -80,6 +80,9 @@ class Way(NamedTuple):
     rate: Range = (0.003, 0.009)
     """Learning rates."""
 
+    rate_by_size: Mapping[int, Range] = MappingProxyType({})
+    """Learning rates by the most parameters, where they are not `rate`."""
+
     exponent: Range = (0.5, 0.9)
     """Exponents q of the generalized cross-entropy at the end of the run; 0 is the cross-entropy."""
 
@@ -133,6 +136,15 @@ LARGE: dict[str, Any] = {
 }
 """Ranges and options for networks of several thousand parameters with three unrolled steps."""
 
+HIGH_RATE_5: dict[str, Any] = {
+    "rate": (0.03, 0.045),
+    "rate_by_size": {7000: (0.016, 0.021)},
+    "options": {"steps": 5},
+    "scales": {"rnn": (0.4, 1.3, 15.0)},
+    "draws": 3,
+}
+"""Ranges and options for such networks with five unrolled steps, at rates not far below those that diverge."""
+
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 
@@ -178,6 +190,18 @@ WAYS = {
         draws=3,
         scales={"rnn": (0.67, 0.85, 7.5)},
     ),
+    "adam_entropy_5_high_rate": Way(
+        "Adam at higher rates, 5 unrolled steps, cross-entropy",
+        exponent=(0, 0),
+        samples=(4.8, 5.0),
+        **HIGH_RATE_5,
+    ),
+    "adam_5_high_rate": Way(
+        "Adam at higher rates, 5 unrolled steps, q rising",
+        exponent=(0.4, 0.6),
+        samples=(5.2, 5.4),
+        **HIGH_RATE_5,
+    ),
     "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), draws=3, **LARGE),
     "lm_large": Way(
         "Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising", warm=0.4, **LARGE, **LARGE_LM
@@ -200,3 +224,14 @@ WAYS = {
     ),
 }
 """The ways by name."""
+
+LARGE_WAYS = (
+    "adam_entropy_5",
+    "adam_entropy_5_high_rate",
+    "adam_5_high_rate",
+    "adam_large",
+    "lm_large",
+    "lm_large_2",
+    "lm_large_high_rate",
+)
+"""Ways that are measured at the large sizes, with every cell."""
