@@ -126,7 +126,7 @@ BUDGETS = {
     "night": Budget(
         paper={300: Effort(200, 10_000), 700: Effort(200, 12_000), 2000: Effort(40, 12_000), 7000: Effort(8, 12_000)},
         best={300: Effort(200, 10_000), 700: Effort(200, 12_000), 2000: Effort(40, 16_000), 7000: Effort(8, 20_000)},
-        refined={7000: Refinement(2000, (0.6, 1.1), (1.0, 1.15))},
+        refined={7000: Refinement(2000, (0.4, 1.1), (1.0, 1.15))},
         deep=(700, (2, 4)),
         relu=(300, 700),
         unrolled=(300, Effort(32, 10_000)),
