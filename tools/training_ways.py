@@ -80,9 +80,6 @@ class Way(NamedTuple):
     rate: Range = (0.003, 0.009)
     """Learning rates."""
 
-    rate_by_size: Mapping[int, Range] = MappingProxyType({})
-    """Learning rates by the most parameters, where they are not `rate`."""
-
     exponent: Range = (0.5, 0.9)
     """Exponents q of the generalized cross-entropy at the end of the run; 0 is the cross-entropy."""
 
@@ -121,6 +118,9 @@ class Way(NamedTuple):
 
     scales: Mapping[str, tuple[float, float, float]] = MappingProxyType({})
     """Scales of recurrent, input and readout matrices by cell, where they are not those that every way takes."""
+
+    rate_by_size: Mapping[int, Range] = MappingProxyType({})
+    """Learning rates by the most parameters, where they are not `rate`."""
 
 
 LESS: Range = (4.1, 4.5)
