@@ -71,14 +71,15 @@ def measure(cell: str, units: int, samples: int, members: int, device: torch.dev
 
 def largest_difference() -> float:
     """Return the largest GPU-CPU difference in likelihood bits per parameter of three GRUs after 100 steps."""
-    found = []
+    found: list[list[float]] = []
     for accelerator in ("cpu", "gpu"):
         population = [
             Member(member.module.to(torch.float64), member.task, 100) for member in members_of("gru", 6, 200, 3, 100)
         ]
         results = train(population, quiet_trainer(accelerator=accelerator, precision="64-true"))
         found.append([result["likelihood_bits_per_parameter"] for result in results])
-    return max(abs(one - other) for one, other in zip(*found, strict=True))
+    first, second = found
+    return max(abs(one - other) for one, other in zip(first, second, strict=True))
 
 
 def main() -> None:

@@ -139,9 +139,9 @@ def copy_trials(url: str, trials: int) -> None:
             for first in range(0, len(new[name]), 5000):
                 connection.execute(insert(tables[name]), new[name][first : first + 5000])
             if engine.dialect.name == "postgresql":  # ids that were given leave the counter behind
-                key = next(iter(tables[name].primary_key.columns))
-                most = connection.execute(select(func.max(key))).scalar_one()
-                connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{name}', '{key.name}'), {most})"))
+                column = next(iter(tables[name].primary_key.columns))
+                most = connection.execute(select(func.max(column))).scalar_one()
+                connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{name}', '{column.name}'), {most})"))
     engine.dispose()
 
 

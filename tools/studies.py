@@ -70,7 +70,7 @@ class StudyPlan:
 
 def network(cell: str, depth: int, effort: Effort, size: int | None = None, units: int | None = None) -> dict[str, Any]:
     """Return the `StudyPlan` fields that depend on the network: label, cell, depth, effort and options."""
-    sized = (f"--model.max_parameters={size}",)
+    sized: tuple[str, ...] = (f"--model.max_parameters={size}",)
     if size is None:
         sized = (f"--model.hidden_size={units}", "--model.max_parameters=null")
     options = (f"--model.cell={cell}", f"--model.depth={depth}", *sized, f"--trainer.max_steps={effort.steps}")
@@ -169,7 +169,8 @@ def arithmetic_steps(operand_limit: int) -> int:
 def trainability_plans(panel: str, budget: Budget, method: str) -> Iterator[StudyPlan]:
     """Plan the trainability studies of Fig. 4 (method `tuner`) or Fig. 5 and Table 1 (`random`) on one task."""
     task = budget.arithmetic if panel == "arithmetic" else budget.parentheses
-    steps, batch, options = task.length, 32, (f"--data.steps={task.length}",)
+    steps, batch = task.length, 32
+    options: tuple[str, ...] = (f"--data.steps={task.length}",)
     if panel == "arithmetic":
         steps, batch = arithmetic_steps(task.length), 64
         options = (f"--data.operand_limit={task.length}", f"--data.steps={steps}")
@@ -187,7 +188,7 @@ def repeated_plans(budget: Budget) -> Iterator[StudyPlan]:
     """Plan the studies of App. Table 1: runs of the best parentheses hyperparameters with different seeds."""
     for plan in trainability_plans("parentheses", budget, "tuner"):
         effort = Effort(budget.reruns, plan.effort.steps)
-        parts = {"label": plan.label, "cell": plan.cell, "depth": plan.depth, "effort": effort}
+        parts: dict[str, Any] = {"label": plan.label, "cell": plan.cell, "depth": plan.depth, "effort": effort}
         yield StudyPlan("repeated", task=plan.task, sweep="seeds", work=plan.work, source=plan.name, **parts)
 
 

@@ -66,9 +66,9 @@ def command_lines(
         words = [*(f"{option} {run[name]}" for option, name in settings.items()), *run["options"]]
         sizes.setdefault((run["cell"], " ".join(words)), []).append(str(run.get(size[1], "")))
     cells: dict[str, list[str]] = {}
-    for (cell, words), own in sizes.items():
-        cells.setdefault(" ".join(filter(None, [size[0], *own, words])), []).append(cell)
-    return [f"python {script} --cells {' '.join(names)} {words}" for words, names in cells.items()]
+    for (cell, given), own in sizes.items():
+        cells.setdefault(" ".join(filter(None, [size[0], *own, given])), []).append(cell)
+    return [f"python {script} --cells {' '.join(names)} {given}" for given, names in cells.items()]
 
 
 def commands(*arguments: Any) -> Markdown:
