@@ -143,7 +143,7 @@ HIGH_RATE_5: dict[str, Any] = {
     "scales": {"rnn": (0.4, 1.3, 15.0)},
     "draws": 3,
 }
-"""Ranges and options for such networks with five unrolled steps, at rates not far below those that diverge."""
+"""Ranges and options for such networks with five unrolled steps and high learning rates."""
 
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
