@@ -140,7 +140,13 @@ HIGH_RATE_5: dict[str, Any] = {
     "rate": (0.03, 0.045),
     "rate_by_size": {7000: (0.016, 0.021)},
     "options": {"steps": 5},
-    "scales": {"rnn": (0.4, 1.3, 15.0)},
+    "scales": {
+        "rnn": (0.4, 1.3, 15.0),
+        "ugrnn": (0.5, 0.9, 7.0),
+        "gru": (1.6, 0.6, 7.0),
+        "lstm": (1.0, 1.2, 6.0),
+        "intersection": (1.35, 0.4, 2.5),
+    },
     "draws": 3,
 }
 """Ranges and options for such networks with five unrolled steps and high learning rates."""
@@ -202,6 +208,12 @@ WAYS = {
         samples=(5.2, 5.4),
         **HIGH_RATE_5,
     ),
+    "lm_5_high_rate": Way(
+        "Adam at higher rates, 5 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
+        exponent=(0.4, 0.6),
+        warm=0.8,
+        **{**LARGE_LM, **HIGH_RATE_5, "samples": (5.5, 6.0)},
+    ),
     "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), draws=3, **LARGE),
     "lm_large": Way(
         "Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising", warm=0.4, **LARGE, **LARGE_LM
@@ -229,6 +241,7 @@ LARGE_WAYS = (
     "adam_entropy_5",
     "adam_entropy_5_high_rate",
     "adam_5_high_rate",
+    "lm_5_high_rate",
     "adam_large",
     "lm_large",
     "lm_large_2",
