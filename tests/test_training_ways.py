@@ -77,6 +77,18 @@ def test_a_damped_solution_is_that_of_its_definition_or_not_a_number() -> None:
     assert damped_solution(-matrix, slope, 0.3).isnan().all()
 
 
+def test_scales_and_forget_gate_bias_are_those_of_the_way_or_of_the_cell() -> None:
+    from training_draws import SCALES, draw_settings, make_member
+    from training_ways import Way
+
+    own = (0.4, 1.3, 15.0, -0.6)
+    for way, (*centers, b_fg) in ((Way("own", scales={"gru": own}), own), (Way("the cell's"), SCALES["gru"])):
+        (settings,) = draw_settings(way, "gru", 700, 1)
+        for name, center in zip(("recurrent_scale", "input_scale", "readout_scale"), centers, strict=True):
+            assert center / 1.25 <= settings[name] <= center * 1.25
+        assert make_member(way, "gru", 700, settings, 1).module.hparams["b_fg"] == b_fg
+
+
 def test_learning_rates_lie_in_the_range_of_the_size_or_of_the_way() -> None:
     from training_draws import draw_settings
     from training_ways import Way
@@ -92,7 +104,6 @@ def test_learning_rates_lie_in_the_range_of_the_size_or_of_the_way() -> None:
     ("options", "message"),
     [
         (["--sizes", "2000", "--device", "cuda"], "--device must be cpu without a GPU"),
-        (["--seconds", "5"], "--sizes must be of 2000 and 7000"),
         (["--sizes", "2000", "--seconds", "0"], "--seconds must be above 0"),
         (["--sizes", "2000", "--draws", "0"], "--draws must be above 0"),
         (["--draws", "1"], "--sizes must be of 2000 and 7000"),
@@ -175,3 +186,5 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     row = {"cell": "gru", "parameters": 2000, "way": "lm_large", "seconds": 60, "device": "cuda"}
     assert methods.wanted_rows(["gru"], [2000], ["lm_large"], "cuda", 60) == [{**row, "draws": 3}]
     assert methods.wanted_rows(["gru"], [2000], ["lm_large"], "cuda", 60, 1) == [{**row, "draws": 1}]
+    given = {"cell": "rnn", "parameters": 700, "way": "adam_large", "seconds": 60, "device": "cpu", "draws": 3}
+    assert methods.wanted_rows(["rnn"], [700], ["adam", "adam_large"], "cpu", 60) == [given]

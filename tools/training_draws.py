@@ -81,7 +81,7 @@ def make_member(
         CELLS[cell].depth,
         max_parameters=parameters,
         input_size=task.input_size,
-        b_fg=SCALES[cell][3],
+        b_fg=way.scales.get(cell, SCALES[cell])[3],
         initialization=Initialization(**scales),
         optimizer=partial(way.optimizer, lr=settings["rate"]),
         schedule=way.schedule if part == (0, 1) else partial(cosine, begin=begin, end=end),

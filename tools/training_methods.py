@@ -5,8 +5,9 @@
 Each way of tools/training_ways.py trains draws of random settings for the same processor seconds in total. Its number
 of optimizer steps follows from the speed of a trial run, which is not counted. The settings come from ranges that suit
 the way. Stored are the bits of every draw; the interval is a bootstrap of their median. A row that is in the results is
-not measured again. Networks of 2,000 and 7,000 parameters are trained where --sizes says so; on a GPU, seconds
-are those of the clock, and --draws has fewer draws share them:
+not measured again. Networks of 2,000 and 7,000 parameters are trained where --sizes says so, in ways of their own; with
+--seconds those of the other sizes are trained in these ways, too. On a GPU, seconds are those of the clock, and --draws
+has fewer draws share them:
 
     python tools/training_methods.py --cells rnn --sizes 7000 --device cuda --seconds 240
     python tools/training_methods.py --cells rnn --sizes 7000 --ways lm_large_2 --seconds 4200 --draws 1
@@ -231,11 +232,11 @@ def wanted_rows(
         sizes: Most parameters.
         ways: Names of ways.
         device: Device that trains.
-        seconds: Seconds of the rows of large sizes; None takes `LARGE_SECONDS`.
+        seconds: Seconds of rows of `LARGE_WAYS`, for any size; None takes `LARGE_SECONDS`, for large sizes alone.
         draws: Draws of each row; None takes the ways'.
     """
     rows: list[Run] = []
-    small = [size for size in sizes if size in SECONDS]
+    small = [size for size in sizes if size in SECONDS and seconds is None]
     if small:
         size = max(small)
         compared = [way for way in COMPARED if way in ways]
@@ -246,7 +247,7 @@ def wanted_rows(
         rows += [row_of(cell, size, way, SECONDS[size]) for cell in cells if cell != "rnn" for way in compared]
         longer = [way for way in LONG_WAYS if way in ways]
         rows += [row_of(cell, size, way, LONG * SECONDS[size]) for cell in cells for way in longer]
-    large = [size for size in sizes if size in LARGE_SECONDS]
+    large = [size for size in sizes if size not in small]
     own = [way for way in LARGE_WAYS if way in ways]
     rows += [row_of(cell, size, way, seconds or LARGE_SECONDS[size]) for size in large for cell in cells for way in own]
     return [{**row, "device": device, "draws": draws or WAYS[row["way"]].draws} for row in rows]
@@ -265,14 +266,14 @@ def main() -> None:
     sizes = [*SECONDS, *LARGE_SECONDS]
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SECONDS), choices=sizes, help="most parameters")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device that trains")
-    parser.add_argument("--seconds", type=float, help="seconds of each row of 2,000 and 7,000 parameters")
-    parser.add_argument("--draws", type=int, help="draws of each of those rows, instead of the way's")
+    parser.add_argument("--seconds", type=float, help="seconds of each row, of the large sizes' ways")
+    parser.add_argument("--draws", type=int, help="draws of each row, instead of the way's")
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device must be cpu without a GPU, got cuda")
-    of_large = arguments.device == "cuda" or arguments.seconds is not None or arguments.draws is not None
+    of_large = arguments.seconds is None and (arguments.device == "cuda" or arguments.draws is not None)
     if of_large and set(arguments.sizes) & set(SECONDS):
-        parser.error(f"--sizes must be of 2000 and 7000 with cuda, --seconds or --draws, got {arguments.sizes}")
+        parser.error(f"--sizes must be of 2000 and 7000 for cuda or --draws without --seconds, got {arguments.sizes}")
     for name in ("seconds", "draws"):
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name} must be above 0, got {value}")

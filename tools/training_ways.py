@@ -116,8 +116,8 @@ class Way(NamedTuple):
     draws: int = 8
     """Draws of settings that share the time."""
 
-    scales: Mapping[str, tuple[float, float, float]] = MappingProxyType({})
-    """Scales of recurrent, input and readout matrices by cell, where they are not those that every way takes."""
+    scales: Mapping[str, tuple[float, float, float, float]] = MappingProxyType({})
+    """Scales of recurrent, input and readout matrices and b_fg by cell, where they are not those of every way."""
 
     rate_by_size: Mapping[int, Range] = MappingProxyType({})
     """Learning rates by the most parameters, where they are not `rate`."""
@@ -141,15 +141,23 @@ HIGH_RATE_5: dict[str, Any] = {
     "rate_by_size": {7000: (0.016, 0.021)},
     "options": {"steps": 5},
     "scales": {
-        "rnn": (0.4, 1.3, 15.0),
-        "ugrnn": (0.5, 0.9, 7.0),
-        "gru": (1.6, 0.6, 7.0),
-        "lstm": (1.0, 1.2, 6.0),
-        "intersection": (1.35, 0.4, 2.5),
+        "rnn": (0.4, 1.3, 15.0, 0.0),
+        "ugrnn": (0.5, 0.9, 7.0, 0.5),
+        "gru": (1.6, 0.6, 7.0, 0.0),
+        "lstm": (1.0, 1.2, 6.0, 0.1),
     },
     "draws": 3,
 }
 """Ranges and options for such networks with five unrolled steps and high learning rates."""
+
+MORE_SAMPLES_5: dict[str, Any] = {
+    **HIGH_RATE_5,
+    "rate_by_size": {7000: (0.018, 0.0215)},
+    "exponent": (0.65, 0.9),
+    "samples": (5.8, 6.3),
+    "scales": {"rnn": (0.37, 1.5, 17.0, 0.0)},
+}
+"""Such ranges with more samples per parameter and an exponent that gives up more of them."""
 
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
@@ -194,7 +202,7 @@ WAYS = {
         samples=(4.6, 4.8),
         options={"steps": 5},
         draws=3,
-        scales={"rnn": (0.67, 0.85, 7.5)},
+        scales={"rnn": (0.67, 0.85, 7.5, 0.0)},
     ),
     "adam_entropy_5_high_rate": Way(
         "Adam at higher rates, 5 unrolled steps, cross-entropy",
@@ -214,6 +222,22 @@ WAYS = {
         warm=0.8,
         **{**LARGE_LM, **HIGH_RATE_5, "samples": (5.5, 6.0)},
     ),
+    "adam_5_more": Way("Adam at higher rates, 5 unrolled steps, larger b, q rising to 0.65-0.9", **MORE_SAMPLES_5),
+    "lm_5_more": Way(
+        "Adam at higher rates, 5 unrolled steps, larger b, q rising to 0.65-0.9, then Levenberg-Marquardt, q rising",
+        warm=0.7,
+        **{**LARGE_LM, **MORE_SAMPLES_5},
+    ),
+    "adam_5_halving": Way(
+        "Adam at higher rates, 5 unrolled steps, successive halving, q rising",
+        rate=(0.02, 0.035),
+        exponent=(0.7, 0.9),
+        samples=(5.2, 5.7),
+        options={"steps": 5},
+        trainer="halving",
+        draws=32,
+        scales={"intersection": (1.8, 0.5, 1.3, -0.6)},
+    ),
     "adam_large": Way("Adam, 3 unrolled steps, q rising", samples=(5.2, 5.6), draws=3, **LARGE),
     "lm_large": Way(
         "Adam, 3 unrolled steps, q rising, then Levenberg-Marquardt, q rising", warm=0.4, **LARGE, **LARGE_LM
@@ -231,7 +255,7 @@ WAYS = {
         exponent=(0.8, 1.0),
         options={"steps": 3},
         warm=0.6,
-        scales={"intersection": (1.35, 0.4, 2.5)},
+        scales={"intersection": (1.35, 0.4, 2.5, 0.2)},
         **LARGE_LM,
     ),
 }
@@ -242,9 +266,12 @@ LARGE_WAYS = (
     "adam_entropy_5_high_rate",
     "adam_5_high_rate",
     "lm_5_high_rate",
+    "adam_5_more",
+    "lm_5_more",
+    "adam_5_halving",
     "adam_large",
     "lm_large",
     "lm_large_2",
     "lm_large_high_rate",
 )
-"""Ways that are measured at the large sizes, with every cell."""
+"""Ways that are measured at the large sizes, and at the others for a given number of seconds, with every cell."""
