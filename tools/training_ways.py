@@ -150,15 +150,6 @@ HIGH_RATE_5: dict[str, Any] = {
 }
 """Ranges and options for such networks with five unrolled steps and high learning rates."""
 
-MORE_SAMPLES_5: dict[str, Any] = {
-    **HIGH_RATE_5,
-    "rate_by_size": {7000: (0.018, 0.0215)},
-    "exponent": (0.65, 0.9),
-    "samples": (5.8, 6.3),
-    "scales": {"rnn": (0.37, 1.5, 17.0, 0.0)},
-}
-"""Such ranges with more samples per parameter and an exponent that gives up more of them."""
-
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 
@@ -222,11 +213,17 @@ WAYS = {
         warm=0.8,
         **{**LARGE_LM, **HIGH_RATE_5, "samples": (5.5, 6.0)},
     ),
-    "adam_5_more": Way("Adam at higher rates, 5 unrolled steps, larger b, q rising to 0.65-0.9", **MORE_SAMPLES_5),
     "lm_5_more": Way(
         "Adam at higher rates, 5 unrolled steps, larger b, q rising to 0.65-0.9, then Levenberg-Marquardt, q rising",
         warm=0.7,
-        **{**LARGE_LM, **MORE_SAMPLES_5},
+        **{
+            **LARGE_LM,
+            **HIGH_RATE_5,
+            "rate_by_size": {7000: (0.018, 0.0215)},
+            "exponent": (0.65, 0.9),
+            "samples": (5.8, 6.3),
+            "scales": {"rnn": (0.37, 1.5, 17.0, 0.0)},
+        },
     ),
     "adam_5_halving": Way(
         "Adam at higher rates, 5 unrolled steps, successive halving, q rising",
@@ -266,7 +263,6 @@ LARGE_WAYS = (
     "adam_entropy_5_high_rate",
     "adam_5_high_rate",
     "lm_5_high_rate",
-    "adam_5_more",
     "lm_5_more",
     "adam_5_halving",
     "adam_large",
