@@ -89,9 +89,12 @@ def test_the_steps_of_the_longest_addition_are_the_papers() -> None:
 @pytest.mark.parametrize("budget", ["quick", "night", "full"])
 def test_every_size_allows_two_units_a_layer(budget: str) -> None:
     ends = {
-        "random_mapping": (24, 1), "continuous_function": (50, 1), "language": (27, 27), "parentheses": (300, 100),
+        "random_mapping": (24, 1),
+        "continuous_function": (50, 1),
+        "language": (27, 27),
+        "parentheses": (300, 100),
         "arithmetic": (14, 12),
-    }  # fmt: skip
+    }
     for plan in plans(budget):
         if plan.task in ends and plan.panel != "repeated":
             (size,) = (int(option.partition("=")[2]) for option in plan.options if "max_parameters" in option)
@@ -125,9 +128,14 @@ def test_studies_are_skipped_continued_and_begun_from_the_best_setting_of_anothe
     source = tiny(plans("quick")[0])
     common = {"task": source.task, "cell": source.cell, "depth": 1, "effort": source.effort, "work": source.work}
     refined = StudyPlan(
-        "refined", "rnn", sweep="capacity_paper", source=source.name, around={SAMPLES: (1.0, 1.15)},
-        options=("--model.max_parameters=200",), **common,
-    )  # fmt: skip
+        "refined",
+        "rnn",
+        sweep="capacity_paper",
+        source=source.name,
+        around={SAMPLES: (1.0, 1.15)},
+        options=("--model.max_parameters=200",),
+        **common,
+    )
     repeated = StudyPlan("repeated", "rnn", sweep="seeds", source=source.name, **common)
     begun = reproduction([replace(source, effort=source.effort._replace(trials=1))], tmp_path)
     begun.run()

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning import Trainer
 
 from rnn_capacity.kernels.native import native_library
-from rnn_capacity.population import Member, train
+from rnn_capacity.population import Member, quiet_trainer, train
 from rnn_capacity.tasks import RandomMapping
 from rnn_capacity.training import RecurrentModule
 
@@ -87,6 +88,21 @@ def test_scales_and_forget_gate_bias_are_those_of_the_way_or_of_the_cell() -> No
         for name, center in zip(("recurrent_scale", "input_scale", "readout_scale"), centers, strict=True):
             assert center / 1.25 <= settings[name] <= center * 1.25
         assert make_member(way, "gru", 700, settings, 1).module.hparams["b_fg"] == b_fg
+
+
+def test_successive_halving_trains_on_the_given_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    import training_methods as methods
+
+    asked: list[str] = []
+
+    def trainer(accelerator: str) -> Trainer:
+        asked.append(accelerator)
+        return quiet_trainer()
+
+    monkeypatch.setattr(methods, "quiet_trainer", trainer)
+    way = methods.WAYS["adam_halving"]._replace(draws=1)
+    assert len(methods.halve(way, "rnn", 100, 20, "cuda")) == 1
+    assert asked == ["cuda", "cuda"], "the short trainings and those that go on"
 
 
 def test_learning_rates_lie_in_the_range_of_the_size_or_of_the_way() -> None:

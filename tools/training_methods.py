@@ -74,19 +74,19 @@ def steps_within(seconds: float, run: Callable[[int], object], device: str) -> i
     return max(TRIAL[0], TRIAL[0] + int((seconds - taken[0]) / each))
 
 
-def halve(way: Way, cell: str, parameters: int, steps: int) -> list[Member]:
+def halve(way: Way, cell: str, parameters: int, steps: int, device: str) -> list[Member]:
     """Train four times as many networks for a tenth of the steps, and those with the most bits to the end."""
     drawn = draw_settings(way, cell, parameters, round(way.draws / KEPT_SHARE))
     first = [
         make_member(way, cell, parameters, one, max(1, round(FIRST_PART * steps)), (0, FIRST_PART)) for one in drawn
     ]
-    bits = [result["bits_per_parameter"] for result in train(first)]
+    bits = [result["bits_per_parameter"] for result in train(first, quiet_trainer(accelerator=device))]
     best = sorted(range(len(first)), key=lambda index: -bits[index])[: way.draws]
     rest = max(1, round((1 - FIRST_PART) * steps))
     members = [make_member(way, cell, parameters, drawn[index], rest, (FIRST_PART, 1)) for index in best]
     for member, index in zip(members, best, strict=True):
         member.module.network.load_state_dict(first[index].module.network.state_dict())
-    train(members)
+    train(members, quiet_trainer(accelerator=device))
     return members
 
 
@@ -105,7 +105,7 @@ def train_draws(
     """
     end = clock(device) + seconds
     if way.trainer == "halving":
-        return halve(way, cell, parameters, steps)
+        return halve(way, cell, parameters, steps, device)
     settings = draw_settings(way, cell, parameters, way.draws)
     early = {"exponent": 0.0} if way.trainer == "lm" and way.warm < LATE and not way.rising else {}
     members = [make_member(way, cell, parameters, {**one, **early}, steps) for one in settings]
@@ -266,14 +266,14 @@ def main() -> None:
     sizes = [*SECONDS, *LARGE_SECONDS]
     parser.add_argument("--sizes", nargs="*", type=int, default=list(SECONDS), choices=sizes, help="most parameters")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="device that trains")
-    parser.add_argument("--seconds", type=float, help="seconds of each row, of the large sizes' ways")
+    parser.add_argument("--seconds", type=float, help="seconds of each row, whose ways are those of large sizes")
     parser.add_argument("--draws", type=int, help="draws of each row, instead of the way's")
     arguments = parser.parse_args()
     if arguments.device == "cuda" and not torch.cuda.is_available():
         parser.error("--device must be cpu without a GPU, got cuda")
     of_large = arguments.seconds is None and (arguments.device == "cuda" or arguments.draws is not None)
     if of_large and set(arguments.sizes) & set(SECONDS):
-        parser.error(f"--sizes must be of 2000 and 7000 for cuda or --draws without --seconds, got {arguments.sizes}")
+        parser.error(f"--sizes must be of 2000 and 7000 with cuda or --draws but no --seconds, got {arguments.sizes}")
     for name in ("seconds", "draws"):
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name} must be above 0, got {value}")

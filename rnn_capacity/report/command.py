@@ -22,9 +22,13 @@ def report_parser() -> CommandParser:
     )
     parser.add_argument("--storage", required=True, help="The storage's URL, as for search: sqlite:///FILE, ...")
     parser.add_argument(
-        "--study", nargs="+", action="extend", default=[], metavar="NAME",
+        "--study",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
         help="Studies, or grids by the beginning of their names; all by default.",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--published",
         metavar="DIR",
