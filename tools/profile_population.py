@@ -38,10 +38,10 @@ def shares(cell: str, units: int, samples: int, members: int) -> tuple[object, .
     population = members_of(cell, units, samples, members, 1000)
     plans = [plan_member(index, member, mappable) for index, member in enumerate(population)]
     chunk = Chunk(plans, torch.device("cpu"))
-    rates = torch.full((members, 1), 1e-3)
+    factors = chunk.optimizer.factors(0, torch.full((1, members, 1), 1e-3))[0]
 
     def step() -> None:
-        chunk.step(0, rates)
+        chunk.step(0, factors)
 
     timed(step, calls=3)()  # to warm up
     seconds = timed(step, calls=STEPS)()

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+MANY_NETWORKS = 16
+"""Number of networks from which on a batched product over the samples is fast on a GPU."""
+
 
 def batched_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Apply W x + b for K networks, without autograd.
@@ -45,13 +48,37 @@ def batched_linear_backward(x: Tensor, grad_output: Tensor, grad_weight: Tensor,
     grad_bias.add_(grad_output.sum(-1))
     networks, rows, columns = grad_weight.shape
     if x.is_floating_point():
-        grad_weight.baddbmm_(grad_output, x.mT.expand(networks, -1, -1))
+        add_weight_gradient(grad_weight, grad_output, x.expand(networks, -1, -1))
         return
     grad_table = grad_weight.new_zeros(networks * columns, rows)
     grad_rows = grad_output.mT.reshape(-1, rows)
     for indices in table_indices(x, networks, columns).unbind(-1):
         grad_table.index_add_(0, indices.reshape(-1), grad_rows)
     grad_weight.add_(grad_table.view(networks, columns, rows).mT)
+
+
+def add_weight_gradient(grad_weight: Tensor, grad_output: Tensor, x: Tensor) -> None:
+    """Add the gradient of W x with respect to W, which is a sum over the samples, to `grad_weight`.
+
+    Args:
+        grad_weight: (K, out_features, in_features), changed in place.
+        grad_output: Gradient of W x, (K, out_features, batch).
+        x: (K, in_features, batch).
+    """
+    if not are_multiplied_one_by_one(len(x), x.device):
+        grad_weight.baddbmm_(grad_output, x.mT)
+        return
+    for total, grad, values in zip(grad_weight.unbind(0), grad_output.unbind(0), x.unbind(0), strict=True):
+        total.addmm_(grad, values.mT)
+
+
+def are_multiplied_one_by_one(networks: int, device: torch.device) -> bool:
+    """Return whether the products over the samples are made for one network after another.
+
+    In a batched product one multiprocessor of a GPU adds up all samples of a network, in the product of two matrices
+    many of them do. So few networks are faster one by one.
+    """
+    return device.type != "cpu" and networks < MANY_NETWORKS
 
 
 def batched_linear_grad_input(
@@ -121,7 +148,7 @@ def recurrent_linear_backward(
         grad_gates = grad_gates.sum(-1, keepdim=True)
         grad_hidden = None if grad_hidden is None else grad_hidden.sum(-1, keepdim=True)
         workspace = None
-    grad_weight.baddbmm_(grad_gates, hidden.mT)
+    add_weight_gradient(grad_weight, grad_gates, hidden)
     if grad_hidden is None:
         return torch.bmm(weight.mT, grad_gates, out=workspace)
     return grad_hidden.baddbmm_(weight.mT, grad_gates)

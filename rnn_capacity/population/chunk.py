@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from rnn_capacity.models import NetworkEnsemble
 from rnn_capacity.population.memory_limits import keep_freed_memory
 from rnn_capacity.population.plan import MemberPlan
+from rnn_capacity.population.step_recorder import StepRecorder
 from rnn_capacity.training import Batch, BatchSource, GradientLimits, Task, divergence_bound, first_divergence
 from rnn_capacity.training.denormals import flushed_denormals
 
@@ -70,6 +71,7 @@ class Chunk:
         self.bounds = [divergence_bound(rule, task) for rule, task in zip(rules, tasks, strict=True)]
         self.task, self.input_factors = common_task(tasks, self.values)
         self.latest: tuple[list[Batch], Batch, Tensor] | None = None
+        self.recorder = StepRecorder(self._update) if self.device.type == "cuda" else None
 
     @flushed_denormals()
     def advance(self) -> tuple[Leaving, Tensor]:
@@ -85,9 +87,10 @@ class Chunk:
         steps = min(plan.member.module.steps_per_call for plan in self.plans)
         last = min(first + steps, min(plan.member.max_steps for plan in self.plans))
         rates = torch.stack([plan.rates[first:last] for plan in self.plans], 1).unsqueeze(2).to(self.values)
+        factors = self.optimizer.factors(first, rates).unbind(0)
         exponents = self._exponents(first, last)
         losses = torch.stack(
-            [self.step(step, rates[step - first], exponents[step - first]) for step in range(first, last)]
+            [self.step(step, factors[step - first], exponents[step - first]) for step in range(first, last)]
         )
         diverged = [None if index is None else first + index + 1 for index in first_divergence(losses, self.bounds)]
         self.steps_made = last
@@ -105,23 +108,28 @@ class Chunk:
         parts = [zeros if table is None else table[first:last] for table in tables]
         return list(torch.stack(parts, 1).to(self.values).unbind(0))
 
-    def step(self, step: int, rates: Tensor, exponents: Tensor | None = None) -> Tensor:
+    def step(self, step: int, factors: Tensor, exponents: Tensor | None = None) -> Tensor:
         """Make one optimizer step of each of the K networks.
 
         Args:
             step: Optimizer steps made before.
-            rates: Learning rates, (K, 1).
+            factors: Factors of the optimizer's update, (factors, K, 1).
             exponents: Exponents of the generalized cross-entropy, (K,); None is the task's other loss.
 
         Returns:
             The mean loss of each member before the step, (K,).
         """
         batch, weights = self._batch(step)
+        update = self._update if self.recorder is None else self.recorder
+        return update(batch, weights, factors, exponents)
+
+    def _update(self, batch: Batch, weights: Tensor, factors: Tensor, exponents: Tensor | None) -> Tensor:
+        """Compute the gradients of a batch, change the parameters, and return the losses before it, (K,)."""
         losses = self._losses(batch, weights, exponents)
         parts = torch.autograd.grad(losses.sum(), self.parameters, materialize_grads=True)
         gradients = torch.cat([part.flatten(1) for part in parts], 1)
         self.limits.apply(gradients, self.values)
-        self.optimizer.step(gradients, rates)
+        self.optimizer.step(gradients, factors)
         return losses.detach()
 
     def _losses(self, batch: Batch, weights: Tensor, exponents: Tensor | None) -> Tensor:

@@ -20,7 +20,7 @@ class MemberOptimizer(ABC):
     """Base class of optimizers for K networks at once, whose parameters are the rows of a matrix (K, P).
 
     Args:
-        settings: Hyperparameters of each network, from `optimizer_settings`; learning rates are arguments of `step`.
+        settings: Hyperparameters of each network, from `optimizer_settings`; learning rates are arguments of `factors`.
         parameters: Parameters of the networks, (K, P), changed in place.
     """
 
@@ -31,7 +31,6 @@ class MemberOptimizer(ABC):
     """Names of the optimizer's state tensors, such as momentum; each is a matrix (K, P)."""
 
     def __init__(self, settings: Sequence[dict[str, Any]], parameters: Tensor) -> None:
-        self.step_count = 0
         self.parameters = parameters
         self.constants = {
             name: torch.tensor([[float(setting[name])] for setting in settings], dtype=torch.float64).to(parameters)
@@ -52,33 +51,49 @@ class MemberOptimizer(ABC):
         self.state = {name: value[rows] for name, value in self.state.items()}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the number of optimizer steps made and the state tensors."""
-        return {"step_count": self.step_count, "state": self.state}
+        """Return the state tensors."""
+        return {"state": self.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of optimizer steps made and the state tensors."""
-        self.step_count = state["step_count"]
+        """Restore the state tensors."""
         for name, values in self.state.items():
             values.copy_(state["state"][name])
 
-    def step(self, gradients: Tensor, rates: Tensor) -> None:
+    def factors(self, first: int, rates: Tensor) -> Tensor:
+        """Compute what depends on the number of a step alone, such as Adam's bias corrections, for several steps.
+
+        Args:
+            first: Optimizer steps made before these.
+            rates: Learning rates, (steps, K, 1).
+
+        Returns:
+            (steps, factors, K, 1); the first factor is the learning rate.
+        """
+        numbers = torch.arange(first + 1, first + 1 + len(rates)).view(-1, 1, 1).to(rates)
+        return torch.stack([rates, *self.corrections(numbers, rates)], 1)
+
+    def corrections(self, numbers: Tensor, rates: Tensor) -> tuple[Tensor, ...]:
+        """Compute the factors after the learning rate, each (steps, K, 1), from the steps' numbers, (steps, 1, 1)."""
+        return ()
+
+    def step(self, gradients: Tensor, factors: Tensor) -> None:
         """Make an optimizer step of all K networks, weight decay included.
 
         Args:
             gradients: Gradients, (K, P); may be changed.
-            rates: Learning rates, (K, 1).
+            factors: One of `factors`, (factors, K, 1).
         """
-        self.step_count += 1
+        rates, *corrections = factors.unbind(0)
         if self.decays:
             self.decay(gradients, rates)
-        self.update(gradients, rates)
+        self.update(gradients, rates, *corrections)
 
     def decay(self, gradients: Tensor, rates: Tensor) -> None:
         """Add weight_decay * parameters to the gradients (an L2 penalty)."""
         gradients.addcmul_(self.parameters, self.constants["weight_decay"])
 
     @abstractmethod
-    def update(self, gradients: Tensor, rates: Tensor) -> None:
+    def update(self, gradients: Tensor, rates: Tensor, *corrections: Tensor) -> None:
         """Update the parameters of all K networks in place by the optimizer's rule, without weight decay."""
 
 
@@ -88,13 +103,18 @@ class MemberAdam(MemberOptimizer):
     names = ("one_minus_beta1", "beta2", "one_minus_beta2", "log_beta1", "log_beta2", "eps", "weight_decay")
     buffers = ("mean", "square")
 
-    def update(self, gradients: Tensor, rates: Tensor) -> None:
+    def corrections(self, numbers: Tensor, rates: Tensor) -> tuple[Tensor, ...]:
+        """Compute the step size, rate / (1 - beta1^t), and the root of 1 - beta2^t for each step t."""
+        size = rates / -torch.expm1(numbers * self.constants["log_beta1"])
+        root = (-torch.expm1(numbers * self.constants["log_beta2"])).sqrt()
+        return size, root
+
+    def update(self, gradients: Tensor, rates: Tensor, *corrections: Tensor) -> None:
         """Update the parameters by Adam: the bias-corrected mean gradient over the root of the mean square."""
+        size, root = corrections
         mean, square = self.state["mean"], self.state["square"]
         mean.lerp_(gradients, self.constants["one_minus_beta1"])
         square.mul_(self.constants["beta2"]).addcmul_(gradients, gradients * self.constants["one_minus_beta2"])
-        size = rates / -torch.expm1(self.step_count * self.constants["log_beta1"])  # 1 - beta1^t
-        root = (-torch.expm1(self.step_count * self.constants["log_beta2"])).sqrt()
         self.parameters.addcdiv_(mean * -size, (square.sqrt() / root).add_(self.constants["eps"]))
 
 
@@ -112,7 +132,7 @@ class MemberRMSprop(MemberOptimizer):
     names = ("alpha", "one_minus_alpha", "eps", "weight_decay", "momentum")
     buffers = ("square", "momentum")
 
-    def update(self, gradients: Tensor, rates: Tensor) -> None:
+    def update(self, gradients: Tensor, rates: Tensor, *corrections: Tensor) -> None:
         """Update the parameters by RMSprop: the momentum of the gradient over the root of its mean square."""
         square, momentum = self.state["square"], self.state["momentum"]
         square.mul_(self.constants["alpha"]).addcmul_(gradients, gradients * self.constants["one_minus_alpha"])
@@ -126,15 +146,17 @@ class MemberSGD(MemberOptimizer):
     names = ("weight_decay", "momentum", "dampening")
     buffers = ("momentum",)
 
-    def update(self, gradients: Tensor, rates: Tensor) -> None:
+    def corrections(self, numbers: Tensor, rates: Tensor) -> tuple[Tensor, ...]:
+        """Compute the factor of the gradient in the momentum, 1 - dampening, but 1 at the first step."""
+        # without momentum there is nothing to dampen
+        dampened = 1 - self.constants["dampening"] * (self.constants["momentum"] != 0)
+        return (torch.where(numbers == 1, 1.0, dampened),)
+
+    def update(self, gradients: Tensor, rates: Tensor, *corrections: Tensor) -> None:
         """Update the parameters by SGD with momentum and dampening."""
+        (dampened,) = corrections
         momentum = self.state["momentum"]
-        if self.step_count == 1:
-            momentum.copy_(gradients)
-        else:
-            momentum.mul_(self.constants["momentum"])
-            # without momentum there is nothing to dampen
-            momentum.addcmul_(gradients, 1 - self.constants["dampening"] * (self.constants["momentum"] != 0))
+        momentum.mul_(self.constants["momentum"]).addcmul_(gradients, dampened)
         self.parameters.addcmul_(momentum, -rates)
 
 
