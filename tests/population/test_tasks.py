@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import torch
 from rnn_capacity import tasks
 from rnn_capacity.population import Member
 from rnn_capacity.population.plan import make_chunks
+from tests.kernel_builds import kernel_build
 from tests.population.members import compare, member, plans_of
 
 TASKS: dict[str, Callable[[], Any]] = {
@@ -46,43 +47,53 @@ FIXED = ("random mapping", "minibatches", "classes", "every step", "every output
 """Names of the tasks with fixed data, which the compiled kernel trains on."""
 
 
-def with_builds(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pair each task with the builds of the kernel that it is tested with."""
-    return [(name, build) for name in names for build in (("off", "auto") if name in FIXED else ("off",))]
+OWN = "tests.population.own_cells.OneNetworkCell"
+
+
+@pytest.fixture(autouse=True)
+def build() -> None:
+    """The comparisons choose the build themselves, so that each member is trained alone only once."""
+
+
+def builds_for(task: str, cell: str) -> tuple[str, ...]:
+    """The builds of the kernel to test with; "off" alone if the compiled kernel does not train this."""
+    return ("off", "auto") if task in FIXED and cell != OWN else ("off",)
+
+
+def number_of_chunks(members: list[Member]) -> int:
+    """The number of groups in which members train together without the compiled kernel."""
+    with kernel_build("off"):
+        return len(make_chunks(plans_of(members), torch.device("cpu")))
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
-@pytest.mark.parametrize(("task", "build"), with_builds(TASKS), indirect=["build"])
-def test_members_of_every_task_match_fit(task: str, build: str, cell: str) -> None:
-    compare(lambda index: member(index, 25, cell, task=TASKS[task](), depth=2), 3, 1e-9)
+@pytest.mark.parametrize("task", TASKS)
+def test_members_of_every_task_match_fit(task: str, cell: str) -> None:
+    compare(lambda index: member(index, 25, cell, task=TASKS[task](), depth=2), 3, 1e-9, builds_for(task, cell))
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("cell", ["rnn", "gru", "tests.population.own_cells.OneNetworkCell"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", OWN])
 def test_members_with_different_loss_exponents_train_together(cell: str, classes: int) -> None:
     def make(index: int) -> Member:
         exponents = {"loss_exponent": 0.4 * index, "loss_exponent_from": 0.1 + 0.2 * index}
         task = tasks.RandomMapping(samples=30, input_size=6, steps=3, classes=classes, **exponents)
-        options = {} if "own" in cell else {"b_fg": 0.5}
+        options = {} if cell == OWN else {"b_fg": 0.5}
         return member(index, 40, cell, task=task, **options)
 
-    assert len(make_chunks(plans_of([make(index) for index in range(3)]), torch.device("cpu"))) == 1
-    compare(make, 3, 1e-9)
+    assert number_of_chunks([make(index) for index in range(3)]) == 1
+    compare(make, 3, 1e-9, builds_for("classes", cell))
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-@pytest.mark.parametrize("cell", ["lstm", "intersection", "tests.population.own_cells.OneNetworkCell"])
-@pytest.mark.parametrize(("task", "build"), with_builds(SHOWN), indirect=["build"])
-def test_members_with_inputs_at_the_first_and_at_every_step_train_together(
-    task: str, cell: str, steps: int, build: str
-) -> None:
+@pytest.mark.parametrize(("cell", "steps"), [("lstm", 1), ("lstm", 3), ("intersection", 3), (OWN, 3)])
+@pytest.mark.parametrize("task", SHOWN)
+def test_members_with_inputs_at_the_first_and_at_every_step_train_together(task: str, cell: str, steps: int) -> None:
     def make(index: int) -> Member:
         shown = SHOWN[task](("first", "every", "every", "first")[index], steps)
-        return member(index, 20, cell, task=shown, depth=2, b_fg=0.0 if "own" in cell else 0.5 * index)
+        return member(index, 20, cell, task=shown, depth=2, b_fg=0.0 if cell == OWN else 0.5 * index)
 
-    if build == "off":
-        assert len(make_chunks(plans_of([make(index) for index in range(4)]), torch.device("cpu"))) == 1
-    compare(make, 4, 1e-9)
+    assert number_of_chunks([make(index) for index in range(4)]) == 1
+    compare(make, 4, 1e-9, builds_for(task, cell))
 
 
 def test_showing_the_input_at_every_step_changes_the_outputs() -> None:
