@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,20 @@ def test_successive_halving_trains_on_the_given_device(monkeypatch: pytest.Monke
     way = methods.WAYS["adam_halving"]._replace(draws=1)
     assert len(methods.halve(way, "rnn", 100, 20, "cuda")) == 1
     assert asked == ["cuda", "cuda"], "the short trainings and those that go on"
+
+
+def test_a_warmed_up_rate_rises_linearly_and_then_falls_as_a_cosine() -> None:
+    from training_schedules import warmed_up
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2.0)
+    schedule = warmed_up(optimizer, 200)
+    seen = []
+    for _ in range(200):
+        seen.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    falling = [1 + math.cos(math.pi * step / 200) for step in range(200)]
+    assert seen == pytest.approx([min(1, (step + 1) / 20) * rate for step, rate in enumerate(falling)])
 
 
 def test_learning_rates_lie_in_the_range_of_the_size_or_of_the_way() -> None:

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from measuring import CELLS
-from training_ways import Range, Way, cosine
+from training_schedules import cosine
+from training_ways import Range, Way
 
 from rnn_capacity.models import Initialization
 from rnn_capacity.population import Member

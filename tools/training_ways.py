@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import Metric
+from training_schedules import cosine, linear, restarts, warmed_up
 
 from rnn_capacity.tasks import RandomMapping
 from rnn_capacity.training import Batch, LossKind
@@ -49,26 +49,6 @@ class SquaredError(RandomMapping):
     def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
         """Add the outputs of the last time step and the labels of a batch to the metric."""
         metric.update(predictions[:, -1], (batch.targets > 0).long())
-
-
-def cosine(optimizer: Optimizer, total_steps: int, begin: float = 0.0, end: float = 1.0) -> LambdaLR:
-    """Build the part of a cosine schedule from the fraction `begin` of a run to the fraction `end`."""
-    return LambdaLR(
-        optimizer, lambda step: (1 + math.cos(math.pi * (begin + (end - begin) * min(1, step / total_steps)))) / 2
-    )
-
-
-def linear(optimizer: Optimizer, total_steps: int) -> LambdaLR:
-    """Build a schedule that falls linearly to zero."""
-    return LambdaLR(optimizer, lambda step: max(0.0, 1 - step / total_steps))
-
-
-def restarts(optimizer: Optimizer, total_steps: int) -> LambdaLR:
-    """Build a schedule of four equally long cosines, the later ones lower: 1, 0.7, 0.5, 0.35 (warm restarts)."""
-    return LambdaLR(
-        optimizer,
-        lambda step: 0.7 ** (4 * step // total_steps) * (1 + math.cos(math.pi * (4 * step / total_steps % 1))) / 2,
-    )
 
 
 class Way(NamedTuple):
@@ -225,6 +205,30 @@ WAYS = {
             "scales": {"rnn": (0.37, 1.5, 17.0, 0.0)},
         },
     ),
+    "lm_5_warm_up": Way(
+        "Adam at the highest rates after a warm-up, 5 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
+        exponent=(0.4, 0.6),
+        warm=0.65,
+        optimizer=partial(Adam, betas=(0.9, 0.99)),
+        schedule=warmed_up,
+        **{
+            **LARGE_LM,
+            **HIGH_RATE_5,
+            "rate": (0.1, 0.13),
+            "rate_by_size": {7000: (0.05, 0.06)},
+            "samples": (5.9, 6.2),
+        },
+    ),
+    "lm_4_warm_up": Way(
+        "Adam at the highest rates after a warm-up, 4 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
+        rate=(0.07, 0.1),
+        exponent=(0.7, 0.9),
+        options={"steps": 4},
+        warm=0.7,
+        schedule=warmed_up,
+        scales={"intersection": (1.35, 0.4, 2.5, 0.2)},
+        **LARGE_LM,
+    ),
     "adam_5_halving": Way(
         "Adam at higher rates, 5 unrolled steps, successive halving, q rising",
         rate=(0.02, 0.035),
@@ -264,6 +268,8 @@ LARGE_WAYS = (
     "adam_5_high_rate",
     "lm_5_high_rate",
     "lm_5_more",
+    "lm_5_warm_up",
+    "lm_4_warm_up",
     "adam_5_halving",
     "adam_large",
     "lm_large",
