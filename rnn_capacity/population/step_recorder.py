@@ -35,7 +35,14 @@ class StepRecorder:
         self.graph: Any = None
 
     def __call__(self, batch: Batch, weights: Tensor, factors: Tensor, exponents: Tensor | None) -> Tensor:
-        """Make a step and return the losses; the arguments are those of `update`."""
+        """Make an optimizer step, recorded or not, and return the losses of the networks before it, (K,).
+
+        Args:
+            batch: The samples; a step with the same object as before can be a recorded one.
+            weights: Weight of each sample in the mean loss, (K, batch).
+            factors: Factors of the optimizer's update, (factors, K, 1).
+            exponents: Exponents of the generalized cross-entropy, (K,), or None.
+        """
         if batch is not self.batch:
             self.batch, self.steps, self.graph = batch, 0, None
         self.steps += 1
