@@ -60,6 +60,7 @@ class StepRecorder:
         """Record a step without making it; it reads the factors and exponents from tensors of its own."""
         self.factors = factors.clone()
         self.exponents = None if exponents is None else exponents.clone()
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
             self.losses = self.update(batch, weights, self.factors, self.exponents)
+        self.graph = graph  # if the memory was enough

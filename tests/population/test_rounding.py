@@ -61,9 +61,8 @@ def test_high_rates_amplify_rounding_no_more_than_in_fit(kind: str, cell: str) -
     apart, found = drift(make, 3)
     size = float(weights(make(0)).abs().max())
     factor = 10 if apart > 1e5 * EPS else 2  # where rounding grows that much, only the order of magnitude tells
-    assert max(found) <= factor * apart + STEPS * EPS * max(
-        1.0, size
-    )  # the run is perturbed once, a member at every step
+    # the run is perturbed once, a member at every step
+    assert max(found) <= factor * apart + STEPS * EPS * max(1.0, size)
 
 
 def test_a_short_memory_of_rmsprop_amplifies_rounding_no_more_than_in_fit() -> None:
