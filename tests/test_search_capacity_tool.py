@@ -21,7 +21,12 @@ class Called(Exception):
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize(
     ("loss", "steps", "exponents"),
-    [("generalized", {2, 3, 4}, (0.3, 1.0)), ("cross_entropy", {2, 3, 4}, (0, 0)), ("paper", {5}, (0, 0))],
+    [
+        ("generalized", {2, 3, 4}, (0.3, 1.0)),
+        ("warm_up", {3, 4, 5}, (0.4, 0.9)),
+        ("cross_entropy", {2, 3, 4}, (0, 0)),
+        ("paper", {5}, (0, 0)),
+    ],
 )
 def test_a_search_trains_with_the_loss_and_the_unrolled_steps_of_its_protocol(
     cell: str,

@@ -123,7 +123,7 @@ def test_copies_have_the_names_and_the_content_of_the_shipped_files(
     ("arguments", "message"),
     [
         (["--to", "."], "to must be a folder without sweeps/memory.yaml, got '.'"),
-        (["memry"], "NAME must be one of arithmetic, .*capacity_narrow_cross_entropy; got 'memry'"),
+        (["memry"], "NAME must be one of arithmetic, .*capacity_narrow_cross_entropy, capacity_warm_up; got 'memry'"),
         (["--to", "sweeps/memory.yaml"], "to must be a writable folder, got 'sweeps/memory.yaml.*"),
         (["--too", "here"], "unrecognized arguments: --too"),
     ],

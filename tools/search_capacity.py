@@ -38,6 +38,7 @@ class Protocol(NamedTuple):
 
 PROTOCOLS = {
     "generalized": Protocol("configs/sweeps/capacity_narrow.yaml", {"rnn": "tools/sweeps/capacity_rnn.yaml"}),
+    "warm_up": Protocol("configs/sweeps/capacity_warm_up.yaml", label="\nwarm-up"),
     "cross_entropy": Protocol("configs/sweeps/capacity_narrow_cross_entropy.yaml", label="\ncross-\nentropy"),
     "paper": Protocol(
         "tools/sweeps/capacity_paper.yaml",
@@ -46,8 +47,8 @@ PROTOCOLS = {
         "\npaper's\ntraining",
     ),
 }
-"""The protocols by the value of --loss: the generalized cross-entropy, the cross-entropy, and the paper's cross-entropy
-with five unrolled steps."""
+"""The protocols by the value of --loss: the generalized cross-entropy, the same at higher rates after a warm-up, the
+cross-entropy, and the paper's cross-entropy with five unrolled steps."""
 
 KEPT = ("bits_per_parameter", "parameters", "units", "samples", "accuracy", "likelihood_bits_per_parameter")
 """Metrics of the best trial that are stored."""
@@ -109,7 +110,8 @@ def main() -> None:
         "--loss",
         default="generalized",
         choices=list(PROTOCOLS),
-        help="training loss; paper is the cross-entropy with five unrolled steps",
+        help="training loss; warm_up is the generalized cross-entropy at higher learning rates after a warm-up, "
+        "paper the cross-entropy with five unrolled steps",
     )
     parser.add_argument("--trials", type=int, default=96, help="trials of a cell")
     parser.add_argument("--population", type=int, default=32, help="trials that train together")

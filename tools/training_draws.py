@@ -20,13 +20,14 @@ SCALES = {
     "gru": (1.6, 0.7, 2.9, 0.0),
     "lstm": (0.8, 0.65, 5.0, 0.1),
     "intersection": (2.0, 0.35, 2.5, 0.2),
+    "irnn": (1.0, 1.2, 6.0, 0.0),
 }
 """Scales of recurrent, input and readout matrices of each cell around which draws are made, and its b_fg."""
 
 SCALE_NAMES = ("recurrent_scale", "input_scale", "readout_scale")
 """Names of the first three `SCALES` among the options of an initialisation."""
 
-STORED = {"rnn": 1.0, "ugrnn": 0.92, "gru": 0.82, "lstm": 0.85, "intersection": 0.75}
+STORED = {"rnn": 1.0, "ugrnn": 0.92, "gru": 0.82, "lstm": 0.85, "intersection": 0.75, "irnn": 0.75}
 """Factor of the samples per parameter for each cell, since cells store more or less."""
 
 SMALL, SMALL_SHARE = 500, 0.88

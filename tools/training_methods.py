@@ -214,7 +214,8 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         axes[-1].set_xscale("log")
         axes[-1].set_xlabel("seconds of one core for all draws")
         axes[-1].set_title(f"at most {largest} parameters; dotted: best", fontsize=9)
-        axes[-1].legend(frameon=False, fontsize=7)
+        if axes[-1].lines:
+            axes[-1].legend(frameon=False, fontsize=7)
 
 
 def wanted_rows(

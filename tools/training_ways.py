@@ -130,6 +130,17 @@ HIGH_RATE_5: dict[str, Any] = {
 }
 """Ranges and options for such networks with five unrolled steps and high learning rates."""
 
+WARM_UP_5: dict[str, Any] = {
+    **HIGH_RATE_5,
+    "rate": (0.1, 0.14),
+    "rate_by_size": {7000: (0.05, 0.06)},
+    "exponent": (0.4, 0.6),
+    "samples": (6.1, 6.5),
+    "optimizer": partial(Adam, betas=(0.9, 0.99)),
+    "schedule": warmed_up,
+}
+"""Ranges and options for still higher learning rates, which a run reaches after a warm-up."""
+
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 
@@ -207,17 +218,13 @@ WAYS = {
     ),
     "lm_5_warm_up": Way(
         "Adam at the highest rates after a warm-up, 5 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
-        exponent=(0.4, 0.6),
         warm=0.65,
-        optimizer=partial(Adam, betas=(0.9, 0.99)),
-        schedule=warmed_up,
-        **{
-            **LARGE_LM,
-            **HIGH_RATE_5,
-            "rate": (0.1, 0.13),
-            "rate_by_size": {7000: (0.05, 0.06)},
-            "samples": (5.9, 6.2),
-        },
+        **{**LARGE_LM, **WARM_UP_5, "rate": (0.1, 0.13), "samples": (5.9, 6.2)},
+    ),
+    "adam_5_warm_up": Way("Adam at the highest rates after a warm-up, 5 unrolled steps, q rising", **WARM_UP_5),
+    "adam_5_warm_up_gated": Way(
+        "Adam at rates that only gated cells stand, after a warm-up, 5 unrolled steps, q rising",
+        **{**WARM_UP_5, "rate": (0.14, 0.2), "rate_by_size": {7000: (0.09, 0.12)}},
     ),
     "lm_4_warm_up": Way(
         "Adam at the highest rates after a warm-up, 4 unrolled steps, q rising, then Levenberg-Marquardt, q rising",
@@ -279,6 +286,8 @@ LARGE_WAYS = (
     "lm_5_high_rate",
     "lm_5_more",
     "lm_5_warm_up",
+    "adam_5_warm_up",
+    "adam_5_warm_up_gated",
     "lm_4_warm_up",
     "lm_5_warm_up_many",
     "adam_5_halving",
