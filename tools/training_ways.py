@@ -1,54 +1,21 @@
-"""The ways of training that tools/training_methods.py compares, with their tasks and the ranges of their settings."""
+"""The ways of training that tools/training_methods.py compares, with the ranges of their settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
-import torch
-from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import Metric
+from training_losses import ConstantExponent, SquaredError
 from training_schedules import cosine, linear, restarts, warmed_up
 
 from rnn_capacity.tasks import RandomMapping
-from rnn_capacity.training import Batch, LossKind
 
 Range = tuple[float, float]
 """Least and greatest value of a random draw, uniform in its logarithm if the least is positive."""
-
-
-class ConstantExponent(RandomMapping):
-    """The random mapping with the same exponent of the generalized cross-entropy at all steps."""
-
-    def loss_exponents(self, total_steps: int) -> Tensor:
-        """Return the exponent of each step, (total_steps,)."""
-        return torch.full((total_steps,), self.loss_exponent, dtype=torch.float64)
-
-
-class SquaredError(RandomMapping):
-    """The random mapping with the squared error of labels of -1 and 1 as its loss."""
-
-    @property
-    def loss_kind(self) -> LossKind:
-        """Loss type, for the compiled kernel."""
-        return "squared"
-
-    def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield the encoded inputs and the labels of -1 and 1."""
-        inputs, labels = self.draw_samples()
-        yield inputs, 2 * labels - 1
-
-    def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
-        """Compute each sample's squared error, (batch,)."""
-        return (predictions[:, -1, 0] - batch.targets).square()
-
-    def update_metric(self, metric: Metric, predictions: Tensor, batch: Batch) -> None:
-        """Add the outputs of the last time step and the labels of a batch to the metric."""
-        metric.update(predictions[:, -1], (batch.targets > 0).long())
 
 
 class Way(NamedTuple):
@@ -236,6 +203,17 @@ WAYS = {
         scales={"intersection": (1.35, 0.4, 2.5, 0.2)},
         **LARGE_LM,
     ),
+    "adam_4_warm_up": Way(
+        "Adam at the highest rates after a warm-up, 4 unrolled steps, larger b, q rising to 0.52-0.6",
+        rate=(0.09, 0.118),
+        exponent=(0.52, 0.6),
+        samples=(6.4, 7.45),
+        optimizer=partial(Adam, betas=(0.9, 0.99)),
+        options={"steps": 4},
+        schedule=warmed_up,
+        draws=3,
+        scales={"intersection": (1.35, 0.4, 2.5, 0.2)},
+    ),
     "lm_5_warm_up_many": Way(
         "Adam at the highest rates after a warm-up, 5 unrolled steps, 24 draws, q rising, then Levenberg-Marquardt",
         rate=(0.045, 0.1),
@@ -289,6 +267,7 @@ LARGE_WAYS = (
     "adam_5_warm_up",
     "adam_5_warm_up_gated",
     "lm_4_warm_up",
+    "adam_4_warm_up",
     "lm_5_warm_up_many",
     "adam_5_halving",
     "adam_large",
