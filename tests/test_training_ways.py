@@ -202,6 +202,7 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     low, high = methods.interval([1.0, 2.0, 3.0])
     assert 1 <= low < 2 < high <= 3
     methods.draw(runs, tmp_path / "ways.png")
+    methods.draw([], tmp_path / "none.png")  # no legend without a line
     rows = methods.wanted_rows(["rnn", "gru"], [700], ["adam", "lm", "lm_last_more", "lm_large"], "cpu")
     assert [(row["cell"], row["way"], round(row["seconds"])) for row in rows] == [
         ("rnn", "adam", 24),

@@ -108,6 +108,9 @@ WARM_UP_5: dict[str, Any] = {
 }
 """Ranges and options for still higher learning rates, which a run reaches after a warm-up."""
 
+FEWER_STEPS = {"intersection": (1.35, 0.4, 2.5, 0.2)}
+"""Scales and b_fg of the +RNN with three or four unrolled steps at high learning rates."""
+
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 
@@ -190,7 +193,7 @@ WAYS = {
     ),
     "adam_5_warm_up": Way("Adam at the highest rates after a warm-up, 5 unrolled steps, q rising", **WARM_UP_5),
     "adam_5_warm_up_gated": Way(
-        "Adam at rates that only gated cells stand, after a warm-up, 5 unrolled steps, q rising",
+        "Adam at still higher rates after a warm-up, 5 unrolled steps, q rising",
         **{**WARM_UP_5, "rate": (0.14, 0.2), "rate_by_size": {7000: (0.09, 0.12)}},
     ),
     "lm_4_warm_up": Way(
@@ -200,19 +203,19 @@ WAYS = {
         options={"steps": 4},
         warm=0.7,
         schedule=warmed_up,
-        scales={"intersection": (1.35, 0.4, 2.5, 0.2)},
+        scales=FEWER_STEPS,
         **LARGE_LM,
     ),
     "adam_4_warm_up": Way(
         "Adam at the highest rates after a warm-up, 4 unrolled steps, larger b, q rising to 0.52-0.6",
-        rate=(0.09, 0.118),
-        exponent=(0.52, 0.6),
-        samples=(6.4, 7.45),
-        optimizer=partial(Adam, betas=(0.9, 0.99)),
-        options={"steps": 4},
-        schedule=warmed_up,
-        draws=3,
-        scales={"intersection": (1.35, 0.4, 2.5, 0.2)},
+        **{
+            **WARM_UP_5,
+            "rate": (0.09, 0.118),
+            "exponent": (0.52, 0.6),
+            "samples": (6.4, 7.45),
+            "options": {"steps": 4},
+            "scales": FEWER_STEPS,
+        },
     ),
     "lm_5_warm_up_many": Way(
         "Adam at the highest rates after a warm-up, 5 unrolled steps, 24 draws, q rising, then Levenberg-Marquardt",
@@ -251,7 +254,7 @@ WAYS = {
         exponent=(0.8, 1.0),
         options={"steps": 3},
         warm=0.6,
-        scales={"intersection": (1.35, 0.4, 2.5, 0.2)},
+        scales=FEWER_STEPS,
         **LARGE_LM,
     ),
 }
