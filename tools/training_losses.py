@@ -1,4 +1,4 @@
-"""Random mapping tasks with other losses, for the ways of training in tools/training_ways.py."""
+"""Random mapping tasks with other losses, for the ways of training that tools/training_methods.py compares."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
     OMP_NUM_THREADS=1 python tools/training_methods.py --out tools/results
 
-Each way of tools/training_ways.py trains draws of random settings for the same processor seconds in total. Its number
-of optimizer steps follows from the speed of a trial run, which is not counted. The settings come from ranges that suit
-the way. Stored are the bits of every draw; the interval is a bootstrap of their median. A row that is in the results is
-not measured again. Networks of 2,000 and 7,000 parameters are trained where --sizes says so, in ways of their own; with
---seconds those of the other sizes are trained in these ways, too. On a GPU, seconds are those of the clock, and --draws
-has fewer draws share them:
+Each way of tools/training_ways.py and tools/large_ways.py trains draws of random settings for the same processor
+seconds in total. Its number of optimizer steps follows from the speed of a trial run, which is not counted. The
+settings come from ranges that suit the way. Stored are the bits of every draw; the interval is a bootstrap of their
+median. A row that is in the results is not measured again. Networks of 2,000 and 7,000 parameters are trained where
+--sizes says so, in the ways of tools/large_ways.py; with --seconds those of the other sizes are trained in these ways,
+too. On a GPU, seconds are those of the clock, and --draws has fewer draws share them:
 
     python tools/training_methods.py --cells rnn --sizes 7000 --device cuda --seconds 240
     python tools/training_methods.py --cells rnn --sizes 7000 --ways lm_large_2 --seconds 4200 --draws 1
@@ -22,15 +22,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from kernel_gradients import train_by_gradients
+from large_ways import LARGE_WAYS
 from measuring import CELLS, script_parser
 from recording import Run, figure, markdown_table, measure_missing
 from scipy.stats import bootstrap
 from second_order import Margins, clock, generalized_loss, levenberg_marquardt, squared_hinge
 from training_draws import SCALES, draw_settings, make_member
-from training_ways import LARGE_WAYS, WAYS, Way
+from training_ways import SMALL_WAYS, Way
 
 from rnn_capacity.metrics import stored_bits
 from rnn_capacity.population import Member, quiet_trainer, train
+
+WAYS = {**SMALL_WAYS, **LARGE_WAYS}
+"""The ways of training by name."""
 
 TRIAL = (200, 1200)
 """Optimizer steps of the two runs whose times give a way's speed."""
@@ -279,11 +283,10 @@ def main() -> None:
         if (value := getattr(arguments, name)) is not None and value <= 0:
             parser.error(f"--{name} must be above 0, got {value}")
     torch.set_num_threads(1)
+    asked = arguments.cells, arguments.sizes, arguments.ways, arguments.device, arguments.seconds, arguments.draws
     runs = measure_missing(
         arguments.out / "training_methods.json",
-        wanted_rows(
-            arguments.cells, arguments.sizes, arguments.ways, arguments.device, arguments.seconds, arguments.draws
-        ),
+        wanted_rows(*asked),
         measure,
         identity=("cell", "parameters", "way", "seconds", "device", "draws"),
         order=row_key,

@@ -1,4 +1,4 @@
-"""Learning-rate schedules of the ways of training in tools/training_ways.py."""
+"""Learning-rate schedules of the ways of training that tools/training_methods.py compares."""
 
 from __future__ import annotations
 
