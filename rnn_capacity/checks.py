@@ -23,7 +23,8 @@ def check_minimum(minimum: float, **arguments: float | None) -> None:
     """
     for name, value in arguments.items():
         if value is not None and not minimum <= value < math.inf:
-            raise ValueError(f"{name} must be at least {minimum}, got {value}")
+            finite = "a finite number of " if value == math.inf else ""
+            raise ValueError(f"{name} must be {finite}at least {minimum}, got {value}")
 
 
 def check_positive(**arguments: float | None) -> None:
@@ -37,7 +38,8 @@ def check_positive(**arguments: float | None) -> None:
     """
     for name, value in arguments.items():
         if value is not None and not 0 < value < math.inf:
-            raise ValueError(f"{name} must be a positive number, got {value:g}")
+            finite = "finite " if value == math.inf else ""
+            raise ValueError(f"{name} must be a {finite}positive number, got {value:g}")
 
 
 def check_fraction(**arguments: float) -> None:

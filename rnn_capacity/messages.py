@@ -118,9 +118,10 @@ def wrong_value(name: str, message: str, error: BaseException | None, base: type
 
 
 def class_names(base: type[object]) -> list[str]:
-    """Return the sorted names of a class and all its subclasses, without abstract classes."""
+    """Return the sorted names of a class and its subclasses that a command line can name: not abstract, not local."""
     names = [name for kind in base.__subclasses__() for name in class_names(kind)]
-    return sorted(names if isabstract(base) else [base.__name__, *names])
+    unnamed = isabstract(base) or "<locals>" in base.__qualname__
+    return sorted(names if unnamed else [base.__name__, *names])
 
 
 def closest(name: str, names: list[str]) -> str:

@@ -9,13 +9,17 @@ from rnn_capacity.cells import GatedCell, Projected, State
 
 
 class MinimalGatedUnit(GatedCell):
-    """A minimal gated unit: f = sigmoid(·), c = tanh(·), h = f·h' + (1 - f)·c, with one product for both gates."""
+    """The minimal gated unit (Zhou et al. 2016), with the gate k = 1 - f: k = sigmoid(W_kh h' + W_kx x + b_k),
+    c = s(W_ch ((1 - k)·h') + W_cx x + b_c), h = k·h' + (1 - k)·c."""
 
-    gates = ("forget", "candidate")
-    forget_gates = ("forget",)
+    gates = ("keep", "candidate")
+    forget_gates = ("keep",)
 
     def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
         (hidden,) = state
-        forget, candidate = self.recur(projected[0], hidden, self.weight_recurrent, mask).chunk(2, dim=-1)
-        hidden = torch.lerp(torch.tanh(candidate), hidden, torch.sigmoid(forget))
+        keep_input, candidate_input = projected[0].chunk(2, dim=-1)
+        keep_weight, candidate_weight = self.weight_recurrent.chunk(2)
+        keep = torch.sigmoid(self.recur(keep_input, hidden, keep_weight, mask))
+        candidate = self.recur(candidate_input, (1 - keep) * hidden, candidate_weight, mask)
+        hidden = torch.lerp(self.activation(candidate), hidden, keep)
         return hidden, (hidden,)

@@ -72,7 +72,7 @@ def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--config={trainer: {max_step: 3}}"], ["trainer.max_step must be a known option", "trainer.max_steps?"]),
         (["--trainer.callbacks=tests.wandb_callbacks.Fails"], ["trainer.callbacks.step must be given"]),
         (["--data.show=often"], ["data.show must be one of 'first', 'every'; got 'often'"]),
-        (["--model.cell=intersection"], ["depth must be at least 2", "got 1", "paper"]),
+        (["--model.cell=intersection"], ["depth must be at least 2", "got 1"]),
         (
             ["--model.cell=irnn", "--model.nonlinearity=tanh"],
             ["nonlinearity of IRNNCell must be one of relu", "got 'tanh'"],

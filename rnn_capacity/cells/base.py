@@ -31,8 +31,8 @@ class Cell(nn.Module):
     * `step(projected, state, mask)`, the recurrent part, for one time step.
 
     A cell of your own needs `step` alone, and autograd differentiates it. If its gates are affine in input and state,
-    subclass `GatedCell` instead. A subclass keeps the constructor's first two arguments, and its output has
-    `hidden_size` features.
+    subclass `GatedCell` instead. A subclass's constructor begins with `input_size` and `hidden_size`, has the argument
+    `nonlinearity` if one may be chosen, and its output has `hidden_size` features.
 
     Args:
         input_size: Features m of the input.

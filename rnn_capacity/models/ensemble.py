@@ -81,17 +81,19 @@ class NetworkEnsemble(nn.Module):
         Args:
             inputs: (K or 1, batch, time, input_size), or integers (K or 1, batch, time, k), the indices of k ones; with
                 1 in front all networks read the same samples.
-            state: None.
-            steps: Steps T to run; None is the inputs' own number. After the inputs the input is zero.
-            warmup: First steps that are not read.
-            repeat_last: Repeat the last input after the inputs instead.
+            state: Must be None, the learned initial state; `Task.predict` passes it.
+            steps: Time steps T to run; None is the inputs' own number. Steps beyond the inputs read zeros.
+            warmup: Number of first steps whose outputs are not returned.
+            repeat_last: Whether steps beyond the inputs read the last input instead of zeros.
 
         Returns:
             (K, batch, T - warmup, output_size), and no states.
 
         Raises:
-            ValueError: If the shapes do not fit, or `warmup` leaves no step.
+            ValueError: If a state is given, the shapes do not fit, or `warmup` leaves no step.
         """
+        if state is not None:
+            raise ValueError(f"state must be None for an ensemble, got {type(state).__name__}")
         steps = check_sequence(inputs, ("networks", "batch", "time"), self.network.stack.input_size, steps, warmup)
         if self.kernel is not None:
             return self._run_kernel(self.kernel, inputs, steps, warmup, repeat_last), []

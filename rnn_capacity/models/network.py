@@ -29,8 +29,8 @@ class RecurrentNetwork(nn.Module):
         **options: Further arguments of `Stack`.
 
     Raises:
-        ValueError: If an argument is out of range, the depth is less than the paper uses the cell at (the +RNN: 2), or
-            the `parameter_count` of your own cell is wrong.
+        ValueError: If an argument is out of range, the depth is below the cell's `min_network_depth` (2 for the +RNN),
+            or the `parameter_count` of your own cell is wrong.
 
     Example:
         >>> import torch
@@ -57,8 +57,7 @@ class RecurrentNetwork(nn.Module):
         kind = cell_class(cell)
         if 1 <= depth < kind.min_network_depth:
             raise ValueError(
-                f"depth must be at least {kind.min_network_depth} for a network of {kind.__name__}, got {depth}: "
-                "its gates couple the way up the stack to the way through time, and the paper has no single layer"
+                f"depth must be at least {kind.min_network_depth} for a network of {kind.__name__}, got {depth}"
             )
         if issubclass(kind, GatedCell):  # whose count takes no network
             check_memory(hidden_size=parameter_count(cell, max(1, depth), hidden_size, input_size, output_size))
@@ -97,9 +96,9 @@ class RecurrentNetwork(nn.Module):
             inputs: (batch, time, input_size), or integers (batch, time, k), the indices of k ones.
             state: Each layer's state before the first step; None is the learned initial state.
             lengths: Steps of each sample, (batch,); None is all.
-            steps: Steps T to run; None is the inputs' own number. After the inputs the input is zero.
-            warmup: First steps that are not read.
-            repeat_last: Repeat the last input after the inputs instead.
+            steps: Time steps T to run; None is the inputs' own number. Steps beyond the inputs read zeros.
+            warmup: Number of first steps whose outputs are not returned.
+            repeat_last: Whether steps beyond the inputs read the last input instead of zeros.
 
         Returns:
             (batch, T - warmup, output_size), of the state's type under autocast, too, so that losses and metrics are

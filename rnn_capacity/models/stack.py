@@ -82,15 +82,17 @@ class Stack(nn.Module):
         if kind.equal_sizes:
             self.projection = nn.Linear(input_size, hidden_size)
             initialization.affine(self.projection)
+        options = {**({} if nonlinearity is None else {"nonlinearity": nonlinearity}), **(cell_options or {})}
         cells: list[Cell] = []
         self.initial_states = nn.ParameterList()
         for layer in range(depth):
             features = input_size if layer == 0 and not kind.equal_sizes else hidden_size
             try:
-                cells.append(kind(features, hidden_size, nonlinearity, **(cell_options or {})))
+                cells.append(kind(features, hidden_size, **options))
             except TypeError as error:
                 raise ValueError(
-                    f"cell_options must be arguments of {kind.__name__}, got {cell_options} ({error})"
+                    f"cell_options must be arguments of {kind.__name__}, as must b_fg and nonlinearity, "
+                    f"got {options} ({error})"
                 ) from None
             initialization.cell(cells[-1], layer)
             self.initial_states.append(nn.Parameter(torch.empty(len(kind.state_names), hidden_size)))
@@ -116,9 +118,9 @@ class Stack(nn.Module):
             state: Each layer's state before the first step; None is the learned initial state.
             lengths: Steps of each sample, (batch,), integers in [1, T]. The result is that of each sequence run alone:
                 the state is the one after its last step, and its outputs after that are zero.
-            steps: Steps T to run; None is the inputs' own number. After the inputs the input is zero.
-            warmup: First steps whose outputs are not returned.
-            repeat_last: Repeat the last input after the inputs instead.
+            steps: Time steps T to run; None is the inputs' own number. Steps beyond the inputs read zeros.
+            warmup: Number of first steps whose outputs are not returned.
+            repeat_last: Whether steps beyond the inputs read the last input instead of zeros.
 
         Returns:
             The top layer's outputs, (batch, T - warmup, hidden_size), and each layer's state after the last step.

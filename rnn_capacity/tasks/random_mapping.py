@@ -40,7 +40,7 @@ def distinct_bits(samples: int, size: int, random: torch.Generator) -> Tensor:
         ValueError: If there are fewer distinct rows than samples.
     """
     check_distinct(samples, size)
-    if 2 * samples > 2**size:  # independent draws would collide again and again
+    if (2 * samples - 1).bit_length() > size:  # 2 * samples > 2**size: draws would collide again and again
         numbers = torch.randperm(2**size, generator=random)[:samples]
         return numbers.unsqueeze(1) >> torch.arange(size) & 1
     rows = torch.randint(2, (samples, size), generator=random)
@@ -61,7 +61,7 @@ def check_distinct(samples: int, size: int) -> None:
     Raises:
         ValueError: If there are fewer.
     """
-    if samples > 2**size:
+    if (samples - 1).bit_length() > size:  # 2**size may be too large to compute
         raise ValueError(f"samples must be at most 2**input_size = {2**size} distinct patterns, got {samples}")
 
 

@@ -36,8 +36,12 @@ class FixedTask(Task):
 
     @property
     @abstractmethod
-    def loss_kind(self) -> LossKind:
-        """Loss at a scored time step: cross-entropy of one logit (binary), of several (classes), or squared error."""
+    def loss_kind(self) -> LossKind | None:
+        """Loss at a scored time step: cross-entropy of one logit (binary), of several (classes), or squared error.
+
+        The compiled kernel computes this loss itself, in place of `loss_per_sample`. None is any other loss, which
+        torch trains; so is that of a subclass that overrides `loss_per_sample` or `predict` but not `loss_kind`.
+        """
 
     @abstractmethod
     def sample_blocks(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -104,7 +108,7 @@ class FixedBatchSource(BatchSource):
         return self._select(share, len(chosen), weighted=self.task.weighs_minibatches)
 
     def evaluation_batches(self, split: Split) -> Iterator[Batch]:
-        """Iterate over all samples in batches; every split is the same."""
+        """Iterate over this process's share of all samples in batches; every split is the same."""
         for first in range(0, len(self.whole.inputs), EVALUATION_BATCH):
             part = slice(first, first + EVALUATION_BATCH)
             weights = None if self.whole.weights is None else self.whole.weights[part]

@@ -19,22 +19,22 @@ from rnn_capacity.kernels.native.library import Library
 from rnn_capacity.kernels.native.recurrence import NATIVE_ACTIVATIONS, NATIVE_CELLS
 from rnn_capacity.kernels.native.structures import LayerPlaces, Shape
 from rnn_capacity.models import RecurrentNetwork
-from rnn_capacity.training.fixed import FixedTask
+from rnn_capacity.training.fixed import FixedTask, LossKind
 from rnn_capacity.training.optimizers import has_plain_options, update_rule
 from rnn_capacity.training.task import Task
 
 KERNEL_OPTIMIZERS: dict[type[Optimizer], int] = {Adam: 0, AdamW: 1, RMSprop: 2, SGD: 3}
 """Integer that stands for each optimizer that the compiled kernel implements, in the C interface."""
 
-LOSSES = {"binary": 0, "classes": 1, "squared": 2}
+LOSSES: dict[LossKind, int] = {"binary": 0, "classes": 1, "squared": 2}
 """Integer that stands for each loss in the C interface of the compiled kernel."""
 
 
 def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> Library | None:
     """Return the compiled kernel if it supports training a network on a task with an optimizer, else None.
 
-    It needs a task with fixed data, a cell of this package, plain layers that are all trained, float32 or float64
-    numbers on a CPU, and an optimizer that it implements.
+    It needs a task with fixed data and one of the kernel's losses, a cell of this package, plain layers that are all
+    trained, float32 or float64 numbers on a CPU, and an optimizer that it implements.
 
     Args:
         network: The network.
@@ -44,7 +44,7 @@ def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> L
     stack, parameters = network.stack, list(network.parameters())
     plain = not (stack.norms or (stack.residual and len(stack.cells) > 1) or stack.dropout or stack.recurrent_dropout)
     kinds = {(part.dtype, part.device.type) for part in parameters}
-    if not (plain and isinstance(task, FixedTask)):
+    if not (plain and isinstance(task, FixedTask) and has_kernel_loss(task)):
         return None
     if not has_plain_options(optimizer) or update_rule(optimizer) not in KERNEL_OPTIMIZERS:
         return None
@@ -55,12 +55,31 @@ def kernel_for(network: RecurrentNetwork, task: Task, optimizer: Optimizer) -> L
     return native_library() if all(part.requires_grad for part in parameters) else None
 
 
+def has_kernel_loss(task: FixedTask) -> bool:
+    """Return whether the task's loss is one that the compiled kernel computes.
+
+    A subclass that overrides `loss_per_sample` or `predict` but not `loss_kind` computes another loss.
+
+    Args:
+        task: The task.
+    """
+    if task.loss_kind is None:
+        return False
+    classes = type(task).__mro__
+    places = {
+        name: next(place for place, one in enumerate(classes) if name in vars(one))
+        for name in ("loss_kind", "loss_per_sample", "predict")
+    }
+    return places["loss_kind"] <= min(places["loss_per_sample"], places["predict"])
+
+
 def network_shape(network: RecurrentNetwork, task: FixedTask) -> Shape:
     """Describe the sizes of a network and its task as a `Shape` for the compiled kernel.
 
     Args:
-        network: A network that `kernel_for` accepts; its parameters in their order are the row of numbers.
-        task: The task.
+        network: A network that `kernel_for` accepts, whose parameters, concatenated in the order of
+            `named_parameters`, are the flat parameter vector.
+        task: A task that `kernel_for` accepts.
     """
     places: dict[str, int] = {}
     parameters = 0
@@ -90,7 +109,7 @@ def network_shape(network: RecurrentNetwork, task: FixedTask) -> Shape:
         steps=task.steps,
         scored_from=task.scored_from,
         every_step=int(task.show == "every"),
-        loss=LOSSES[task.loss_kind],
+        loss=LOSSES[cast(LossKind, task.loss_kind)],
         parameters=parameters,
         projection_weight=places.get("stack.projection.weight", -1),
         projection_bias=places.get("stack.projection.bias", -1),

@@ -64,18 +64,27 @@ class KernelData:
         self.weights[: self.samples] = (1 if weights is None else weights) / (self.samples * scored)
 
     def minibatches(self, first: int, steps: int) -> tuple[Tensor, Tensor] | None:
-        """Return the concatenated sample indices of some steps' minibatches and the batch sizes, or None."""
+        """Return the concatenated sample indices of some steps' minibatches and the batch sizes, or None.
+
+        Raises:
+            ValueError: If the task gives an index that no sample has.
+        """
         if self.rows is None:
             return None
         batches = [cast(Tensor, self.task.minibatch(step)) for step in range(first, first + steps)]
-        return torch.cat(batches), torch.tensor([len(batch) for batch in batches])
+        order = torch.cat(batches).long()
+        least, greatest = (int(bound) for bound in order.aminmax())
+        if least < 0 or greatest >= self.samples:
+            wrong = least if least < 0 else greatest
+            raise ValueError(f"minibatch must give indices in [0, {self.samples - 1}], got {wrong}")
+        return order, torch.tensor([len(batch) for batch in batches])
 
 
 class KernelTraining:
     """Parameters, optimizer state, learning rates and data of one network that the compiled kernel trains.
 
-    The parameters of the network and the state of its optimizer become views of rows of numbers that the kernel
-    changes, so that checkpoints, resumption and evaluation work as without it.
+    The parameters of the network and the state of its optimizer become views of flat vectors that the kernel updates
+    in place, so that checkpoints, resumption and evaluation work as without it.
 
     Args:
         module: A module whose network `kernel_for` accepts.
@@ -102,7 +111,7 @@ class KernelTraining:
         self.optimizer = optimizer
         self.data = data
         self.rates = rates.contiguous()
-        self.exponents = exponents
+        self.exponents = None if exponents is None else exponents.double().contiguous()
         self.steps_made = steps_made
         self.bound = divergence_bound(rule, task)
         self.parameters = list(network.parameters())

@@ -244,7 +244,7 @@ class Task(ABC):
         return "cross-entropy"
 
     def loss_exponents(self, total_steps: int) -> Tensor | None:
-        """Return the generalized cross-entropy's exponent q at each step, (total_steps,), or None without this loss.
+        """Return the generalized cross-entropy's exponent q at each step, (total_steps,), float64, or None without it.
 
         Args:
             total_steps: Optimizer steps of the run.

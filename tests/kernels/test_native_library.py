@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -109,3 +111,35 @@ def test_a_missing_kernel_is_reported_once(monkeypatch: pytest.MonkeyPatch, fres
     with pytest.warns(UserWarning, match="the compiled kernel is not built"):
         assert native_library() is None
     assert native_library() is None
+
+
+WITHOUT_MEMORY_FOR_THREADS = """
+import resource
+import torch
+from rnn_capacity.models import NetworkEnsemble, RecurrentNetwork
+
+ensemble = NetworkEnsemble([RecurrentNetwork("rnn", 1, 2, 3, 1)])
+inputs = torch.zeros(1, 8, 2, 2)
+ensemble(inputs)
+used = 1024 * int(open("/proc/self/status").read().split("VmSize:")[1].split()[0])
+before = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, before[1]))
+torch.set_num_threads(500)
+try:
+    ensemble(inputs)
+except RuntimeError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_AS, before)
+torch.set_num_threads(2)
+print(ensemble(inputs)[0].shape)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the memory by Linux's means")
+def test_threads_that_cannot_start_are_an_error_and_the_kernel_goes_on() -> None:
+    code = [sys.executable, "-c", WITHOUT_MEMORY_FOR_THREADS]
+    done = subprocess.run(code, capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.splitlines() == [
+        "the compiled kernel cannot start 500 threads; OMP_NUM_THREADS sets fewer",
+        "torch.Size([1, 8, 2, 1])",
+    ], done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from itertools import product
 from typing import Any, NamedTuple, cast
@@ -252,3 +253,59 @@ def test_a_second_gradient_is_refused() -> None:
 
     with pytest.raises(RuntimeError):
         second_gradient()
+
+
+@pytest.fixture
+def eight_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(8)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_networks_of_nan_leave_the_gradients_of_others_as_they_are(eight_threads: None) -> None:
+    cells = [cell.float() for cell in make_cells("gru", None, 8)]
+    drawn = draw(cells[0], "first indices", 8, 300, 1)  # more than one slice of four tiles, the last tile partly filled
+    drawn = drawn._replace(state=tuple(part.detach().float() for part in drawn.state))
+    grad_outputs = torch.randn(STEPS, 8, UNITS, 300)
+
+    def parameter_gradients() -> list[Tensor]:
+        outputs = run_recurrence(the_kernel(cells), stacked_inputs(cells, drawn), steps=STEPS)
+        parameters = [parameter for cell in cells[1::2] for parameter in cell.parameters()]
+        return list(torch.autograd.grad((outputs * grad_outputs).sum(), parameters))
+
+    wanted = parameter_gradients()
+    with torch.no_grad():
+        for cell in cells[::2]:
+            cell.weight_input.fill_(float("nan"))
+    for _ in range(40):  # which thread computes which samples is left to chance
+        torch.testing.assert_close(parameter_gradients(), wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8])
+def test_indices_may_have_any_integer_type(dtype: torch.dtype) -> None:
+    cells = make_cells("gru", None, 2)
+    drawn = draw(cells[0], "every indices", 2, 6, STEPS)
+    grad_outputs = torch.randn(STEPS, 2, UNITS, 6, dtype=torch.float64)
+    found = run(cells, drawn._replace(sequence=drawn.sequence.to(dtype)), grad_outputs)
+    compare(found, run(cells, drawn, grad_outputs), 0)
+
+
+@pytest.mark.parametrize("wrong", [-1, FEATURES])
+def test_an_index_beyond_the_input_size_is_rejected(wrong: int) -> None:
+    cells = make_cells("gru", None, 2)
+    drawn = draw(cells[0], "first indices", 2, 6, 1)
+    drawn.sequence[0, 1, 2, 0] = wrong
+    with pytest.raises(ValueError, match=rf"inputs must be indices in \[0, {FEATURES - 1}\], got {wrong}"):
+        run_recurrence(the_kernel(cells), stacked_inputs(cells, drawn), steps=STEPS)
+
+
+def test_a_sequence_is_read_in_the_type_of_the_weights() -> None:
+    cells = [cell.float() for cell in make_cells("gru", None, 2)]
+    drawn = draw(cells[0], "first", 2, 6, 1)
+    state = tuple(part.detach().float().requires_grad_() for part in drawn.state)
+    grad_outputs = torch.randn(STEPS, 2, UNITS, 6)
+    sequence = drawn.sequence.detach()
+    wanted = run(cells, drawn._replace(state=state, sequence=sequence.float().requires_grad_()), grad_outputs)
+    found = run(cells, drawn._replace(state=state, sequence=sequence.requires_grad_()), grad_outputs)
+    compare(found, wanted, 0)

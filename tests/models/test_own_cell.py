@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rnn_capacity.cells import Cell, GatedCell, Projected, State
 from rnn_capacity.models import Initialization, RecurrentNetwork, Stack, parameter_count, units_for_budget
+from tests.population.own_cells import TwoArgumentCell
 
 Randomise = Callable[[nn.Module], None]
 
@@ -157,3 +158,16 @@ def test_a_step_without_a_mask_argument_runs_without_recurrent_dropout() -> None
     torch.testing.assert_close(Stack(Sum, 1, 3, 3)(inputs)[0], inputs.cumsum(1))
     with pytest.raises(ValueError, match=r"recurrent_dropout must be 0 for Sum, whose step takes no mask, got 0.5"):
         Stack(Sum, 1, 3, 3, recurrent_dropout=0.5)
+
+
+@pytest.mark.parametrize("options", [{"b_fg": 1.0}, {"leak": 0.5}])
+def test_options_that_a_cell_does_not_take_are_named(options: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="cell_options must be arguments of TwoArgumentCell, as must b_fg") as error:
+        RecurrentNetwork(TwoArgumentCell, 1, 3, 4, 2, cell_options=options)
+    assert str(options) in str(error.value)
+
+
+def test_a_nonlinearity_is_given_only_to_a_cell_that_takes_one() -> None:
+    assert RecurrentNetwork(TwoArgumentCell, 2, 3, 4, 2)(torch.zeros(1, 2, 3))[0].shape == (1, 2, 2)
+    with pytest.raises(ValueError, match=r"cell_options must be arguments of TwoArgumentCell, as must .* nonlinearity"):
+        RecurrentNetwork(TwoArgumentCell, 1, 3, 4, 2, nonlinearity="relu")

@@ -26,6 +26,18 @@ class LeakyCell(Cell):
         return hidden, (hidden,)
 
 
+class TwoArgumentCell(Cell):
+    """A cell whose constructor takes no more than the two sizes."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.weight = nn.Parameter(torch.linspace(-1, 1, hidden_size * input_size).view(hidden_size, input_size))
+
+    def step(self, projected: Projected, state: State, mask: Tensor | None = None) -> tuple[Tensor, State]:
+        hidden = torch.tanh(0.5 * state[0] + projected[0] @ self.weight.t())
+        return hidden, (hidden,)
+
+
 class OneNetworkCell(GatedCell):
     """An RNN whose code does not broadcast over stacked weights."""
 

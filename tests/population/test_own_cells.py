@@ -30,7 +30,14 @@ def make(place: int, steps: int, cell: str, **given: Any) -> Member:
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize(
-    "cell", ["tests.own_cell.MinimalGatedUnit", f"{OWN}.LeakyCell", f"{OWN}.OneNetworkCell", f"{OWN}.MixingCell"]
+    "cell",
+    [
+        "tests.own_cell.MinimalGatedUnit",
+        f"{OWN}.LeakyCell",
+        f"{OWN}.TwoArgumentCell",
+        f"{OWN}.OneNetworkCell",
+        f"{OWN}.MixingCell",
+    ],
 )
 def test_a_users_cell_is_mapped_over_the_networks(cell: str, depth: int) -> None:
     plans = [plan_member(place, make(place, 10, cell, depth=depth), {}) for place in range(3)]

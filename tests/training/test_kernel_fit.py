@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, NAdam, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from rnn_capacity.models import Initialization
+from rnn_capacity.cells import State
+from rnn_capacity.models import Initialization, RecurrentNetwork
+from rnn_capacity.population import Member, train
 from rnn_capacity.tasks import ContinuousFunction, Memory, RandomMapping
-from rnn_capacity.training import FixedTask, RecurrentModule, Task, TaskDataModule, TotalDecay, evaluate_split
+from rnn_capacity.training import Batch, FixedTask, RecurrentModule, Task, TaskDataModule, TotalDecay, evaluate_split
 from tests.kernel_builds import RUNNABLE, kernel_build
 from tests.training.conftest import quiet_trainer
 
@@ -186,6 +188,67 @@ def test_a_callback_that_sees_gradients_turns_the_kernel_off() -> None:
     assert not module.kernel.usable
     assert len(callback.norms) == 5
     assert min(callback.norms) > 0
+
+
+def make_own_loss() -> type[RandomMapping]:
+    """The random mapping with a loss of its own."""
+
+    class OwnLoss(RandomMapping):
+        def loss_per_sample(self, predictions: Tensor, batch: Batch) -> Tensor:
+            return 3 * super().loss_per_sample(predictions, batch)
+
+    return OwnLoss
+
+
+def test_a_loss_of_a_task_is_trained_by_the_kernel_only_where_the_task_names_its_kind() -> None:
+    own_loss: Any = make_own_loss()
+
+    class NamedLoss(own_loss):
+        loss_kind = "binary"
+
+    class OtherLoss(own_loss):
+        loss_kind = None
+
+    class OwnPrediction(RandomMapping):
+        def predict(
+            self, network: RecurrentNetwork, batch: Batch, state: list[State] | None = None
+        ) -> tuple[Tensor, list[State]]:
+            outputs, state = super().predict(network, batch, state)
+            return 2 * outputs, state
+
+    usable = {}
+    for kind in (RandomMapping, own_loss, NamedLoss, OtherLoss, OwnPrediction):
+        module = make("rnn")
+        run(module, kind(samples=90, input_size=7, steps=3), 3)
+        assert module.kernel is not None
+        usable[kind] = module.kernel.usable
+    assert usable == {RandomMapping: True, own_loss: False, NamedLoss: True, OtherLoss: False, OwnPrediction: False}
+
+
+def test_a_tasks_own_loss_is_trained_in_a_population_as_in_fit() -> None:
+    task = make_own_loss()(samples=90, input_size=7, steps=3)
+    one, two = make("gru"), make("gru")
+    train([Member(one, task, 20)])
+    found = torch.cat([part.detach().flatten() for part in one.network.parameters()])
+    torch.testing.assert_close(found, run(two, task, 20))
+
+
+def test_a_minibatch_of_samples_that_do_not_exist_is_rejected() -> None:
+    class WrongMinibatches(RandomMapping):
+        def minibatch(self, step: int) -> Tensor:
+            return torch.tensor([0, 90])
+
+    with pytest.raises(ValueError, match=r"minibatch must give indices in \[0, 89\], got 90"):
+        run(make("rnn"), WrongMinibatches(samples=90, input_size=7, steps=3), 3)
+
+
+def test_exponents_of_the_loss_may_have_any_type_and_layout() -> None:
+    class SingleExponents(RandomMapping):
+        def loss_exponents(self, total_steps: int) -> Tensor:
+            return torch.linspace(0, 0.5, 2 * total_steps)[::2]
+
+    task = SingleExponents(samples=90, input_size=7, steps=3)
+    compare("gru", 20, 1e-9, task)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ struct Step {
     Product<S> input;          // of the input; no columns if there is none
     const S* weight;           // recurrent
     const S* candidate;        // the GRU's recurrent matrix of the candidate
-    bool first;                // the product of `weight` and the initial state is in the bias
+    bool first;                // whether this is step 0, whose product of `weight` and the state is in the bias
     const S *hidden, *memory;  // the previous state
     const S* x;                // the input's rows, for a cell that passes it on
     S* saved;
@@ -42,8 +42,9 @@ struct Gradient {
     S* x;                // gradient of the input, for a cell that passes it on
     S* scratch;          // of `units` rows
 
-    // Adds the product of a transposed matrix and the gates' gradient to the gradient of the previous state.
-    void through(S* state, const S* weight, int units, const S* rows, int count, const S* start) const {
+    // Sets `state`, the gradient of the previous state, to `start` (zero if null) plus the product of a transposed
+    // matrix and the gates' gradient.
+    void multiply_transposed(S* state, const S* weight, int units, const S* rows, int count, const S* start) const {
         Product<S> one{weight, 1, units, rows, count};
         multiply<S>(state, units, nullptr, start, &one, 1);
     }
@@ -68,7 +69,7 @@ struct RNN {
         const S* h = step.array(1);
         FOR_EACH_VECTOR(step) store<S>(to.gates + i, total(to, i) * slope<S>(step.activation, load<S>(h + i)));
         if (!step.first)
-            to.through(to.hidden, step.weight, step.units, to.gates, step.units, nullptr);
+            to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, step.units, nullptr);
         else
             FOR_EACH_VECTOR(step) store<S>(to.hidden + i, Vec<S>{});
     }
@@ -98,7 +99,7 @@ struct UGRNN {
             store<S>(to_candidate + i, (grad - kept) * slope<S>(step.activation, c));
             store<S>(to.hidden + i, kept);
         }
-        if (!step.first) to.through(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
+        if (!step.first) to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
     }
 };
 
@@ -134,13 +135,13 @@ struct GRU {
             store<S>(to_candidate + i, (grad - kept) * slope<S>(step.activation, c));
             store<S>(to.hidden + i, kept);
         }
-        to.through(to.scratch, step.candidate, step.units, to_candidate, step.units, nullptr);
+        to.multiply_transposed(to.scratch, step.candidate, step.units, to_candidate, step.units, nullptr);
         FOR_EACH_VECTOR(step) {
             Vec<S> grad = load<S>(to.scratch + i), r = load<S>(reset + i);
             store<S>(to.gates + i, grad * load<S>(step.hidden + i) * r * (S(1) - r));
             store<S>(to.hidden + i, load<S>(to.hidden + i) + grad * r);
         }
-        if (!step.first) to.through(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
+        if (!step.first) to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
     }
 };
 
@@ -179,7 +180,7 @@ struct LSTM {
             store<S>(to.memory + i, to_memory * f);
         }
         if (!step.first)
-            to.through(to.hidden, step.weight, step.units, to.gates, 4 * step.units, nullptr);
+            to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 4 * step.units, nullptr);
         else
             FOR_EACH_VECTOR(step) store<S>(to.hidden + i, Vec<S>{});
     }
@@ -222,11 +223,11 @@ struct Intersection {
             store<S>(to_through + i, (grad - kept) * slope<S>(TANH, b));
             store<S>(to.hidden + i, kept);
         }
-        if (!step.first) to.through(to.hidden, step.weight, step.units, to.gates, 4 * step.units, to.hidden);
+        if (!step.first) to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 4 * step.units, to.hidden);
     }
 };
 
-enum Status : int { DONE, UNKNOWN_CELL, OUT_OF_MEMORY };
+enum Status : int { DONE, UNKNOWN_CELL, OUT_OF_MEMORY, NO_THREADS };  // Python has the same names
 
 template <class Cell>
 struct Type {

@@ -92,7 +92,7 @@ class Layer {
         grad_input.resize(size_t(steps) * own.inputs * L);
     }
 
-    // Copies a network's parameters and computes the values that all samples share.
+    // Points at a network's parameters, which must outlive the call, and computes the values that all samples share.
     //   offsets: b_fg of every row of the gates.
     //   constant_input: the input after the frames where it is CONSTANT, else null.
     void prepare(const S* values, const S* offsets, const S* constant_input) {

@@ -27,6 +27,9 @@ baseline, or off."""
 BUILDS = ("avx512", "avx2", "baseline")
 """The builds of the compiled kernel, the fastest first."""
 
+DONE, UNKNOWN_CELL, OUT_OF_MEMORY, NO_THREADS = range(4)
+"""Return values of the compiled kernel's functions."""
+
 CAPABILITIES = {"AVX512": BUILDS, "AVX2": BUILDS[1:]}
 """Builds that a processor can run, by the name that torch gives its instruction set; other processors run only the
 baseline."""
@@ -60,6 +63,7 @@ class Library:
 
         Raises:
             MemoryError: If there is not enough memory.
+            RuntimeError: If the system allows no more threads.
         """
         count, workers = ctypes.c_int64(len(jobs)), ctypes.c_int64(torch.get_num_threads())
         self._call("train", dtype, ctypes.byref(shape), jobs, count, ctypes.c_int64(steps), workers)
@@ -74,6 +78,7 @@ class Library:
 
         Raises:
             MemoryError: If there is not enough memory.
+            RuntimeError: If the system allows no more threads.
         """
         workers = ctypes.c_int64(torch.get_num_threads())
         self._call("recurrence", dtype, ctypes.byref(recurrence), ctypes.c_int64(backward), workers)
@@ -87,8 +92,14 @@ class Library:
 
     def _call(self, name: str, dtype: torch.dtype, *arguments: object) -> None:
         status = getattr(self._functions, f"{name}_{'double' if dtype == torch.float64 else 'float'}")(*arguments)
-        if status == 2:
+        if status == OUT_OF_MEMORY:
             raise MemoryError("the compiled kernel needs more memory than there is")
+        if status == NO_THREADS:
+            raise RuntimeError(
+                f"the compiled kernel cannot start {torch.get_num_threads()} threads; OMP_NUM_THREADS sets fewer"
+            )
+        if status != DONE:
+            raise ValueError(f"cell must be one that the compiled kernel has, status {status}")
 
 
 @contextmanager

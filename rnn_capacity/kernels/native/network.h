@@ -50,7 +50,8 @@ class Network {
             frame_gates.resize(SLICE_TILES * gate_row);
     }
 
-    // Copies the parameters and computes what all samples share; `offsets` has b_fg of every row of every layer's gates.
+    // Points at the parameters, which must outlive the call, and computes what all samples share; `offsets` has b_fg of
+    // every row of every layer's gates.
     void prepare(const S* parameters, const S* offsets) {
         values = parameters;
         for (int l = 0; l < shape.depth; l++)

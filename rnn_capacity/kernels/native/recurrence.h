@@ -70,7 +70,7 @@ class Runner {
 
     size_t sums_size() const { return places.size; }
 
-    // Copies the parameters of a network.
+    // Points at the parameters of a network, which must outlive the call, and computes what all its samples share.
     void prepare(int64_t one) {
         if (network == one) return;
         network = one;
@@ -188,6 +188,8 @@ class Runner {
                     for (int k = 0; k < given.ones; k++) sum += table[index[k] * rows + i];
                     to[i * L + lane] = sum;
                 }
+            // what another network left in the lanes without a sample may be NaN, which zero gradients do not remove
+            for (int i = 0; i < rows; i++) std::fill(to + i * L + lanes, to + (i + 1) * L, S(0));
         }
     }
 
@@ -242,6 +244,8 @@ int run(const Recurrence& given, bool backward, int workers) {
                             [&](auto cell) { run_cell<S, typename decltype(cell)::type>(given, backward, workers); });
     } catch (const std::bad_alloc&) {
         return OUT_OF_MEMORY;
+    } catch (const std::system_error&) {
+        return NO_THREADS;
     }
 }
 

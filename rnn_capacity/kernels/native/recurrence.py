@@ -43,7 +43,7 @@ def library_for(kernel: StepKernel, inputs: RecurrenceInputs) -> Library | None:
     """Return the compiled kernel if it supports a layer and is faster than torch for it, else None.
 
     Args:
-        kernel: The kernel of the networks' cell.
+        kernel: The step kernel of the networks' cell.
         inputs: The tensors of the recurrence.
     """
     tensor, pad = inputs.weight_input, inputs.pad_input
@@ -71,7 +71,7 @@ def run_native_recurrence(
 
     Args:
         library: The compiled kernel.
-        kernel: The kernel of the networks' cell.
+        kernel: The step kernel of the networks' cell.
         inputs: Weights, initial state, input sequence and readout of the networks.
         steps: Steps T to run.
         warmup: First steps whose outputs are not returned.
@@ -79,6 +79,9 @@ def run_native_recurrence(
 
     Returns:
         The outputs, (T - warmup, K, features, batch).
+
+    Raises:
+        ValueError: If an index of a one is not in [0, input_size).
     """
     times = len(inputs.sequence)
     pads = inputs.pad_input is not None and times < steps and not repeat_last
@@ -113,7 +116,29 @@ def run_native_recurrence(
         networks=len(inputs.bias),
     )
     values = torch.cat([part.flatten(1) for part in parts], 1)
-    return cast(Tensor, NativeRecurrenceFunction.apply(library, recurrence, values, inputs.sequence))  # type: ignore[no-untyped-call]  # torch types it so
+    sequence = kernel_sequence(inputs.sequence, values.dtype, recurrence.layer.inputs)
+    return cast(Tensor, NativeRecurrenceFunction.apply(library, recurrence, values, sequence))  # type: ignore[no-untyped-call]  # torch types it so
+
+
+def kernel_sequence(sequence: Tensor, dtype: torch.dtype, input_size: int) -> Tensor:
+    """Convert an input sequence to the types that the compiled kernel reads: the weights', or int64 for indices.
+
+    Args:
+        sequence: The sequence of a `RecurrenceInputs`.
+        dtype: Type of the weights.
+        input_size: Number of input features.
+
+    Raises:
+        ValueError: If an index of a one is not in [0, input_size).
+    """
+    if sequence.is_floating_point():
+        return sequence.to(dtype).contiguous()
+    if sequence.numel():
+        least, greatest = (int(bound) for bound in sequence.aminmax())
+        if least < 0 or greatest >= input_size:
+            wrong = least if least < 0 else greatest
+            raise ValueError(f"inputs must be indices in [0, {input_size - 1}], got {wrong}")
+    return sequence.long().contiguous()
 
 
 class NativeRecurrenceFunction(torch.autograd.Function):
@@ -122,7 +147,6 @@ class NativeRecurrenceFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, library: Library, recurrence: Recurrence, values: Tensor, sequence: Tensor) -> Tensor:
         """Run all time steps of the layer for all K networks."""
-        sequence = sequence.contiguous()
         dense = sequence.is_floating_point()
         recurrence.batch = sequence.shape[-1 if dense else -2]
         recurrence.shared = int(sequence.shape[1] == 1)

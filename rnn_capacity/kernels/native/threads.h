@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -20,15 +21,30 @@ class FlushDenormals {
 #endif
 };
 
-// Calls work(worker) for each of some workers, on a thread each; the caller's thread is the first.
+// Calls work(worker) for each of some workers, on a thread each; the caller's thread is the first. No worker begins
+// before all threads exist: workers wait for each other. Throws std::system_error if a thread cannot be made.
 template <class Work>
 void in_parallel(int workers, const Work& work) {
-    std::vector<std::thread> others;
+    enum Signal { WAIT, BEGIN, END };
+    std::atomic<Signal> signal{WAIT};
     const auto run = [&work](int worker) {
         FlushDenormals flush;
         work(worker);
     };
-    for (int worker = 1; worker < workers; worker++) others.emplace_back(run, worker);
+    const auto run_on_signal = [&](int worker) {
+        while (signal.load() == WAIT) std::this_thread::yield();
+        if (signal.load() == BEGIN) run(worker);
+    };
+    std::vector<std::thread> others;
+    others.reserve(workers - 1);
+    try {
+        for (int worker = 1; worker < workers; worker++) others.emplace_back(run_on_signal, worker);
+    } catch (...) {
+        signal = END;
+        for (std::thread& other : others) other.join();
+        throw;
+    }
+    signal = BEGIN;
     run(0);
     for (std::thread& other : others) other.join();
 }

@@ -169,6 +169,8 @@ int train(const Shape& shape, TrainingJob* jobs, int64_t count, int64_t steps, i
         });
     } catch (const std::bad_alloc&) {
         return OUT_OF_MEMORY;
+    } catch (const std::system_error&) {
+        return NO_THREADS;
     }
 }
 
@@ -186,9 +188,6 @@ int train_double(const Shape* shape, TrainingJob* jobs, int64_t count, int64_t s
 
 // Number of samples in a tile, for numbers of a size in bytes.
 int64_t lanes_of_tile(int64_t bytes) { return ROW_BYTES / bytes; }
-
-// Size in bytes of the vectors that this library is compiled for.
-int64_t vector_bytes() { return VECTOR_BYTES; }
 
 // tanh and sigmoid of `count` numbers, a multiple of the vectors' width.
 void activations_float(const float* x, float* tanhs, float* sigmoids, int64_t count) {

@@ -185,7 +185,7 @@ def test_the_text_has_the_alphabet_and_the_entropy_rate_of_the_language(characte
         ({"order": 4}, r"language_order must be in \[1, 3\], got 4"),
         ({"concentration": 0.0}, "concentration must be a positive number, got 0"),
         ({"concentration": float("nan")}, "concentration must be a positive number, got nan"),
-        ({"concentration": float("inf")}, "concentration must be a positive number, got inf"),
+        ({"concentration": float("inf")}, "concentration must be a finite positive number, got inf"),
     ],
 )
 def test_arguments_out_of_range_are_rejected(arguments: dict[str, int | float], message: str) -> None:
