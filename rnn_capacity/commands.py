@@ -31,7 +31,7 @@ from rnn_capacity.trainer_options import (
     trainer_error,
 )
 from rnn_capacity.training import RecurrentModule, RunCheckpointIO, Task, TaskDataModule
-from rnn_capacity.wandb_runs import finish_wandb_run, has_wandb_run, wandb_loggers
+from rnn_capacity.wandb_runs import allow_wandb_resume, finish_wandb_run, has_wandb_run, wandb_loggers
 
 PATIENCE = 60.0
 """Seconds that a failed process of a distributed run waits for the first process to end before it exits."""
@@ -148,6 +148,7 @@ class CapacityCLI(LightningCLI):
             config.default_root_dir = local_folder("trainer.default_root_dir", config.default_root_dir or "runs")
             kwargs["logger"] = [self._run_logger(config.default_root_dir), *others]
             if wandb_loggers(others):
+                allow_wandb_resume(others)
                 callbacks.append(WandbMetrics())
             if any(hasattr(logger, "log_image") for logger in others):
                 callbacks.append(LogPlot())
@@ -260,7 +261,7 @@ def run(argv: list[str]) -> None:
         if isinstance(error, MisconfigurationException):
             finish_wandb_run(2)
             fail(f"trainer: {error}")
-        if isinstance(error, (MemoryError, OverflowError, torch.OutOfMemoryError)):
+        if is_out_of_memory(error):
             finish_wandb_run(1)
             fail(f"not enough memory for these sizes: {str(error) or type(error).__name__}", code=1)
         if os.environ.get("LOCAL_RANK", "0") != "0":
@@ -273,6 +274,12 @@ def run(argv: list[str]) -> None:
             sys.exit(1)
         raise
     finish_wandb_run(0)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that Python, torch or a GPU has not enough memory, or that a size is too large."""
+    on_cpu = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    return on_cpu or isinstance(error, (MemoryError, OverflowError, torch.OutOfMemoryError))
 
 
 def wait_for_first_process() -> None:

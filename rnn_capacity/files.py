@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         ...     [path.name for path in Path(folder).iterdir()]
         ['summary.json']
     """
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # each process its own
     try:
         with part.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

@@ -12,10 +12,10 @@ LABELS = {
 
 
 def format_value(value: Any) -> str:
-    """Format a metric or hyperparameter as text, numbers with four significant digits.
+    """Format a metric or hyperparameter as text: floats to four significant digits, or to integers from 10,000 on.
 
     Args:
-        value: A number in four significant digits, with commas between thousands; None is "null", as in YAML.
+        value: A number, boolean or text; None is "null", as in YAML.
 
     Example:
         >>> [format_value(value) for value in (True, 0.00012345, 3.14159, 12345.6, 2500, None, "gru")]

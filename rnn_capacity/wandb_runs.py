@@ -11,15 +11,22 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 
 def wandb_loggers(loggers: Iterable[Any]) -> list[WandbLogger]:
-    """Return the W&B loggers among loggers and, if there is one, let W&B resume a preempted run.
+    """Return the W&B loggers among loggers.
 
     Args:
         loggers: Any loggers.
     """
-    found = [logger for logger in loggers if isinstance(logger, WandbLogger)]
-    if found:
+    return [logger for logger in loggers if isinstance(logger, WandbLogger)]
+
+
+def allow_wandb_resume(loggers: Iterable[Any]) -> None:
+    """Let W&B resume a preempted run, if one of the loggers is W&B's.
+
+    Args:
+        loggers: Any loggers.
+    """
+    if wandb_loggers(loggers):
         os.environ.setdefault("WANDB_RESUME", "allow")  # Lightning's default, which the parser's null replaces
-    return found
 
 
 def define_metrics(loggers: Iterable[Logger], summaries: Mapping[str, str | None], axis: str) -> None:

@@ -126,7 +126,10 @@ def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
             ["log_model=True and offline=True is an invalid configuration"],
         ),
         (["--trainer.val_check_interval=0"], ["trainer.val_check_interval must be above 0, got 0"]),
-        (["--trainer.limit_test_batches=0"], ["trainer.limit_test_batches must be at least one of 1 calls, got 0"]),
+        (
+            ["--trainer.limit_test_batches=0"],
+            ["trainer.limit_test_batches must leave one of 1 batches, got 0"],
+        ),
         (["--seed_everything=-1"], ["seed_everything must be in [0, 4294967295], got -1"]),
         (["--model=null"], ["model must be RecurrentModule or a subclass, got null"]),
         (["--model.depth=null"], ["model.depth must be of type int, got null"]),

@@ -12,6 +12,7 @@ import yaml
 
 from rnn_capacity.cells import CELLS
 from rnn_capacity.cli import main
+from rnn_capacity.runs.table import print_summary
 from tests.program import CONFIGS, Runner
 
 Toy = Callable[..., list[str]]
@@ -156,3 +157,43 @@ def test_runs_with_wandb_also_have_a_run_directory(
         summary = runner("fit", *toy(), "--trainer.logger=WandbLogger", f"--trainer.logger.save_dir={tmp_path}")
         assert (summary["run"] / "metrics.csv").is_file()
     assert len(list((tmp_path / "wandb").glob("offline-run-*/*.wandb"))) == 2
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OverflowError("a size is too large"),
+        torch.OutOfMemoryError("out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_too_little_memory_ends_a_command_in_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("rnn_capacity.commands.CapacityCLI", fails)
+    with pytest.raises(SystemExit) as stop:
+        main(["fit"])
+    assert stop.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("rnn-capacity: error: not enough memory for these sizes: ")
+    assert line.endswith(str(error) or "MemoryError")
+
+
+def test_another_error_of_a_command_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("rnn_capacity.commands.CapacityCLI", fails)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        main(["fit"])
+
+
+def test_the_printed_folder_of_a_run_is_as_it_is_called(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_summary({"task": "memory", "cell": "[red]"}, tmp_path / "runs[old]" / ":smile:")
+    said = capsys.readouterr().out
+    assert f"run: {tmp_path}/runs[old]/:smile:" in said
+    assert "[red]" in said

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from rnn_capacity.files import is_folder_name, local_folder, make_folder
+from rnn_capacity.files import is_folder_name, local_folder, make_folder, write_atomically
 from rnn_capacity.messages import fail
 
 
@@ -45,3 +46,13 @@ def test_an_error_shows_no_password_and_no_endless_word(capsys: pytest.CaptureFi
     assert capsys.readouterr().err == (
         f"rnn-capacity: error: storage must be text, got ['postgresql://me:***@host/base'] and {'x' * 300}...\n"
     )
+
+
+def test_writers_of_one_file_at_the_same_time_leave_one_complete_file(tmp_path: Path) -> None:
+    texts = [str(number) * 10000 for number in range(8)]
+    path = tmp_path / "best.yaml"
+    with ThreadPoolExecutor(len(texts)) as pool:
+        for _ in range(20):
+            list(pool.map(write_atomically, [path] * len(texts), texts))
+            assert path.read_text() in texts
+    assert [file.name for file in tmp_path.iterdir()] == ["best.yaml"]

@@ -13,12 +13,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint, Timer
 class LastCheckpoint(ModelCheckpoint):
     """Saves `last.ckpt` at every validation, at the end of training, and when training is interrupted.
 
-    It also follows every checkpoint of another callback, so that no other is newer. Another ModelCheckpoint that would
-    write the same file leaves it to this one. A run that resumes from its own `last.ckpt` makes no more steps if a
-    callback, such as EarlyStopping, had ended its training.
+    It also saves after another callback has saved a checkpoint, so that `last.ckpt` is never the older one. Another
+    ModelCheckpoint that would write the same file leaves it to this one. A run that resumes from its own `last.ckpt`
+    makes no more steps if a callback, such as EarlyStopping, had ended its training.
 
-    An error in one of several processes saves none: saving exchanges data between processes, and the others, which
-    have not failed, would wait forever.
+    With several processes, an error in one of them saves no checkpoint: saving exchanges data between processes, and
+    the others, which have not failed, would wait forever.
 
     Example:
         >>> from pytorch_lightning import Trainer

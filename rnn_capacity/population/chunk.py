@@ -49,9 +49,10 @@ class Chunk:
         self.optimizer = first.optimizer([plan.settings for plan in plans], self.values)
         self.network = network
         self._bind_parameters()
+        self._configure_members()
 
     def _bind_parameters(self) -> None:
-        """Make the parameters views of the matrix `values`, (K, P); collect gradient limits and divergence bounds.
+        """Make the parameters views of the matrix `values`, (K, P).
 
         They are made anew for each number of networks, since autograd keeps a parameter's shape as long as a graph of
         it lives.
@@ -65,6 +66,9 @@ class Chunk:
             for name, part in list(module.named_parameters(recurse=False, remove_duplicate=False)):
                 setattr(module, name, bound[part])
         self.parameters = list(bound.values())
+
+    def _configure_members(self) -> None:
+        """Set gradient limits, divergence bounds and the common task of the remaining members."""
         rules = [plan.member.module.rule for plan in self.plans]
         tasks = [plan.member.task for plan in self.plans]
         self.limits = GradientLimits(rules, self.values)
@@ -186,6 +190,7 @@ class Chunk:
                 for name, buffer in module._buffers.items():
                     module._buffers[name] = None if buffer is None else buffer[rows]
             self._bind_parameters()
+            self._configure_members()
         return left
 
     @torch.no_grad()

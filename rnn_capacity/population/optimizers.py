@@ -60,7 +60,7 @@ class MemberOptimizer(ABC):
             values.copy_(state["state"][name])
 
     def factors(self, first: int, rates: Tensor) -> Tensor:
-        """Compute what depends on the number of a step alone, such as Adam's bias corrections, for several steps.
+        """Compute the factors of several steps that need no gradient: learning rates, and Adam's bias corrections.
 
         Args:
             first: Optimizer steps made before these.

@@ -63,4 +63,4 @@ class StepRecorder:
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self.losses = self.update(batch, weights, self.factors, self.exponents)
-        self.graph = graph  # if the memory was enough
+        self.graph = graph  # set last: a capture that runs out of memory leaves no graph

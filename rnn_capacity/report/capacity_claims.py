@@ -95,7 +95,7 @@ def level(rows: Rows) -> Finding:
 
 
 def small_factor(rows: Rows) -> Finding:
-    """Judge claim C3: the bits per parameter of all cells differ by a small factor only."""
+    """Judge claim C3: the bits per parameter of all cells but the IRNN differ by a small factor only."""
     cells = {label: trials for label, trials in cells_at_base_depth(rows).items() if label != "IRNN"}
     size = largest_common_size(cells)
     bits = bits_at(cells, size)

@@ -205,7 +205,7 @@ class Repetition(NamedTuple):
     @property
     def losses(self) -> list[float]:
         """Final losses of the runs that did not diverge; stored bits are negated, so that less is better."""
-        sign = -1.0 if self.runs[0].goal == "maximize" and self.runs[0].task == "random_mapping" else 1.0
+        sign = -1.0 if self.runs[0].task == "random_mapping" else 1.0
         return [sign * loss for loss in feasible_losses(self.runs)]
 
     @property

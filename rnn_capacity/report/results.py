@@ -40,7 +40,7 @@ PROTOCOLS = ("paper's protocol", "best training")
 as in the paper, and with any other loss or number of steps."""
 
 LOSSES = ("cross-entropy", "generalized cross-entropy")
-"""Names of the losses that the two protocols train with, in the order of `PROTOCOLS`."""
+"""Names of the losses of capacity runs: with a `loss_exponent` of 0, and with any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class TrialResult:
     """Value of the metric that the study optimizes; that of a constant predictor if the training diverged."""
 
     feasible: bool = True
-    """Whether the training ended without diverging."""
+    """Whether the network was trained without divergence."""
 
     metrics: dict[str, Any] = field(default_factory=dict)
     """Final metrics by the keys of summary.json."""

@@ -11,8 +11,9 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from rnn_capacity.cells import CELLS
+from rnn_capacity.full_names import full_name
 from rnn_capacity.report.results import Rows, TrialResult
-from rnn_capacity.studies import Study, feasible, metrics, study_names
+from rnn_capacity.studies import Study, feasible, metrics, study_names, values
 
 TASKS = {
     "RandomMapping": "random_mapping",
@@ -89,7 +90,8 @@ def trial_row(study: Study, trial: FrozenTrial, command: str) -> TrialResult:
     """Convert a finished Optuna trial and its study's config to a row of results."""
     specification, found = study.specification, metrics(trial)
     config, sweep = specification["config"], specification["sweep"]
-    settings = {**constants(sweep["parameters"], specification["fixed"]), **trial.params}
+    searched = values(trial)
+    settings = {**constants(sweep["parameters"], specification["fixed"]), **searched}
 
     def option(part: str, name: str, default: Any = None) -> Any:
         given = (config[part].get("init_args") or {}).get(name, default)
@@ -111,7 +113,7 @@ def trial_row(study: Study, trial: FrozenTrial, command: str) -> TrialResult:
         value=float(trial.value or 0.0),
         feasible=bool(feasible(trial)),
         metrics=found,
-        settings=dict(trial.params),
+        settings=searched,
         method=sweep.get("method", "bayes"),
         unrolled_steps=option("data", "steps"),
         loss_exponent=float(option("data", "loss_exponent", 0.0) or 0.0),
@@ -134,7 +136,7 @@ def constants(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = ""
     """Return the hyperparameters for which a sweep has a single value, by dotted name, except those in `fixed`."""
     found: dict[str, Any] = {}
     for key, settings in parameters.items():
-        name = f"{prefix}{key}"
+        name = full_name(f"{prefix}{key}")
         if not isinstance(settings, dict) or name in fixed:
             continue
         if "parameters" in settings:
@@ -171,6 +173,6 @@ def without(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = "") 
     for key, settings in parameters.items():
         if isinstance(settings, dict) and "parameters" in settings:
             settings = {**settings, "parameters": without(settings["parameters"], fixed, f"{prefix}{key}.")}
-        if f"{prefix}{key}" not in fixed:
+        if full_name(f"{prefix}{key}") not in fixed:
             kept[key] = settings
     return kept

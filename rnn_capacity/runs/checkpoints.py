@@ -105,4 +105,5 @@ def compare(part: str, path: str, given: dict[str, Any], saved: dict[str, Any]) 
             continue
         if isinstance(here, dict) and isinstance(there, dict):
             compare(f"{part}.{name}", path, here, there)
+            continue
         raise ValueError(f"{part}.{name.lstrip('_')} must be {there!r}, which {path} was trained with, got {here!r}")

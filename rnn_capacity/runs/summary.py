@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from rnn_capacity import __version__
 from rnn_capacity.files import write_atomically
 from rnn_capacity.kernels.native import native_library
 from rnn_capacity.training import RecurrentModule, Task, run_result
@@ -64,7 +65,8 @@ def run_summary(module: RecurrentModule, seconds: float) -> dict[str, Any]:
         "seeds": {"network": module.seed, "task": task.seed},
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("rnn-capacity", "torch", "pytorch-lightning")},
+            "rnn-capacity": __version__,
+            **{name: version(name) for name in ("torch", "pytorch-lightning")},
         },
         "machine": {
             "device": module.device.type,

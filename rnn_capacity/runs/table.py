@@ -35,7 +35,7 @@ def print_summary(summary: dict[str, Any], directory: Path | None) -> None:
     for key, value in summary.items():
         if key not in NOT_PRINTED and value is not None:
             table.add_row(metric_label(key), format_value(value))
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, emoji=False)
     console.print(table)
     if directory is not None:
         console.print(f"run: {directory}", highlight=False)

@@ -20,13 +20,13 @@ from rnn_capacity.search.trials import Config
 DEFAULT_TRIALS = 256
 """Number of finished trials a new study aims for when `--trials` is not given."""
 
-PLACE = ("accelerator", "devices", "enable_progress_bar", "default_root_dir", "logger")
+RUNTIME_OPTIONS = ("accelerator", "devices", "enable_progress_bar", "default_root_dir", "logger")
 """Names of the `--trainer` options for hardware, progress bar, output folder and logger; none affects results."""
 
-MEASURED = ("max_steps", "precision")
+RESULT_OPTIONS = ("max_steps", "precision")
 """Names of the `--trainer` options that a search accepts and on which its results depend."""
 
-FIT_ONLY_TRAINER = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps", "num_sanity_val_steps")
+IGNORED_OPTIONS = ("val_check_interval", "check_val_every_n_epoch", "log_every_n_steps", "num_sanity_val_steps")
 """Names of the `--trainer` options that a search accepts, since `fit` configs set them, but ignores."""
 
 TEXT_OPTIONS = ("sweep", "storage", "study", "cells", "depths", "sizes", "begin_from", "begin-from")
@@ -59,8 +59,8 @@ class SearchOptions:
         sweep: A sweep file in W&B's format, or the name of a shipped one: method, metric and parameters, which are
             dotted options such as model.init_args.optimizer.init_args.lr, data.init_args.samples_per_parameter or
             trainer.max_steps. The values of each trial replace those of the config.
-        trials: Finished trials that a study is to have, those of all workers and of earlier starts together; more than
-            before goes on with a finished study. Null is the largest number that was ever asked for, at first 256.
+        trials: Number of finished trials that a study should reach, over all workers and starts; a larger number
+            continues a finished study. Null is the largest number requested so far, or 256.
         population: Trials that train at once in each worker.
         storage: Where the studies are: sqlite:///FILE for the workers of one machine,
             postgresql://USER:PASSWORD@HOST/DATABASE for those of several, grpc://HOST:PORT of Optuna's gRPC proxy in
@@ -167,30 +167,30 @@ def read_command_line(argv: list[str]) -> Arguments:
             raise ValueError(f"{name} must be null for a search, got {namespace[name]!r}")
     trainer, default = parsed["trainer"], defaults["trainer"]
     for name, value in trainer.items():
-        if name not in (*PLACE, *MEASURED, *FIT_ONLY_TRAINER) and value != default[name]:
-            allowed = ", ".join(PLACE + MEASURED)
+        if name not in (*RUNTIME_OPTIONS, *RESULT_OPTIONS, *IGNORED_OPTIONS) and value != default[name]:
+            allowed = ", ".join(RUNTIME_OPTIONS + RESULT_OPTIONS)
             raise ValueError(
                 f"trainer.{name} must be {default[name]!r} for a search, which takes {allowed}; got {value!r}"
             )
     options = SearchOptions(**{name: parsed[name] for name in SearchOptions.__dataclass_fields__})
     sweep = None if options.sweep is None else read_sweep(options.sweep)
     if options.begin_from is not None and sweep is not None and sweep.method == "grid":
-        raise ValueError(f"begin_from must be null for a grid, whose points are fixed, got {options.begin_from!r}")
+        raise ValueError(f"begin_from must be null for a sweep of method grid, got {options.begin_from!r}")
     config = {
         **{part: parsed[part] for part in ("model", "data")},
-        "trainer": {name: trainer[name] for name in MEASURED},
+        "trainer": {name: trainer[name] for name in RESULT_OPTIONS},
     }
     if options.resume:
         changed = [
             name for name in ("model", "data", "sweep", "cells", "depths", "sizes") if parsed[name] != defaults[name]
         ]
-        changed += [f"trainer.{name}" for name in MEASURED if trainer[name] != default[name]]
+        changed += [f"trainer.{name}" for name in RESULT_OPTIONS if trainer[name] != default[name]]
         if changed:
-            raise ValueError(f"{changed[0]} must be the stored study's with --resume, got another")
+            raise ValueError(f"{changed[0]} must not be given with --resume, which takes the stored study's")
     return Arguments(
         options,
         config,
-        {name: trainer[name] for name in PLACE},
+        {name: trainer[name] for name in RUNTIME_OPTIONS},
         sweep,
-        tuple(name for name in PLACE if trainer[name] != default[name]),
+        tuple(name for name in RUNTIME_OPTIONS if trainer[name] != default[name]),
     )

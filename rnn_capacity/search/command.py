@@ -226,6 +226,8 @@ def interruption(arguments: Arguments, studies: list[StudyRunner]) -> str:
 def resume_command(arguments: Arguments, studies: list[StudyRunner]) -> list[str]:
     """Make the command that resumes the search, without a password."""
     common = studies[0].name if len(studies) == 1 else studies[0].name.rpartition("/")[0]
+    if arguments.options.resume:  # the name may be that of several grids
+        common = study_name(arguments.options.study) or common
     command = ["rnn-capacity", "search", "--resume", "--study", common, "--storage", hide_password(arguments.storage)]
     totals = {study.total for study in studies}
     if len(totals) == 1:  # otherwise the storage has a number for each study

@@ -5,7 +5,7 @@ from rnn_capacity.studies.snapshot import Snapshot
 from rnn_capacity.studies.storage_errors import StorageError
 from rnn_capacity.studies.study import Study, study_names
 from rnn_capacity.studies.timing import Timing
-from rnn_capacity.studies.trial import Goal, Params, Proposal, failures, feasible, metrics, retries_exhausted
+from rnn_capacity.studies.trial import Goal, Params, Proposal, failures, feasible, metrics, retries_exhausted, values
 
 __all__ = [
     "Goal",
@@ -21,4 +21,5 @@ __all__ = [
     "metrics",
     "retries_exhausted",
     "study_names",
+    "values",
 ]

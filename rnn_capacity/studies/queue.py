@@ -26,6 +26,7 @@ from rnn_capacity.studies.trial import (
     KNOWN,
     MAX_FAILURES,
     METRICS,
+    VALUES,
     WORKER,
     Goal,
     Proposal,
@@ -103,8 +104,9 @@ class TrialQueue:
     def claim(self, count: int, total: int, propose: Propose, snapshot: Snapshot | None = None) -> list[FrozenTrial]:
         """Claim trials for this worker to run: first those to be run again, then newly proposed ones.
 
-        A trial with which all but one of `MAX_FAILURES` workers failed comes alone; one with `retries_exhausted` is to
-        be finished without being run. `alive` must be entered before the grace is over.
+        A trial that `MAX_FAILURES` - 1 workers failed with is claimed by itself, so that its next failure affects no
+        other trial. The caller finishes a trial with `retries_exhausted` without running it, and enters `alive()`
+        within `Timing.grace` seconds.
 
         Args:
             count: Largest number of trials to claim.
@@ -214,14 +216,23 @@ class TrialQueue:
             with suppress(UpdateFinishedTrialError):  # finished or taken over in the meantime
                 return self._call(self._optuna.set_trial_user_attr, trial_id, ALIVE, time.time())
 
-    def finish(self, trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial | None:
+    def finish(
+        self,
+        trial: FrozenTrial,
+        value: float,
+        feasible: bool,
+        metrics: dict[str, Any],
+        values: dict[str, Any] | None = None,
+    ) -> FrozenTrial | None:
         """Store the objective value and the metrics of a claimed trial, and set the trial to complete.
 
         Args:
             trial: The trial.
             value: What the study optimizes.
-            feasible: Whether the training came to its end without diverging.
+            feasible: Whether the trial was trained without divergence.
             metrics: The final metrics, as JSON can hold them.
+            values: Values of the searched hyperparameters by dotted name, as JSON can hold them; None if they are the
+                trial's params.
 
         Returns:
             The finished trial; None if the result is refused, since the trial was given back or taken over.
@@ -235,16 +246,17 @@ class TrialQueue:
         if trial.number not in self._held:
             return None
         trial_id = self._held[trial.number]
+        attributes = {METRICS: metrics, FEASIBLE: feasible, **({} if values is None else {VALUES: values})}
         try:
             # the state is written last, so that every finished trial has its metrics
-            self._call(self._optuna.set_trial_user_attr, trial_id, METRICS, metrics)
-            self._call(self._optuna.set_trial_user_attr, trial_id, FEASIBLE, feasible)
+            for name, attribute in attributes.items():
+                self._call(self._optuna.set_trial_user_attr, trial_id, name, attribute)
             self._call(self._optuna.set_trial_state_values, trial_id, TrialState.COMPLETE, [value])
             stored = True
         except UpdateFinishedTrialError:  # another worker took the trial over, or a repeated call had finished it
             stored = self._call(self._optuna.get_trial, trial_id).state is TrialState.COMPLETE
         del self._held[trial.number]
-        return finished_trial(trial, value, feasible, metrics) if stored else None
+        return finished_trial(trial, value, attributes) if stored else None
 
     def give_back(self, trials: Iterable[FrozenTrial], failure: str | None = None) -> None:
         """Set claimed, unfinished trials to waiting, so that any worker can claim them.

@@ -67,12 +67,12 @@ class Snapshot:
 
     @cached_property
     def finished(self) -> list[FrozenTrial]:
-        """The complete trials, those whose training diverged included."""
+        """The complete trials, infeasible ones included."""
         return [trial for trial in self.trials if trial.state is TrialState.COMPLETE]
 
     @cached_property
     def infeasible(self) -> list[FrozenTrial]:
-        """The complete trials whose training diverged."""
+        """The complete trials that diverged, whose hyperparameters were rejected, or whose retries all failed."""
         return [trial for trial in self.finished if not feasible(trial)]
 
     @cached_property
@@ -101,7 +101,7 @@ class Snapshot:
         return [trial for trial in self.running if self.time - beats[trial.user_attrs.get(WORKER)] > self.grace]
 
     def best(self, count: int) -> list[FrozenTrial]:
-        """Return the `count` trials with the best values, the best first, without those that diverged.
+        """Return the `count` trials with the best values, the best first, without infeasible ones.
 
         Equal values are ordered by trial number.
         """

@@ -1,4 +1,4 @@
-"""Checks that a requested study has the config, sweep and seed of the stored study with its name."""
+"""Finds the first difference between the specifications of two studies."""
 
 from __future__ import annotations
 

@@ -89,10 +89,10 @@ def open_storage(storage: str, *, create: bool = True, timing: Timing | None = N
         storage: The URL: sqlite:///FILE for the workers of one machine, postgresql://USER:PASSWORD@HOST/DATABASE for
             hundreds of workers on several machines, grpc://HOST:PORT of Optuna's gRPC proxy for thousands.
         create: Whether to create Optuna's tables in an empty database.
-        timing: Signs of life and repetition.
+        timing: Intervals of heartbeats and retries; None is the defaults.
 
     Raises:
-        ValueError: If the URL is wrong, the database cannot be reached, has no studies and is not to be prepared, or
+        ValueError: If the URL is wrong, the database cannot be reached, has no Optuna tables and `create` is false, or
             belongs to another program or another version of Optuna.
         StorageError: If the storage fails.
     """

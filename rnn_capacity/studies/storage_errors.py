@@ -84,8 +84,8 @@ def is_transient(error: BaseException) -> bool:
                 passes = isinstance(cause, OperationalError | InterfaceError | IntegrityError)
             # two processes that open an empty database at the same moment make the same tables
             return passes or cause.connection_invalidated or "already exists" in str(cause.orig)
-        if hasattr(cause, "code"):
-            return cause.code().name in TRANSIENT_GRPC
+        if callable(code := getattr(cause, "code", None)):  # gRPC's; SQLAlchemy's errors have a text of that name
+            return code().name in TRANSIENT_GRPC
     return False
 
 

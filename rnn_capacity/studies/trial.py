@@ -33,8 +33,11 @@ KNOWN = "known"
 trial."""
 
 METRICS, FEASIBLE = "metrics", "feasible"
-"""Names of the user attributes of a complete trial that store the final metrics and whether training did not
-diverge."""
+"""Names of the user attributes of a complete trial that store the final metrics and whether the trial is feasible: it
+was trained without divergence."""
+
+VALUES = "values"
+"""Name of the user attribute of a complete trial that stores the values of its searched hyperparameters."""
 
 FAILURE = "failure"
 """Name of the user attribute of a trial given back by a worker that stores the error that ended the worker."""
@@ -71,7 +74,7 @@ def metrics(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def feasible(trial: FrozenTrial) -> bool | None:
-    """Return whether a trial's training ended without divergence; None unless the trial is complete.
+    """Return whether a trial was trained without divergence; None unless the trial is complete.
 
     Example:
         >>> from optuna.trial import create_trial
@@ -79,6 +82,20 @@ def feasible(trial: FrozenTrial) -> bool | None:
         False
     """
     return trial.user_attrs.get(FEASIBLE) if trial.state is TrialState.COMPLETE else None
+
+
+def values(trial: FrozenTrial) -> dict[str, Any]:
+    """Return the values of a complete trial's searched hyperparameters, by their dotted names.
+
+    Optuna's params of a trial are draws: a quantile for a normal distribution, an unrounded number for a quantized one.
+    A trial without stored values gives its params.
+
+    Example:
+        >>> from optuna.trial import create_trial
+        >>> values(create_trial(value=1.5, user_attrs={"values": {"trainer.max_steps": 200}}))
+        {'trainer.max_steps': 200}
+    """
+    return dict(trial.user_attrs.get(VALUES, trial.params))
 
 
 def failures(trial: FrozenTrial) -> tuple[str, ...]:
@@ -126,9 +143,9 @@ def retry_of(trial: FrozenTrial, worker: str) -> FrozenTrial:
     return running_trial(Proposal(trial.params, trial.distributions), worker, attributes)
 
 
-def finished_trial(trial: FrozenTrial, value: float, feasible: bool, metrics: dict[str, Any]) -> FrozenTrial:
-    """Return a copy of a running trial that is complete, with its objective value and metrics."""
-    attributes = {**trial.user_attrs, METRICS: metrics, FEASIBLE: feasible}
+def finished_trial(trial: FrozenTrial, value: float, attributes: dict[str, Any]) -> FrozenTrial:
+    """Return a copy of a running trial that is complete, with its objective value and more user attributes."""
+    attributes = {**trial.user_attrs, **attributes}
     done = create_trial(value=value, params=trial.params, distributions=trial.distributions, user_attrs=attributes)
     done.number = trial.number
     return done

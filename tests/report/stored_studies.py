@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -47,8 +48,12 @@ def store(
     content: dict[str, Any],
     results: list[dict[str, Any]],
     points: list[dict[str, Any]] | None = None,
+    values: list[dict[str, Any]] | None = None,
 ) -> None:
-    """Store a study with a finished trial for each result; a result that is not feasible has diverged."""
+    """Store a study with a finished trial for each result; a result that is not feasible has diverged.
+
+    The first trials get values that differ from the points behind them, if there are any.
+    """
     objective = content["objective"]
     study = Study.open(url, name, specification=content, goal=objective["goal"])
     chosen = points or [{LR: (index + 1) / 100} for index in range(len(results))]
@@ -57,8 +62,9 @@ def store(
         kinds = {float: FloatDistribution(0, 1), int: IntDistribution(0, 10000)}
         return [Proposal(point, {key: kinds[type(value)] for key, value in point.items()}) for point in chosen]
 
-    for trial, result in zip(study.claim(len(results), len(results), propose), results, strict=True):
-        study.finish(trial, result[objective["metric"]], result.get("feasible", True), result)
+    claimed = study.claim(len(results), len(results), propose)
+    for trial, result, stored in zip_longest(claimed, results, values or []):
+        study.finish(trial, result[objective["metric"]], result.get("feasible", True), result, stored)
 
 
 def capacity_result(bits: float, parameters: int = 290, **more: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from rnn_capacity.report.measures import is_relu_only, is_seed_only, repeated_runs
-from rnn_capacity.report.results import PROTOCOLS
+from rnn_capacity.report.measures import Repetition, is_relu_only, is_seed_only, repeated_runs
+from rnn_capacity.report.results import PROTOCOLS, TrialResult
 from rnn_capacity.report.stored import file_names, read_studies, rerun_files
 from rnn_capacity.studies import Study
 from tests.report.stored_studies import LR, SEED, capacity_result, specification, store
@@ -61,6 +61,24 @@ def test_a_searched_value_counts_for_its_own_trial(url: str) -> None:
     assert [row.protocol for row in study.rows] == list(PROTOCOLS)
 
 
+def test_short_names_of_a_sweep_are_those_of_the_config(url: str) -> None:
+    rate = {LR: {"min": 0, "max": 1}}
+    parameters = {"model.cell": {"value": "gru"}, "data": {"parameters": {"steps": {"value": 3}}}, **rate}
+    store(url, "one", specification(parameters=parameters), [capacity_result(4.0)])
+    (study,), _ = read_studies(url)
+    assert (study.rows[0].cell, study.rows[0].unrolled_steps) == ("gru", 3)
+    fixed = specification(parameters=parameters, fixed=("model.init_args.cell", "data.init_args.steps"))
+    assert rerun_files(fixed)[1]["parameters"] == {"data": {"parameters": {}}, **rate}
+
+
+def test_the_settings_of_a_trial_are_its_values_and_not_the_draws_behind_them(url: str) -> None:
+    points = [{"trainer.max_steps": 0.37}, {"trainer.max_steps": 0.4}]
+    results = [capacity_result(4.0), capacity_result(4.1)]
+    store(url, "one", specification(), results, points, [{"trainer.max_steps": 200}])
+    (study,), _ = read_studies(url)
+    assert [row.settings for row in study.rows] == [{"trainer.max_steps": 200}, {"trainer.max_steps": 0.4}]
+
+
 def test_trials_that_differ_in_the_seed_alone_are_repeated_runs(url: str) -> None:
     store(url, "seeds", specification(), [capacity_result(4.0)] * 3, [{SEED: seed} for seed in (1, 2, 3)])
     points = [{SEED: seed, LR: lr} for seed, lr in ((1, 0.1), (2, 0.1), (3, 0.1), (4, 0.2))]
@@ -93,3 +111,10 @@ def test_the_files_to_run_a_study_again_stay_in_the_reports_folder() -> None:
         parameters={**swept, LR: {"value": 0.1}}, fixed=("model.init_args.cell", "model.init_args.depth")
     )
     assert rerun_files(content)[1]["parameters"] == {"model.init_args": {"parameters": {}}, LR: {"value": 0.1}}
+
+
+@pytest.mark.parametrize("goal", ["maximize", "minimize"])
+def test_repeated_runs_and_the_trial_that_they_repeat_have_losses_of_one_sign(goal: str) -> None:
+    row = TrialResult("one", 0, "random_mapping", "gru", goal=goal, metrics={"stored_bits": 300.0}, parameters=100)
+    repetition = Repetition(row, [row, row])
+    assert repetition.losses == [repetition.original_loss] * 2 == [-300.0] * 2

@@ -116,4 +116,4 @@ def test_a_grid_cannot_begin_from_published_settings(
     (tmp_path / "grid.yaml").write_text(yaml.safe_dump(sweep))
     with pytest.raises(SystemExit, match="2"):
         main(["search", *searching.options(f"--begin_from={published(tmp_path)}", f"--sweep={tmp_path}/grid.yaml")])
-    assert "begin_from must be null for a grid, whose points are fixed" in capsys.readouterr().err
+    assert "begin_from must be null for a sweep of method grid" in capsys.readouterr().err

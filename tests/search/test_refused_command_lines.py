@@ -41,7 +41,7 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         ("--model.depth=2", ["'toy'", "config.model.init_args.depth", "give another name"]),
         ("--trainer.max_steps=70", ["'toy'", "config.trainer.max_steps", "give another name"]),
         ("--seed=3", ["'toy'", "seed"]),
-        ("--resume", ["model must be the stored study's with --resume"]),
+        ("--resume", ["model must not be given with --resume"]),
     ):
         line = error_line(["search", *searching.options("--trials=2", option)], capsys)
         for word in words:

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import PendingRollbackError
 
 from rnn_capacity.studies import StorageError, Study, Timing, metrics
+from rnn_capacity.studies.storage_errors import is_transient, reason
 from tests.studies.conftest import Server, free_port
 from tests.studies.grid import counts, grid
 from tests.studies.processes import started
@@ -189,3 +192,10 @@ def test_workers_continue_after_a_restart_of_the_grpc_server(file: Path) -> None
         assert "\n" not in str(told.value)
     finally:
         kill()
+
+
+def test_an_error_of_sqlalchemy_that_is_none_of_the_database_is_reported_and_not_retried() -> None:
+    error = StorageInternalError("an exception is raised during the commit")
+    error.__cause__ = PendingRollbackError("the session's transaction was rolled back\nby a flush")
+    assert not is_transient(error)
+    assert reason(error) == "the session's transaction was rolled back"

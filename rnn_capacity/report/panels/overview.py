@@ -45,7 +45,7 @@ def objectives(rows: Rows) -> Panel:
 
 
 def infeasible_shares(rows: Rows) -> Panel:
-    """Make the panel of the share of diverged trials in each study."""
+    """Make the panel of the share of infeasible trials in each study."""
     points = []
     for study, group in grouped(rows, lambda row: row.study).items():
         diverged = infeasible_share(group)

@@ -16,7 +16,7 @@ from rnn_capacity.search.results.records import best_so_far, final_row, label, l
 from rnn_capacity.search.run.study_runner import StudyRunner
 from rnn_capacity.search.space.parameter_names import short_names
 from rnn_capacity.studies import feasible
-from rnn_capacity.wandb_runs import define_metrics, mark_preempting, wandb_loggers
+from rnn_capacity.wandb_runs import allow_wandb_resume, define_metrics, mark_preempting
 
 X_AXIS = "trial/number"
 """Name of the logged metric that is the x axis of all W&B charts of a search."""
@@ -85,7 +85,7 @@ class SearchLogger:
         if complete:
             self._log(final_row(self.studies), len(rows))
         for logger in self.loggers:
-            logger.finalize("success")
+            logger.finalize("success" if complete else "failed")
 
     def stop(self, signal: str) -> None:
         """Log the results and finalize the loggers after a signal; at SIGUSR1, only mark the W&B run as preempting."""
@@ -127,5 +127,5 @@ def make_loggers(config: Any) -> list[Logger]:
         ]
     except (MisconfigurationException, ModuleNotFoundError, ValueError) as error:
         raise ValueError(f"trainer.logger: {error}") from error
-    wandb_loggers(loggers)
+    allow_wandb_resume(loggers)
     return loggers

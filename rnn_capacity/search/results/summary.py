@@ -34,7 +34,7 @@ def print_summary(studies: list[StudyRunner], root: Path) -> None:
         studies: The studies.
         root: The folder of all results.
     """
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = TABLE_WIDTH
     if len(studies) > 1:

@@ -234,7 +234,7 @@ class StudyRunner:
 
     def _finish(self, trial: FrozenTrial, result: Result, events: Events) -> None:
         value, feasible = self.objective.value(result)
-        done = self.study.finish(trial, value, feasible, {**result, "feasible": feasible})
+        done = self.study.finish(trial, value, feasible, {**result, "feasible": feasible}, self.values(trial))
         if done is not None:
             self._report(events.result, self, done)
 

@@ -203,7 +203,7 @@ class WorkerProcesses:
         process, device = self.processes[worker], self.jobs[worker].device
         process.join()
         if process.exitcode and not expected:
-            how = f"ended with {process.exitcode}; the others go on, and run its trials"
+            how = f"ended with exit code {process.exitcode}; another worker will run its trials again"
             self.events.say(f"worker {worker} on {device} {how}")
 
     def kill(self) -> None:

@@ -261,6 +261,7 @@ def test_a_stopped_search_has_no_final_metrics(
     assert len(rows_of(logger)) == 2
     assert not any(key.startswith("final/") for _, row in logger.rows for key in row)
     assert len(logger.pictures) == len(logger.tables) == pictures
+    assert logger.ended == ("failed" if pictures else "")
 
 
 @pytest.mark.parametrize("config", [None, True, False])

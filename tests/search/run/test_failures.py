@@ -160,6 +160,8 @@ def test_the_printed_command_resumes_the_study() -> None:
     assert interruption(plain, searches(a=7)).endswith(
         "go on: rnn-capacity search --resume --study toy/a --storage sqlite:///base.db --trials 7 --population 64"
     )
+    several = [SimpleNamespace(name=f"toy/{grid}/a", finished=3, total=7) for grid in ("first", "second")]
+    assert resume_command(read_command_line(line[2:]), several)[:5] == line[:5]
     resumed = read_command_line([*line[2:4], "toy", *line[5:]])
     assert (resumed.options.trials, resumed.trainer) == (7, arguments.trainer)
 
