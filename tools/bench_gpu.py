@@ -6,7 +6,7 @@ For tanh RNNs, gated cells and the +RNN (two layers), milliseconds of an optimiz
 population's torch path, with Adam, five unrolled steps and 24 inputs, as the median of several calls of 50 steps: of
 steps whose operations Python starts one by one (`milliseconds`), and of recorded steps (`recorded_milliseconds`). By
 torch's profiler, the share of the former in which the GPU works, and the shares of products, of elementwise operations
-and of sums in what it works; the rest of a step is the way from Python to the GPU. `microseconds_per_network` is the
+and of sums in what it works; the rest of a step is the overhead of kernel launches. `microseconds_per_network` is the
 step's time over the number of networks. Before that, the metrics of three small networks in float64 are compared with
 those that the CPU gives them.
 """

@@ -46,8 +46,8 @@ def table(claims: list[Claim]) -> str:
     """Format claims as a Markdown table with a row for each claim and a column for each protocol.
 
     Args:
-        claims: The content of claims.json; claims that are not on capacity have no protocol and stand in the first
-            column.
+        claims: The content of claims.json; claims that are not about capacity have no protocol and stand in the
+            column of the paper's.
     """
     rows = []
     for key in dict.fromkeys(claim["claim"] for claim in claims):

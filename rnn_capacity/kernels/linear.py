@@ -1,7 +1,7 @@
 """Affine maps W x + b of K networks with stacked weights, and their gradients.
 
 Weights are stacked, (K, out_features, in_features), and the batch is the last dimension of every result, so that the
-rows of a gate are one piece of memory. Inputs of one network only, which all K share, are never copied.
+rows of a gate are contiguous in memory. Inputs of one network only, which all K share, are never copied.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 MANY_NETWORKS = 16
-"""Number of networks from which on a batched product over the samples is fast on a GPU."""
+"""Number of networks from which `bmm` is faster on a GPU than a loop over the networks."""
 
 
 def batched_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -65,18 +65,18 @@ def add_weight_gradient(grad_weight: Tensor, grad_output: Tensor, x: Tensor) -> 
         grad_output: Gradient of W x, (K, out_features, batch).
         x: (K, in_features, batch).
     """
-    if not are_multiplied_one_by_one(len(x), x.device):
+    if not loops_over_networks(len(x), x.device):
         grad_weight.baddbmm_(grad_output, x.mT)
         return
     for total, grad, values in zip(grad_weight.unbind(0), grad_output.unbind(0), x.unbind(0), strict=True):
         total.addmm_(grad, values.mT)
 
 
-def are_multiplied_one_by_one(networks: int, device: torch.device) -> bool:
-    """Return whether the products over the samples are made for one network after another.
+def loops_over_networks(networks: int, device: torch.device) -> bool:
+    """Return whether weight gradients are computed in a loop over the networks instead of by one batched product.
 
-    In a batched product one multiprocessor of a GPU adds up all samples of a network, in the product of two matrices
-    many of them do. So few networks are faster one by one.
+    On a GPU `bmm` sums each network's samples on one multiprocessor and `mm` on many, so that a loop is faster for few
+    networks.
     """
     return device.type != "cpu" and networks < MANY_NETWORKS
 

@@ -67,7 +67,7 @@ class StepKernel(ABC):
     """Base of the hand-written forward and backward steps of a cell, for K networks with stacked weights.
 
     A kernel computes what the cell's `step` does, without autograd, and its gradient. The networks are the first
-    dimension of every tensor and the batch is the last, so that the rows of a gate are one piece of memory.
+    dimension of every tensor and the batch is the last, so that the rows of a gate are contiguous in memory.
 
     Args:
         cell: A cell of the networks; has their hidden size and nonlinearity.

@@ -160,11 +160,11 @@ def normalise(norm: nn.LayerNorm, outputs: Tensor) -> Tensor:
 def can_run_together(network: RecurrentNetwork) -> bool:
     """Return whether networks like this one train in a `NetworkEnsemble` as they would one by one.
 
-    True for trainable networks without dropout whose cell has a step kernel. Those of another cell are tried: a tiny
-    input goes forward and backward through two of them. `torch.func.vmap` raises an error at code that it cannot map,
-    such as branches on values or random numbers, and never mixes networks up. It cannot see state outside of tensors:
-    a network that changes its attributes or buffers as it runs is found by the trial and cannot run together; code that
-    keeps state elsewhere (global variables, numpy's generator) is not found.
+    True for trainable networks without dropout whose cell has a step kernel. Networks of any other cell are tested: a
+    tiny input goes forward and backward through two of them. `torch.func.vmap` raises an error at code that it cannot
+    map, such as branches on values or random numbers, and never mixes networks up. It cannot see state outside of
+    tensors: a network that changes its attributes or buffers as it runs is found by the trial and cannot run together;
+    code that keeps state elsewhere (global variables, numpy's generator) is not found.
 
     Args:
         network: The network.

@@ -74,10 +74,10 @@ class Initialization:
             scale = getattr(self, name)
             for factor in scale.values() if isinstance(scale, dict) else (scale,):
                 check_minimum(0, **{f"initialization.{name}": factor})
-                self._check_finite(name, factor)
-        self._check_finite("bias_scale", self.bias_scale)
+                self._check_single_precision(name, factor)
+        self._check_single_precision("bias_scale", self.bias_scale)
 
-    def _check_finite(self, name: str, factor: float) -> None:
+    def _check_single_precision(self, name: str, factor: float) -> None:
         """Check that a scale is finite in float32, the precision of most networks."""
         if not abs(factor) <= torch.finfo(torch.float32).max:
             raise ValueError(f"initialization.{name} must be finite in single precision, got {factor:g}")

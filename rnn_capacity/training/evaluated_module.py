@@ -49,7 +49,7 @@ class EvaluatedModule(LightningModule):
             task: The task.
 
         Raises:
-            ValueError: If they are not.
+            ValueError: If they differ.
         """
         sizes = {"input_size": self.network.stack.input_size, "output_size": self.network.readout.out_features}
         for name, size in sizes.items():

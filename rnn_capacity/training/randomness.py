@@ -12,9 +12,9 @@ import torch
 def generator(seed: int, *purpose: int) -> torch.Generator:
     """Create a CPU random generator from a seed and from numbers for the purpose of the draw, such as a batch index.
 
-    Drawing on the CPU gives the same numbers whatever device the network is on. Batch k of a task comes from
-    `generator(task_seed, k)`, so that a resumed run, another process and a population all see the same data. The
-    generator has 32 bits of seed: among a million batches about a hundred pairs are equal.
+    Drawing on the CPU gives the same numbers whatever device the network is on. Training batch k of a `FreshTask` comes
+    from `generator(task_seed, TRAINING, k)`, so that a resumed run, another process and a population all see the same
+    data. The generator has 32 bits of seed: among a million batches about a hundred pairs are equal.
 
     Args:
         seed: Seed of the task or the network, at least 0.

@@ -62,26 +62,26 @@ def build_schedule(factory: Schedule, optimizer: Optimizer, steps: int) -> LRSch
         10
     """
     kind: Any = factory
-    given: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
     if isinstance(
         factory, partial
     ):  # on the command line, of a function that instantiates the class among its arguments
-        kind, given = next(filter(inspect.isclass, factory.args), factory.func), factory.keywords
+        kind, keywords = next(filter(inspect.isclass, factory.args), factory.func), factory.keywords
     if kind in UNSUITABLE:
         raise unsuitable(kind)
     parameters = list(inspect.signature(kind).parameters.values())
     names = [one.name for one in parameters]
-    lengths = {name: steps for name in LENGTHS if name in names and given.get(name) is None}
-    if "steps_per_epoch" in names and given.get("epochs") and given.get("steps_per_epoch"):
+    lengths = {name: steps for name in LENGTHS if name in names and keywords.get(name) is None}
+    if "steps_per_epoch" in names and keywords.get("epochs") and keywords.get("steps_per_epoch"):
         lengths = {}  # OneCycleLR's other way to give its length
     takes_steps = not (inspect.isclass(kind) or lengths) and any(
-        one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in given
+        one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD and one.name not in keywords
         for one in parameters[1:2]
     )
     try:
         schedule = factory(optimizer, *([steps] if takes_steps else []), **lengths)
         if not isinstance(schedule, ReduceLROnPlateau):
-            check_finite(schedule=given)
+            check_finite(schedule=keywords)
             if type(schedule).__module__.partition(".")[0] in ("torch", "rnn_capacity"):
                 try_step(schedule)
     except ValueError as error:

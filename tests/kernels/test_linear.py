@@ -8,10 +8,10 @@ from torch.nn import functional as F
 from rnn_capacity.kernels import linear
 from rnn_capacity.kernels.linear import (
     MANY_NETWORKS,
-    are_multiplied_one_by_one,
     batched_linear,
     batched_linear_grad_input,
     linear_over_time,
+    loops_over_networks,
 )
 
 BATCH, COLUMNS, ROWS, STEPS = 4, 5, 6, 3
@@ -50,7 +50,7 @@ def test_features_are_multiplied(steps: int, networks: int, own: int, batch: int
 
 @SHARED
 def test_gradients_of_networks_multiplied_one_by_one(networks: int, own: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "are_multiplied_one_by_one", lambda *_: True)
+    monkeypatch.setattr(linear, "loops_over_networks", lambda *_: True)
     x, weight, bias = draw(STEPS, own, COLUMNS, BATCH), draw(networks, ROWS, COLUMNS), draw(networks, ROWS)
     compare(linear_over_time(x, weight, bias), naive(x, weight, bias), [x, weight, bias])
 
@@ -58,8 +58,8 @@ def test_gradients_of_networks_multiplied_one_by_one(networks: int, own: int, mo
 @pytest.mark.parametrize(
     ("device", "networks", "one_by_one"), [("cpu", 1, False), ("cuda", 1, True), ("cuda", MANY_NETWORKS, False)]
 )
-def test_few_networks_are_multiplied_one_by_one_on_a_gpu(device: str, networks: int, one_by_one: bool) -> None:
-    assert are_multiplied_one_by_one(networks, torch.device(device)) is one_by_one
+def test_few_networks_loops_over_networks_on_a_gpu(device: str, networks: int, one_by_one: bool) -> None:
+    assert loops_over_networks(networks, torch.device(device)) is one_by_one
 
 
 @pytest.mark.parametrize("count", [1, 2])

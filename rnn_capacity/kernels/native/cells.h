@@ -99,7 +99,8 @@ struct UGRNN {
             store<S>(to_candidate + i, (grad - kept) * slope<S>(step.activation, c));
             store<S>(to.hidden + i, kept);
         }
-        if (!step.first) to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
+        if (!step.first)
+            to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
     }
 };
 
@@ -141,7 +142,8 @@ struct GRU {
             store<S>(to.gates + i, grad * load<S>(step.hidden + i) * r * (S(1) - r));
             store<S>(to.hidden + i, load<S>(to.hidden + i) + grad * r);
         }
-        if (!step.first) to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
+        if (!step.first)
+            to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 2 * step.units, to.hidden);
     }
 };
 
@@ -223,7 +225,8 @@ struct Intersection {
             store<S>(to_through + i, (grad - kept) * slope<S>(TANH, b));
             store<S>(to.hidden + i, kept);
         }
-        if (!step.first) to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 4 * step.units, to.hidden);
+        if (!step.first)
+            to.multiply_transposed(to.hidden, step.weight, step.units, to.gates, 4 * step.units, to.hidden);
     }
 };
 

@@ -36,7 +36,7 @@ template <class S, class Cell>
 class Runner {
     static constexpr int L = LANES<S>;
 
-    const Recurrence& given;
+    const Recurrence& recurrence;
     const int n, inputs, rows, results, scored;
     const size_t frame, gate_row, result_row;
     Places places;
@@ -47,25 +47,26 @@ class Runner {
     int64_t network = -1;
 
  public:
-    explicit Runner(const Recurrence& given)
-        : given(given),
-          n(given.units),
-          inputs(given.layer.inputs),
+    explicit Runner(const Recurrence& recurrence)
+        : recurrence(recurrence),
+          n(recurrence.units),
+          inputs(recurrence.layer.inputs),
           rows(Cell::gates * n),
-          results(given.outputs),
-          scored(given.steps - given.warmup),
+          results(recurrence.outputs),
+          scored(recurrence.steps - recurrence.warmup),
           frame(size_t(inputs) * L),
           gate_row(size_t(rows) * L),
           result_row(size_t(results) * L),
-          layer(given.layer, n, given.activation, given.steps, given.times, After(given.after), places) {
+          layer(recurrence.layer, n, recurrence.activation, recurrence.steps, recurrence.times, After(recurrence.after),
+                places) {
         readout_sums = places.take(reads() ? blocks_of(results, n) * OUTER_SIZE : 0);
         readout_bias_sums = places.take(reads() ? padded(results) : 0);
-        table_sums = places.take(given.indices ? padded(inputs * rows) : 0);
+        table_sums = places.take(recurrence.indices ? padded(inputs * rows) : 0);
         no_offsets.resize(rows), grad_output.resize(scored * n * L), result.resize(scored * result_row);
-        if (given.indices)
-            start.resize(given.times * gate_row), table.resize(inputs * rows);
+        if (recurrence.indices)
+            start.resize(recurrence.times * gate_row), table.resize(inputs * rows);
         else
-            frames.resize(given.times * frame);
+            frames.resize(recurrence.times * frame);
     }
 
     size_t sums_size() const { return places.size; }
@@ -74,118 +75,120 @@ class Runner {
     void prepare(int64_t one) {
         if (network == one) return;
         network = one;
-        values = static_cast<const S*>(given.values) + one * given.parameters;
-        layer.prepare(values, no_offsets, given.constant < 0 ? nullptr : values + given.constant);
-        if (given.indices)
+        values = static_cast<const S*>(recurrence.values) + one * recurrence.parameters;
+        layer.prepare(values, no_offsets, recurrence.constant < 0 ? nullptr : values + recurrence.constant);
+        if (recurrence.indices)
             for (int i = 0; i < rows; i++)
-                for (int j = 0; j < inputs; j++) table[j * rows + i] = values[given.layer.input + i * inputs + j];
+                for (int j = 0; j < inputs; j++) table[j * rows + i] = values[recurrence.layer.input + i * inputs + j];
     }
 
     void forward(int64_t first) {
         read_input(first);
-        layer.forward(frames, frame, given.indices ? static_cast<S*>(start) : nullptr);
+        layer.forward(frames, frame, recurrence.indices ? static_cast<S*>(start) : nullptr);
         const int lanes = lanes_from(first);
         for (int s = 0; s < scored; s++) {
-            const S* from = layer.output(given.warmup + s);
+            const S* from = layer.output(recurrence.warmup + s);
             if (reads()) {
-                const Product<S> one{values + given.readout_weight, n, 1, from, n};
-                multiply<S>(result, results, values + given.readout_bias, nullptr, &one, 1);
+                const Product<S> one{values + recurrence.readout_weight, n, 1, from, n};
+                multiply<S>(result, results, values + recurrence.readout_bias, nullptr, &one, 1);
                 from = result;
             }
-            copy_out(static_cast<S*>(given.results) + place(s, network, given.networks, results, first), from, results,
-                     lanes);
+            copy_out(static_cast<S*>(recurrence.results) + place(s, network, recurrence.networks, results, first), from,
+                     results, lanes);
         }
     }
 
     // Adds the gradient of a tile's samples to `sums`.
     void backward(int64_t first, S* sums) {
         read_input(first);
-        const S* begin = given.indices ? static_cast<S*>(start) : nullptr;
+        const S* begin = recurrence.indices ? static_cast<S*>(start) : nullptr;
         layer.forward(frames, frame, begin);
         const int lanes = lanes_from(first);
         S* grad_result = reads() ? result : grad_output;
         for (int s = 0; s < scored; s++)
-            copy_in(grad_result + s * result_row,
-                    static_cast<const S*>(given.grad_results) + place(s, network, given.networks, results, first),
-                    results, lanes);
+            copy_in(
+                grad_result + s * result_row,
+                static_cast<const S*>(recurrence.grad_results) + place(s, network, recurrence.networks, results, first),
+                results, lanes);
         if (reads()) {
-            outer<S>(sums + readout_sums, result, result_row, layer.output(given.warmup), layer.output_step(), scored,
-                     results, n);
+            outer<S>(sums + readout_sums, result, result_row, layer.output(recurrence.warmup), layer.output_step(),
+                     scored, results, n);
             add_row_sums<S>(sums + readout_bias_sums, result, results, result_row, scored);
             for (int s = 0; s < scored; s++) {
-                const Product<S> one{values + given.readout_weight, 1, n, result + s * result_row, results};
+                const Product<S> one{values + recurrence.readout_weight, 1, n, result + s * result_row, results};
                 multiply<S>(grad_output + s * n * L, n, nullptr, nullptr, &one, 1);
             }
         }
-        layer.backward(given.indices ? nullptr : static_cast<S*>(frames), frame, grad_output, given.warmup, sums,
-                       nullptr, begin);
-        if (given.indices)
+        layer.backward(recurrence.indices ? nullptr : static_cast<S*>(frames), frame, grad_output, recurrence.warmup,
+                       sums, nullptr, begin);
+        if (recurrence.indices)
             add_to_table(first, lanes, sums + table_sums);
-        else if (given.grad_sequence)
-            for (int t = 0; t < given.times; t++) {
+        else if (recurrence.grad_sequence)
+            for (int t = 0; t < recurrence.times; t++) {
                 layer.frame_gradient(t, layer.gate_gradient(t), frames + t * frame);
-                copy_out(static_cast<S*>(given.grad_sequence) + place(t, network, given.networks, inputs, first),
-                         frames + t * frame, inputs, lanes);
+                copy_out(
+                    static_cast<S*>(recurrence.grad_sequence) + place(t, network, recurrence.networks, inputs, first),
+                    frames + t * frame, inputs, lanes);
             }
     }
 
     // Computes the gradient of a network's parameters from the sums over all its samples.
     void finish(int64_t one, const S* sums) {
         prepare(one);
-        S* gradient = static_cast<S*>(given.grad_values) + one * given.parameters;
-        std::memset(gradient, 0, given.parameters * sizeof(S));
-        layer.finish(sums, gradient, given.constant < 0 ? nullptr : gradient + given.constant);
-        if (given.indices)
+        S* gradient = static_cast<S*>(recurrence.grad_values) + one * recurrence.parameters;
+        std::memset(gradient, 0, recurrence.parameters * sizeof(S));
+        layer.finish(sums, gradient, recurrence.constant < 0 ? nullptr : gradient + recurrence.constant);
+        if (recurrence.indices)
             for (int i = 0; i < rows; i++)
                 for (int j = 0; j < inputs; j++)
-                    gradient[given.layer.input + i * inputs + j] = sums[table_sums + j * rows + i];
+                    gradient[recurrence.layer.input + i * inputs + j] = sums[table_sums + j * rows + i];
         if (!reads()) return;
-        add_blocks<S>(gradient + given.readout_weight, n, sums + readout_sums, results, n);
-        for (int i = 0; i < results; i++) gradient[given.readout_bias + i] = sums[readout_bias_sums + i];
+        add_blocks<S>(gradient + recurrence.readout_weight, n, sums + readout_sums, results, n);
+        for (int i = 0; i < results; i++) gradient[recurrence.readout_bias + i] = sums[readout_bias_sums + i];
     }
 
  private:
-    bool reads() const { return given.readout_weight >= 0; }
-    int lanes_from(int64_t first) const { return int(std::min<int64_t>(L, given.batch - first)); }
+    bool reads() const { return recurrence.readout_weight >= 0; }
+    int lanes_from(int64_t first) const { return int(std::min<int64_t>(L, recurrence.batch - first)); }
 
     // Address of sample `first` of a network in an array (time, networks, rows, batch).
     size_t place(int64_t time, int64_t one, int64_t networks, int64_t count, int64_t first) const {
-        return size_t((time * networks + one) * count * given.batch + first);
+        return size_t((time * networks + one) * count * recurrence.batch + first);
     }
 
     void copy_in(S* to, const S* from, int count, int lanes) const {
         for (int i = 0; i < count; i++) {
-            std::memcpy(to + i * L, from + i * given.batch, lanes * sizeof(S));
+            std::memcpy(to + i * L, from + i * recurrence.batch, lanes * sizeof(S));
             std::fill(to + i * L + lanes, to + (i + 1) * L, S(0));
         }
     }
 
     void copy_out(S* to, const S* from, int count, int lanes) const {
-        for (int i = 0; i < count; i++) std::memcpy(to + i * given.batch, from + i * L, lanes * sizeof(S));
+        for (int i = 0; i < count; i++) std::memcpy(to + i * recurrence.batch, from + i * L, lanes * sizeof(S));
     }
 
     const int64_t* indices_of(int t, int64_t first) const {
-        const int64_t networks = given.shared ? 1 : given.networks, own = given.shared ? 0 : network;
-        return given.indices + ((t * networks + own) * given.batch + first) * given.ones;
+        const int64_t networks = recurrence.shared ? 1 : recurrence.networks, own = recurrence.shared ? 0 : network;
+        return recurrence.indices + ((t * networks + own) * recurrence.batch + first) * recurrence.ones;
     }
 
     void read_input(int64_t first) {
         const int lanes = lanes_from(first);
-        if (!given.indices) {
-            const int64_t networks = given.shared ? 1 : given.networks, own = given.shared ? 0 : network;
-            const S* from = static_cast<const S*>(given.sequence);
-            for (int t = 0; t < given.times; t++)
+        if (!recurrence.indices) {
+            const int64_t networks = recurrence.shared ? 1 : recurrence.networks, own = recurrence.shared ? 0 : network;
+            const S* from = static_cast<const S*>(recurrence.sequence);
+            for (int t = 0; t < recurrence.times; t++)
                 copy_in(frames + t * frame, from + place(t, own, networks, inputs, first), inputs, lanes);
             return;
         }
-        for (int t = 0; t < given.times; t++) {
+        for (int t = 0; t < recurrence.times; t++) {
             const int64_t* index = indices_of(t, first);
             const S* bias = layer.bias_of_frames(t);
             S* to = start + t * gate_row;
-            for (int lane = 0; lane < lanes; lane++, index += given.ones)
+            for (int lane = 0; lane < lanes; lane++, index += recurrence.ones)
                 for (int i = 0; i < rows; i++) {
                     S sum = bias[i];
-                    for (int k = 0; k < given.ones; k++) sum += table[index[k] * rows + i];
+                    for (int k = 0; k < recurrence.ones; k++) sum += table[index[k] * rows + i];
                     to[i * L + lane] = sum;
                 }
             // what another network left in the lanes without a sample may be NaN, which zero gradients do not remove
@@ -194,23 +197,23 @@ class Runner {
     }
 
     void add_to_table(int64_t first, int lanes, S* sums) const {
-        for (int t = 0; t < given.times; t++) {
+        for (int t = 0; t < recurrence.times; t++) {
             const int64_t* index = indices_of(t, first);
             const S* gradient = layer.gate_gradient(t);
             for (int lane = 0; lane < lanes; lane++)
-                for (int k = 0; k < given.ones; k++, index++)
+                for (int k = 0; k < recurrence.ones; k++, index++)
                     for (int i = 0; i < rows; i++) sums[*index * rows + i] += gradient[i * L + lane];
         }
     }
 };
 
 template <class S, class Cell>
-void run_cell(const Recurrence& given, bool backward, int workers) {
+void run_cell(const Recurrence& recurrence, bool backward, int workers) {
     constexpr int64_t SLICE = SLICE_TILES * LANES<S>;
-    const int64_t slices = (given.batch + SLICE - 1) / SLICE, parts = given.networks * slices;
+    const int64_t slices = (recurrence.batch + SLICE - 1) / SLICE, parts = recurrence.networks * slices;
     // all memory is allocated here: an error in a worker's thread would end the process
     std::deque<Runner<S, Cell>> runners;
-    for (int worker = 0; worker < workers; worker++) runners.emplace_back(given);
+    for (int worker = 0; worker < workers; worker++) runners.emplace_back(recurrence);
     const size_t size = runners[0].sums_size();
     Buffer<S> sums(backward ? size * parts : 0);
     std::atomic<int64_t> next{0}, next_network{0};
@@ -219,7 +222,7 @@ void run_cell(const Recurrence& given, bool backward, int workers) {
         Runner<S, Cell>& runner = runners[worker];
         for (int64_t part; (part = next.fetch_add(1)) < parts;) {
             runner.prepare(part / slices);
-            const int64_t begin = part % slices * SLICE, end = std::min(given.batch, begin + SLICE);
+            const int64_t begin = part % slices * SLICE, end = std::min(recurrence.batch, begin + SLICE);
             for (int64_t first = begin; first < end; first += LANES<S>)
                 if (backward)
                     runner.backward(first, sums + part * size);
@@ -228,7 +231,7 @@ void run_cell(const Recurrence& given, bool backward, int workers) {
         }
         if (!backward) return;
         barrier.wait();
-        for (int64_t network; (network = next_network.fetch_add(1)) < given.networks;) {
+        for (int64_t network; (network = next_network.fetch_add(1)) < recurrence.networks;) {
             S* total = sums + network * slices * size;
             for (int64_t slice = 1; slice < slices; slice++)
                 for (size_t i = 0; i < size; i++) total[i] += total[slice * size + i];
@@ -238,10 +241,11 @@ void run_cell(const Recurrence& given, bool backward, int workers) {
 }
 
 template <class S>
-int run(const Recurrence& given, bool backward, int workers) {
+int run(const Recurrence& recurrence, bool backward, int workers) {
     try {
-        return with_cell<S>(given.cell,
-                            [&](auto cell) { run_cell<S, typename decltype(cell)::type>(given, backward, workers); });
+        return with_cell<S>(recurrence.cell, [&](auto cell) {
+            run_cell<S, typename decltype(cell)::type>(recurrence, backward, workers);
+        });
     } catch (const std::bad_alloc&) {
         return OUT_OF_MEMORY;
     } catch (const std::system_error&) {
@@ -253,11 +257,11 @@ int run(const Recurrence& given, bool backward, int workers) {
 
 extern "C" {
 
-int recurrence_float(const Recurrence* given, int64_t backward, int64_t workers) {
-    return run<float>(*given, backward != 0, int(workers));
+int recurrence_float(const Recurrence* recurrence, int64_t backward, int64_t workers) {
+    return run<float>(*recurrence, backward != 0, int(workers));
 }
 
-int recurrence_double(const Recurrence* given, int64_t backward, int64_t workers) {
-    return run<double>(*given, backward != 0, int(workers));
+int recurrence_double(const Recurrence* recurrence, int64_t backward, int64_t workers) {
+    return run<double>(*recurrence, backward != 0, int(workers));
 }
 }

@@ -24,7 +24,7 @@ EVALUATION_STEPS = 100
 
 
 class LanguageBatchSource(BatchSource):
-    """Source of batches that keeps the text on one device, with one byte per character for up to 256 symbols.
+    """Source of batches that keeps the text on one device, with one byte per character for up to 255 symbols.
 
     Args:
         task: The task.
