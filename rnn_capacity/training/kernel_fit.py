@@ -23,38 +23,16 @@ STEP_HOOKS = ("on_before_zero_grad", "on_before_backward", "on_after_backward", 
 
 
 class KernelFit:
-    """Makes the optimizer steps of a RecurrentModule with the compiled C++ kernel, if the kernel supports them.
-
-    It can where the task and the network allow it (`kernel_for`), in one process, without mixed precision, with a
-    schedule that changes the learning rate alone, and where no hook sees the gradient of a single step.
+    """Makes the optimizer steps of a RecurrentModule with the compiled C++ kernel.
 
     Args:
-        module: A module whose trainer runs.
-        optimizer: Its optimizer, with the state of the steps made so far.
-        base: The class whose hooks the kernel replaces; a subclass may have others.
-
-    Attributes:
-        usable: Whether the kernel can make the steps.
+        training: The module's parameters, optimizer state and data.
+        trainer: Makes the steps.
     """
 
-    def __init__(self, module: RecurrentModule, optimizer: Optimizer, base: type[LightningModule]) -> None:
-        self.usable = False
-        task = module.task
-        trainer: Any = module.trainer
-        library = kernel_for(module.network, task, optimizer)
-        plain = trainer.world_size == 1 and trainer.precision in ("32-true", "64-true")
-        hooks = hooks_into_steps(module, base) or any(hooks_into_steps(one, Callback) for one in trainer.callbacks)
-        if library is None or not plain or hooks:
-            return
-        rates = learning_rates(*module.build_optimizer(trainer.max_steps), trainer.max_steps)
-        if rates is None:
-            return
-        fixed = cast(FixedTask, task)
-        data = KernelData(cast(FixedBatchSource, module.batch_source()), library)
-        exponents = fixed.loss_exponents(len(rates))
-        self.training = KernelTraining(module, optimizer, fixed, data, rates, exponents, module.global_step)
-        self.trainer = KernelTrainer(library, module.network, fixed)
-        self.usable = True
+    def __init__(self, training: KernelTraining, trainer: KernelTrainer) -> None:
+        self.training = training
+        self.trainer = trainer
 
     def make_steps(self, steps: int, optimizer: LightningOptimizer, schedule: LRScheduler | None) -> Tensor:
         """Make a number of optimizer steps with the compiled kernel and return the loss before each.
@@ -74,6 +52,34 @@ class KernelFit:
             if schedule is not None:
                 schedule.step()
         return losses[:, 0].to(self.training.values)
+
+
+def kernel_fit(module: RecurrentModule, optimizer: Optimizer, base: type[LightningModule]) -> KernelFit | None:
+    """Return the `KernelFit` of a module whose trainer runs; None if torch has to make the steps.
+
+    The compiled kernel can where the task and the network allow it (`kernel_for`), in one process, without mixed
+    precision, with a schedule that changes the learning rate alone, and where no hook sees the gradient of a single
+    step.
+
+    Args:
+        module: The module.
+        optimizer: Its optimizer, with the state of the steps made so far.
+        base: The class whose hooks the kernel replaces; a subclass may have others.
+    """
+    trainer: Any = module.trainer
+    library = kernel_for(module.network, module.task, optimizer)
+    plain = trainer.world_size == 1 and trainer.precision in ("32-true", "64-true")
+    hooks = hooks_into_steps(module, base) or any(hooks_into_steps(one, Callback) for one in trainer.callbacks)
+    if library is None or not plain or hooks:
+        return None
+    rates = learning_rates(*module.build_optimizer(trainer.max_steps), trainer.max_steps)
+    if rates is None:
+        return None
+    task = cast(FixedTask, module.task)
+    data = KernelData(cast(FixedBatchSource, module.batch_source()), library)
+    exponents = task.loss_exponents(len(rates))
+    training = KernelTraining(module, optimizer, task, data, rates, exponents, module.global_step)
+    return KernelFit(training, KernelTrainer(library, module.network, task))
 
 
 def hooks_into_steps(one: LightningModule | Callback, base: type[LightningModule | Callback]) -> bool:

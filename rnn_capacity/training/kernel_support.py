@@ -1,6 +1,6 @@
 """Decides whether the compiled C++ kernel can train a network, and describes the network for it.
 
-Here are the conditions on network, task and optimizer. `KernelFit` adds those on a trainer, `plan_member` those on a
+Here are the conditions on network, task and optimizer. `kernel_fit` adds those on a trainer, `plan_member` those on a
 population; for a recurrence whose loss torch computes, `kernels.native.recurrence.library_for` decides. Which build
 runs, if any, is up to `native_library`.
 """

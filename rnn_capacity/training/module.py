@@ -18,7 +18,7 @@ from rnn_capacity.training.denormals import flushed_denormals
 from rnn_capacity.training.divergence import divergence_bound, first_divergence
 from rnn_capacity.training.evaluated_module import EvaluatedModule
 from rnn_capacity.training.gradient import GradientLimits
-from rnn_capacity.training.kernel_fit import KernelFit
+from rnn_capacity.training.kernel_fit import KernelFit, kernel_fit
 from rnn_capacity.training.parameter_groups import freeze_layers, parameter_groups
 from rnn_capacity.training.randomness import seeded_global_generators
 from rnn_capacity.training.rule import OptimizerFactory, TrainingRule
@@ -210,7 +210,10 @@ class RecurrentModule(EvaluatedModule):
         self.limits = GradientLimits([self.rule], next(self.network.parameters()))
         exponents = self.task.loss_exponents(self.trainer.max_steps)
         self.exponents = None if exponents is None else exponents.to(next(self.parameters()))
-        self.kernel = None
+
+    def on_train_start(self) -> None:
+        """Choose between the compiled kernel and torch, now that the optimizer has its state."""
+        self.kernel = kernel_fit(self, cast(LightningOptimizer, self.optimizers()).optimizer, RecurrentModule)
 
     @flushed_denormals()
     def training_step(self, call: int) -> None:
@@ -220,9 +223,7 @@ class RecurrentModule(EvaluatedModule):
         schedule = cast("LRScheduler | None", self.lr_schedulers())
         first = self.global_step
         steps = min(self.steps_per_call, self.trainer.max_steps - first)
-        if self.kernel is None:
-            self.kernel = KernelFit(self, optimizer.optimizer, RecurrentModule)
-        if self.kernel.usable:
+        if self.kernel is not None:
             self._log_training(first, self.kernel.make_steps(steps, optimizer, schedule))
             return
         state = self.carried_state
