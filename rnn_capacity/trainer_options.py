@@ -141,7 +141,7 @@ def check_batches(name: str, limit: float | None, calls: int, needed: bool) -> N
 
     Args:
         name: The option.
-        limit: A number of calls, or a share of them; None is all.
+        limit: A number of batches, or a share of them; None is all.
         calls: Number of batches that there are.
         needed: Whether there must be one.
 
@@ -152,7 +152,7 @@ def check_batches(name: str, limit: float | None, calls: int, needed: bool) -> N
     if limit is None or limit < 0 or (share and limit * calls >= 1) or (not share and limit >= 1):
         return  # Lightning rejects what is negative
     if needed or limit > 0:
-        raise ValueError(f"{name} must leave one of {calls} batches, got {limit}")
+        raise ValueError(f"{name} must be enough for one of {calls} batches, got {limit}")
 
 
 def check_monitors(callbacks: Iterable[Any], task: Task, validates: bool) -> None:

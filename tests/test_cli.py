@@ -128,7 +128,7 @@ def error_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         (["--trainer.val_check_interval=0"], ["trainer.val_check_interval must be above 0, got 0"]),
         (
             ["--trainer.limit_test_batches=0"],
-            ["trainer.limit_test_batches must leave one of 1 batches, got 0"],
+            ["trainer.limit_test_batches must be enough for one of 1 batches, got 0"],
         ),
         (["--seed_everything=-1"], ["seed_everything must be in [0, 4294967295], got -1"]),
         (["--model=null"], ["model must be RecurrentModule or a subclass, got null"]),

@@ -63,11 +63,11 @@ def check(command: str = "fit", **changed: Any) -> None:
         ("val_check_interval", 7, "a share of the run or at most its 3 calls"),
         ("check_val_every_n_epoch", 0, "at least 1"),
         ("check_val_every_n_epoch", -1, "at least 1"),
-        ("limit_train_batches", 0, "leave one of 3 batches"),
-        ("limit_train_batches", 0.3, "leave one of 3 batches"),
-        ("limit_val_batches", 0.5, "leave one of 1 batches"),
-        ("limit_test_batches", 0, "leave one of 1 batches"),
-        ("limit_test_batches", 0.5, "leave one of 1 batches"),
+        ("limit_train_batches", 0, "enough for one of 3 batches"),
+        ("limit_train_batches", 0.3, "enough for one of 3 batches"),
+        ("limit_val_batches", 0.5, "enough for one of 1 batches"),
+        ("limit_test_batches", 0, "enough for one of 1 batches"),
+        ("limit_test_batches", 0.5, "enough for one of 1 batches"),
         ("overfit_batches", 1, "0 (data.samples sets the samples)"),
         ("max_epochs", 0, "at least 1"),
         ("min_epochs", 0, "at least 1"),
@@ -103,7 +103,9 @@ def test_options_that_can_be_used_are_accepted(changed: dict[str, Any]) -> None:
 
 def test_an_evaluation_needs_its_one_call() -> None:
     for command, kind in (("validate", "val"), ("test", "test"), ("predict", "predict")):
-        with pytest.raises(ValueError, match=f"trainer.limit_{kind}_batches must leave one of 1 batches, got 0"):
+        with pytest.raises(
+            ValueError, match=f"trainer.limit_{kind}_batches must be enough for one of 1 batches, got 0"
+        ):
             check_options(SimpleNamespace(**{**DEFAULTS, f"limit_{kind}_batches": 0}), command)
 
 

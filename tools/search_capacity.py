@@ -88,7 +88,7 @@ def table(runs: list[Run]) -> str:
 
 def draw(runs: list[Run], path: Path) -> None:
     """Draw every trial's bits per parameter by cell, the best one filled."""
-    with figure(path) as (axes,):
+    with figure(path, size=(max(7, 0.95 * len(runs)), 3.2)) as (axes,):
         for place, run in enumerate(runs):
             values = run["values"]
             best = max(values)
@@ -96,7 +96,8 @@ def draw(runs: list[Run], path: Path) -> None:
             axes.plot(spread, values, "o", color="0.6", markersize=3)
             axes.plot(spread[values.index(best)], best, "o", color="tab:blue")
             axes.annotate(f"{best:.2f}", (place, best), xytext=(0, 5), textcoords="offset points", ha="center")
-        axes.set_xticks(range(len(runs)), [CELLS[run["cell"]].label + PROTOCOLS[run["loss"]].label for run in runs])
+        labels = [CELLS[run["cell"]].label.replace(" (", "\n(") + PROTOCOLS[run["loss"]].label for run in runs]
+        axes.set_xticks(range(len(runs)), labels)
         axes.set_ylabel("stored bits per parameter")
         axes.set_ylim(0, None)
         axes.margins(y=0.1)
