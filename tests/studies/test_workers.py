@@ -44,8 +44,8 @@ def test_workers_of_a_grpc_server_divide_the_trials(kind: str, request: pytest.F
     assert_workers_divide_the_trials(serve(database), 2, 60)
 
 
-QUICK = {"heartbeat": 0.3, "grace": 1.5}
-OPTIONS = ("--heartbeat", 0.3, "--grace", 1.5, "--total", 10, "--batch", 10, "--stop", 3)
+QUICK = {"heartbeat": 0.3, "grace": 4.0}
+OPTIONS = ("--heartbeat", 0.3, "--grace", 4.0, "--total", 10, "--batch", 10, "--stop", 3)
 
 
 def claim_dead(study: Study, count: int, total: int = 10) -> tuple[float, list[FrozenTrial]]:
@@ -65,12 +65,12 @@ def test_trials_of_a_killed_worker_are_run_again(url: str, opened: Callable[...,
     study = opened(**QUICK)
     with started(1, url, *OPTIONS) as [victim]:
         victim.until("waits")
-        time.sleep(1.8)
+        time.sleep(4.5)
         assert study.claim(10, 10, grid(10)) == [], "as long as it lives it keeps them"
         assert counts(study) == (3, 7, 0, 0)
         victim.signal(signal.SIGKILL)
         seconds, again = claim_dead(study, 7)
-        assert seconds > 0.7
+        assert seconds > 2.5
     snapshot = study.snapshot()
     assert counts(study) == (3, 7, 0, 0)
     assert numbers(snapshot.running) == numbers(again) == list(range(10, 17)), "the old ones do not count"
