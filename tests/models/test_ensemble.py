@@ -178,6 +178,12 @@ def test_dropout_is_refused(option: str) -> None:
         NetworkEnsemble(networks("rnn", 2, **{option: 0.3}))
 
 
+def test_a_state_is_refused() -> None:
+    state: Any = [(torch.zeros(BATCH, 4),)]
+    with pytest.raises(ValueError, match="state must be None for an ensemble, got list"):
+        NetworkEnsemble(networks("rnn", 1))(torch.zeros(1, BATCH, 2, FEATURES), state)
+
+
 @pytest.mark.parametrize("cell", ["rnn", OneNetworkCell])
 def test_inputs_without_a_dimension_for_the_networks_are_refused(cell: str | type[Cell]) -> None:
     together = NetworkEnsemble(networks(cell, 1))
