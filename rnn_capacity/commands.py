@@ -147,8 +147,8 @@ class CapacityCLI(LightningCLI):
             others = [logger for logger in loggers if not isinstance(logger, (bool, type(None)))]
             config.default_root_dir = local_folder("trainer.default_root_dir", config.default_root_dir or "runs")
             kwargs["logger"] = [self._run_logger(config.default_root_dir), *others]
+            allow_wandb_resume(others)
             if wandb_loggers(others):
-                allow_wandb_resume(others)
                 callbacks.append(WandbMetrics())
             if any(hasattr(logger, "log_image") for logger in others):
                 callbacks.append(LogPlot())

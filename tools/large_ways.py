@@ -50,6 +50,15 @@ WARM_UP_5: dict[str, Any] = {
 FEWER_STEPS = {"intersection": (1.35, 0.4, 2.5, 0.2)}
 """Scales and b_fg of the +RNN with three or four unrolled steps at high learning rates."""
 
+WARM_UP_4: dict[str, Any] = {
+    **WARM_UP_5,
+    "rate": (0.09, 0.118),
+    "rate_by_size": {7000: (0.09, 0.112)},
+    "options": {"steps": 4},
+    "scales": FEWER_STEPS,
+}
+"""Ranges and options of the +RNN after a warm-up, with four unrolled steps."""
+
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 
@@ -115,14 +124,7 @@ LARGE_WAYS = {
     ),
     "adam_4_warm_up": Way(
         "Adam at the highest rates after a warm-up, 4 unrolled steps, larger b, q rising to 0.52-0.6",
-        **{
-            **WARM_UP_5,
-            "rate": (0.09, 0.118),
-            "exponent": (0.52, 0.6),
-            "samples": (6.4, 7.45),
-            "options": {"steps": 4},
-            "scales": FEWER_STEPS,
-        },
+        **{**WARM_UP_4, "exponent": (0.52, 0.6), "samples": (6.4, 7.45)},
     ),
     "adam_5_warm_up_more": Way(
         "Adam at still higher rates after a warm-up, 5 unrolled steps, larger b, q rising",
@@ -136,15 +138,7 @@ LARGE_WAYS = {
     ),
     "adam_4_warm_up_more": Way(
         "Adam at the highest rates after a warm-up, 4 unrolled steps, still larger b, q rising",
-        **{
-            **WARM_UP_5,
-            "rate": (0.09, 0.118),
-            "rate_by_size": {7000: (0.09, 0.112)},
-            "exponent": (0.5, 0.65),
-            "samples": (7.4, 7.75),
-            "options": {"steps": 4},
-            "scales": FEWER_STEPS,
-        },
+        **{**WARM_UP_4, "exponent": (0.5, 0.65), "samples": (7.4, 7.75)},
     ),
     "lm_5_warm_up_many": Way(
         "Adam at the highest rates after a warm-up, 5 unrolled steps, 24 draws, q rising, then Levenberg-Marquardt",

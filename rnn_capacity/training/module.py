@@ -132,8 +132,7 @@ class RecurrentModule(EvaluatedModule):
             budget = cast(int, max_parameters)
             check_memory(max_parameters=budget)
             hidden_size = units_for_budget(cell, depth, budget, input_size, output_size, layer_norm=layer_norm)
-        options = dict(cell_options or {})
-        if "b_fg" in options:
+        if "b_fg" in (options := dict(cell_options or {})):
             raise ValueError(f"cell_options must be without b_fg, an option of its own, got {options!r}")
         if b_fg or issubclass(cell_class(cell), GatedCell):
             options["b_fg"] = b_fg
@@ -202,7 +201,7 @@ class RecurrentModule(EvaluatedModule):
         super().setup(stage)
         if stage == "fit":
             check_minimum(1, max_steps=self.trainer.max_steps)
-            self.diverged_at, self.carried_state, self.loaded_step = None, None, 0
+            self.diverged_at, self.carried_state, self.loaded_step, self.kernel = None, None, 0, None
             self.load_initial_weights(self.task)
 
     def on_fit_start(self) -> None:
