@@ -14,6 +14,8 @@ from rnn_capacity.training import RecurrentModule
 
 TOOLS = Path(__file__).parent.parent / "tools"
 
+BETAS = (0.9, 0.99)
+
 
 @pytest.fixture(autouse=True)
 def import_path(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,10 +182,10 @@ def test_the_directions_of_muon_and_soap_are_those_of_their_definitions() -> Non
 
     torch.manual_seed(0)
     gradient = torch.randn(2, 3, 5).double()
-    values = torch.linalg.svdvals(Muon(gradient)(gradient)) / (0.2 * 5**0.5)
+    values = torch.linalg.svdvals(Muon(gradient, BETAS)(gradient)) / (0.2 * 5**0.5)
     assert ((values > 0.6) & (values < 1.3)).all()
     left, _, right = torch.linalg.svd(gradient, full_matrices=False)
-    diagonal = left.mT @ Soap(gradient)(gradient) @ right.mT  # the first step has every eigenvalue at 1 or -1
+    diagonal = left.mT @ Soap(gradient, BETAS)(gradient) @ right.mT  # the first step has every eigenvalue at 1 or -1
     torch.testing.assert_close(diagonal.abs(), torch.eye(3).double().repeat(2, 1, 1), atol=1e-2, rtol=0)
 
 

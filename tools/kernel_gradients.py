@@ -1,9 +1,9 @@
-"""Muon, SOAP and Adam with gradient noise for many small networks at once, with the compiled kernel's gradients.
+"""Muon, SOAP, Adam in K-FAC's bases and Adam with gradient noise, with the compiled kernel's gradients.
 
 The kernel runs networks forward and backward; it makes a step of rate 0 and leaves the gradients in the momentum of its
 SGD. The update rules are batched over the networks here: Muon (Jordan 2024) orthogonalises the momentum of matrices,
-SOAP (Vyas et al. 2024) is Adam in the eigenbases of the matrices' two gradient covariances. Vectors, such as biases,
-are left to Adam in both.
+SOAP (Vyas et al. 2024) is Adam in the eigenbases of the matrices' two gradient covariances, and a third is Adam in the
+eigenbases of tools/kronecker_factors.py. Vectors, such as biases, are left to Adam in all.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 import torch
+from kronecker_factors import BASIS_STEPS, AdamInBases, eigenbases
 from torch import Tensor
 from torch.optim import SGD
 
@@ -23,27 +24,30 @@ from rnn_capacity.training.fixed import FixedBatchSource
 from rnn_capacity.training.kernel_support import kernel_for
 from rnn_capacity.training.kernel_training import KernelData, KernelTrainer, KernelTraining
 
-BETAS = (0.9, 0.999)
+Betas = tuple[float, float]
+"""Decay of the running means of gradients and of their squares."""
+
 EPS = 1e-8
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of Muon's iteration, five of which orthogonalise a matrix roughly."""
 
-BASIS_STEPS = 20
+POWER_STEPS = 20
 """Optimizer steps between two power iterations of SOAP's eigenbases."""
 
 
 class Adam:
     """Adam's direction, by running means of the gradients and of their squares, for parameters (K, ...)."""
 
-    def __init__(self, like: Tensor) -> None:
+    def __init__(self, like: Tensor, betas: Betas) -> None:
         self.first, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
+        self.betas = betas
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the direction of the next step."""
         self.made += 1
-        self.first.lerp_(gradient, 1 - BETAS[0])
-        self.second.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        first, second = (float(1 - beta**self.made) for beta in BETAS)
+        self.first.lerp_(gradient, 1 - self.betas[0])
+        self.second.mul_(self.betas[1]).addcmul_(gradient, gradient, value=1 - self.betas[1])
+        first, second = (float(1 - beta**self.made) for beta in self.betas)
         scale = (self.second / second).sqrt_().add_(EPS)
         return self.first.div(first).div_(scale)
 
@@ -51,7 +55,7 @@ class Adam:
 class Muon:
     """Muon's direction: the orthogonalised Nesterov momentum, of an entry's root mean square of 0.2, (K, n, m)."""
 
-    def __init__(self, like: Tensor) -> None:
+    def __init__(self, like: Tensor, betas: Betas) -> None:
         self.momentum = torch.zeros_like(like)
 
     def __call__(self, gradient: Tensor) -> Tensor:
@@ -72,8 +76,9 @@ class Muon:
 class Soap:
     """SOAP's direction: Adam's in the eigenbases of the gradients' covariances of rows and columns, (K, n, m)."""
 
-    def __init__(self, like: Tensor) -> None:
+    def __init__(self, like: Tensor, betas: Betas) -> None:
         members, rows, columns = like.shape
+        self.betas = betas
         self.covariances = [like.new_zeros(members, size, size) for size in (rows, columns)]
         self.bases = [torch.eye(size).to(like).repeat(members, 1, 1) for size in (rows, columns)]
         self.momentum, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
@@ -84,28 +89,28 @@ class Soap:
             covariance.lerp_(product, 0.05 if self.made else 1.0)
         if self.made == 0:
             self.bases = [torch.linalg.eigh(covariance).eigenvectors for covariance in self.covariances]
-        elif self.made % BASIS_STEPS == 0:
+        elif self.made % POWER_STEPS == 0:
             pairs = zip(self.covariances, self.bases, strict=True)
             self.bases = [torch.linalg.qr(covariance @ basis).Q for covariance, basis in pairs]
         self.made += 1
         left, right = self.bases
-        self.momentum.lerp_(gradient, 1 - BETAS[0])
+        self.momentum.lerp_(gradient, 1 - self.betas[0])
         turned = left.mT @ gradient @ right
-        self.second.mul_(BETAS[1]).addcmul_(turned, turned, value=1 - BETAS[1])
-        first, second = (float(1 - beta**self.made) for beta in BETAS)
+        self.second.mul_(self.betas[1]).addcmul_(turned, turned, value=1 - self.betas[1])
+        first, second = (float(1 - beta**self.made) for beta in self.betas)
         direction = (left.mT @ self.momentum @ right / first) / ((self.second / second).sqrt().add_(EPS))
         return left @ direction @ right.mT
 
 
-RULES: dict[str, Any] = {"adam": Adam, "muon": Muon, "soap": Soap}
+RULES: dict[str, Any] = {"adam": Adam, "muon": Muon, "soap": Soap, "kfac": AdamInBases}
 """Update rules of matrices by name."""
 
 
 def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0) -> None:
-    """Train networks of one shape together by an update rule of this file, with the members' rates and loss.
+    """Train networks of one shape together by an update rule, with the members' rates, betas and loss.
 
     Args:
-        members: The members; their own optimizers only give the learning rates.
+        members: The members; their own optimizers, which are torch's Adam, only give the learning rates and betas.
         rule: Name of the update rule.
         noise: Root mean square of the noise that is added to a gradient, relative to the gradient's own; it falls with
             the learning rate.
@@ -130,21 +135,28 @@ def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0)
     for training, value, gradient in zip(trainings, values, gradients, strict=True):
         training.values, training.states[0] = value, gradient
     trainer = KernelTrainer(library, network, task)
-    parts, begin = [], 0
-    for part in network.parameters():
+    betas = first.optimizer.param_groups[0]["betas"]
+    parts, begin = {}, 0
+    for name, part in network.named_parameters():
         matrix = min(part.shape, default=1) > 1 and part.dim() == 2
         shape = part.shape if matrix else torch.Size([part.numel()])
         view = partial(reshaped, span=slice(begin, begin + part.numel()), shape=shape)
-        parts.append((view, (RULES[rule] if matrix else Adam)(view(values))))
+        parts[name] = view, (RULES[rule] if matrix else Adam)(view(values), betas)
         begin += part.numel()
     random = torch.Generator().manual_seed(0)
     for step in range(first.max_steps):
+        if rule == "kfac" and step % BASIS_STEPS == 0:
+            now = [float(cast(Tensor, training.exponents)[step]) for training in trainings]
+            for name, bases in eigenbases(members, now).items():
+                _, direction = parts[name]
+                if isinstance(direction, AdamInBases):
+                    direction.set_bases(*bases)
         trainer.make_steps(trainings, 1)
         rate = rates[:, step].float()
         if noise:
             scale = gradients.square().mean(1).sqrt() * (noise * rate / rates[:, 0].float())
             gradients += torch.randn(gradients.shape, generator=random) * scale.unsqueeze(1)
-        for view, direction in parts:
+        for view, direction in parts.values():
             moved = view(values)
             moved.sub_(direction(view(gradients)) * rate.view(-1, *[1] * (moved.dim() - 1)))
     for training, value in zip(trainings, values, strict=True):

@@ -59,6 +59,9 @@ WARM_UP_4: dict[str, Any] = {
 }
 """Ranges and options of the +RNN after a warm-up, with four unrolled steps."""
 
+KFAC_5: dict[str, Any] = {**WARM_UP_5, "trainer": "kfac"}
+"""Ranges and options of Adam in the eigenbases of K-FAC after a warm-up."""
+
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 

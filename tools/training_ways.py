@@ -48,7 +48,7 @@ class Way(NamedTuple):
     batches: int = 1
     """Minibatches in an epoch."""
 
-    trainer: Literal["kernel", "halving", "muon", "soap", "noise", "lm"] = "kernel"
+    trainer: Literal["kernel", "halving", "muon", "soap", "kfac", "noise", "lm"] = "kernel"
     """The compiled kernel, the same after successive halving, an update rule outside it, or Levenberg-Marquardt."""
 
     warm: float = 0.3
