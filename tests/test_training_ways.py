@@ -177,6 +177,21 @@ def test_adam_with_the_kernels_gradients_equals_adam_of_the_population() -> None
             torch.testing.assert_close(part, like, atol=1e-5, rtol=1e-4)
 
 
+def test_the_direction_of_ademamix_adds_a_slow_mean_of_the_gradients_to_that_of_adam() -> None:
+    from kernel_gradients import SLOW_BETA, SLOW_SHARE, Adam, AdEMAMix
+
+    torch.manual_seed(0)
+    gradients = torch.randn(6, 2, 5).double()
+    adam, mixed = Adam(gradients[0], BETAS), AdEMAMix(gradients[0], BETAS, rising=4)
+    slow, squares = torch.zeros(2, 5).double(), torch.zeros(2, 5).double()
+    for step, gradient in enumerate(gradients):
+        slow = SLOW_BETA * slow + (1 - SLOW_BETA) * gradient
+        squares = BETAS[1] * squares + (1 - BETAS[1]) * gradient**2
+        share = SLOW_SHARE * (0, 0.25, 0.5, 0.75, 1, 1)[step]
+        root = (squares / (1 - BETAS[1] ** (step + 1))).sqrt()
+        torch.testing.assert_close(mixed(gradient), adam(gradient) + share * slow / root, atol=1e-6, rtol=1e-6)
+
+
 def test_the_directions_of_muon_and_soap_are_those_of_their_definitions() -> None:
     from kernel_gradients import Muon, Soap
 
@@ -195,11 +210,12 @@ def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     monkeypatch.setattr(methods, "TRIAL", (1, 2))
     runs = []
-    for name in ("adam_squared", "adam_constant", "adam_entropy_5", "adam_halving", "muon", "lm", "lm_large_2"):
+    adam = "adam_squared", "adam_constant", "adam_entropy_5", "adam_halving"
+    for name in (*adam, "muon", "kfac", "ademamix", "lm", "lm_large_2"):
         row = {"cell": "rnn", "parameters": 60, "way": name, "seconds": 0.05, "device": "cpu", "draws": 2}
         runs.append({**row, **methods.measure(row)})
     assert all(len(run["bits"]) == 2 and max(run["bits"]) == run["best"]["bits"] for run in runs)
-    assert methods.table(runs).count("\n") == 8
+    assert methods.table(runs).count("\n") == 10
     assert methods.interval([1.0, 1.0]) == (1.0, 1.0)
     low, high = methods.interval([1.0, 2.0, 3.0])
     assert 1 <= low < 2 < high <= 3

@@ -1,9 +1,10 @@
-"""Muon, SOAP, Adam in K-FAC's bases and Adam with gradient noise, with the compiled kernel's gradients.
+"""Muon, SOAP, AdEMAMix, Adam in K-FAC's bases and Adam with gradient noise, with the compiled kernel's gradients.
 
 The kernel runs networks forward and backward; it makes a step of rate 0 and leaves the gradients in the momentum of its
 SGD. The update rules are batched over the networks here: Muon (Jordan 2024) orthogonalises the momentum of matrices,
 SOAP (Vyas et al. 2024) is Adam in the eigenbases of the matrices' two gradient covariances, and a third is Adam in the
-eigenbases of tools/kronecker_factors.py. Vectors, such as biases, are left to Adam in all.
+eigenbases of tools/kronecker_factors.py. Vectors, such as biases, are left to Adam in these. AdEMAMix (Pagliardini et
+al. 2024) adds a second, slower mean of the gradients to Adam's.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ EPS = 1e-8
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of Muon's iteration, five of which orthogonalise a matrix roughly."""
 
+SLOW_BETA, SLOW_SHARE = 0.995, 3.0
+"""Decay of AdEMAMix's slower mean of the gradients, and the multiple of it that is added to the first."""
+
 POWER_STEPS = 20
 """Optimizer steps between two power iterations of SOAP's eigenbases."""
 
@@ -40,7 +44,7 @@ class Adam:
 
     def __init__(self, like: Tensor, betas: Betas) -> None:
         self.first, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
-        self.betas = betas
+        self.betas, self.scale = betas, torch.ones_like(like)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the direction of the next step."""
@@ -48,8 +52,28 @@ class Adam:
         self.first.lerp_(gradient, 1 - self.betas[0])
         self.second.mul_(self.betas[1]).addcmul_(gradient, gradient, value=1 - self.betas[1])
         first, second = (float(1 - beta**self.made) for beta in self.betas)
-        scale = (self.second / second).sqrt_().add_(EPS)
-        return self.first.div(first).div_(scale)
+        self.scale = (self.second / second).sqrt_().add_(EPS)
+        return self.first.div(first).div_(self.scale)
+
+
+class AdEMAMix:
+    """AdEMAMix's direction: Adam's with a multiple of a slower mean of the gradients added to the first.
+
+    Args:
+        like: Parameters, (K, ...).
+        betas: Decays of the first mean of the gradients and of the mean of their squares.
+        rising: Steps in which the multiple rises linearly from 0 to `SLOW_SHARE`.
+    """
+
+    def __init__(self, like: Tensor, betas: Betas, rising: int) -> None:
+        self.adam, self.slow, self.rising = Adam(like, betas), torch.zeros_like(like), rising
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Return the direction of the next step."""
+        share = SLOW_SHARE * min(1.0, self.adam.made / self.rising)
+        self.slow.lerp_(gradient, 1 - SLOW_BETA)
+        direction = self.adam(gradient)
+        return direction.add_((self.slow * share).div_(self.adam.scale))
 
 
 class Muon:
@@ -103,7 +127,7 @@ class Soap:
 
 
 RULES: dict[str, Any] = {"adam": Adam, "muon": Muon, "soap": Soap, "kfac": AdamInBases}
-"""Update rules of matrices by name."""
+"""Update rules of matrices by name, but for AdEMAMix, which is one of vectors, too."""
 
 
 def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0) -> None:
@@ -141,7 +165,11 @@ def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0)
         matrix = min(part.shape, default=1) > 1 and part.dim() == 2
         shape = part.shape if matrix else torch.Size([part.numel()])
         view = partial(reshaped, span=slice(begin, begin + part.numel()), shape=shape)
-        parts[name] = view, (RULES[rule] if matrix else Adam)(view(values), betas)
+        if rule == "ademamix":
+            direction: Any = AdEMAMix(view(values), betas, max(1, first.max_steps // 2))
+        else:
+            direction = (RULES[rule] if matrix else Adam)(view(values), betas)
+        parts[name] = view, direction
         begin += part.numel()
     random = torch.Generator().manual_seed(0)
     for step in range(first.max_steps):

@@ -57,7 +57,7 @@ LONG, LONG_WAYS = 10.0, ("adam_gce", "lm_last_more")
 LATE = 0.5
 """Share of the time from which on Adam's loss has the exponent, too, before Levenberg-Marquardt with a constant one."""
 
-UPDATE_RULES = {"noise": "adam", "muon": "muon", "soap": "soap", "kfac": "kfac"}
+UPDATE_RULES = {"noise": "adam", **{rule: rule for rule in ("muon", "soap", "kfac", "ademamix")}}
 """Update rules of tools/kernel_gradients.py by the way's trainer."""
 
 NOISE = 0.3

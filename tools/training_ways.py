@@ -48,7 +48,7 @@ class Way(NamedTuple):
     batches: int = 1
     """Minibatches in an epoch."""
 
-    trainer: Literal["kernel", "halving", "muon", "soap", "kfac", "noise", "lm"] = "kernel"
+    trainer: Literal["kernel", "halving", "muon", "soap", "kfac", "ademamix", "noise", "lm"] = "kernel"
     """The compiled kernel, the same after successive halving, an update rule outside it, or Levenberg-Marquardt."""
 
     warm: float = 0.3
@@ -97,6 +97,8 @@ SMALL_WAYS = {
     "adam_13": Way("Adam, 13 input bits, q rising", options={"input_size": 13}),
     "muon": Way("Muon, q rising", (0.006, 0.03), trainer="muon"),
     "soap": Way("SOAP, q rising", trainer="soap"),
+    "kfac": Way("Adam in K-FAC's eigenbases, q rising", trainer="kfac"),
+    "ademamix": Way("AdEMAMix, q rising", trainer="ademamix"),
     "lm": Way("Levenberg-Marquardt, constant q", exponent=(0.25, 0.4), trainer="lm"),
     "lm_many": Way("Levenberg-Marquardt, 24 draws", exponent=(0.25, 0.4), trainer="lm", draws=24),
     "lm_entropy": Way("Levenberg-Marquardt, cross-entropy", exponent=(0, 0), samples=LESS, trainer="lm"),
