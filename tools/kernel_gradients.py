@@ -32,9 +32,6 @@ EPS = 1e-8
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of Muon's iteration, five of which orthogonalise a matrix roughly."""
 
-SLOW_BETA, SLOW_SHARE = 0.995, 3.0
-"""Decay of AdEMAMix's slower mean of the gradients, and the multiple of it that is added to the first."""
-
 POWER_STEPS = 20
 """Optimizer steps between two power iterations of SOAP's eigenbases."""
 
@@ -62,18 +59,20 @@ class AdEMAMix:
     Args:
         like: Parameters, (K, ...).
         betas: Decays of the first mean of the gradients and of the mean of their squares.
-        rising: Steps in which the multiple rises linearly from 0 to `SLOW_SHARE`.
+        slow: Decay of the slower mean, and the multiple of it that is added to the first.
+        rising: Steps in which the multiple rises linearly from 0.
     """
 
-    def __init__(self, like: Tensor, betas: Betas, rising: int) -> None:
+    def __init__(self, like: Tensor, betas: Betas, slow: tuple[float, float], rising: int) -> None:
         self.adam, self.slow, self.rising = Adam(like, betas), torch.zeros_like(like), rising
+        self.decay, self.multiple = slow
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the direction of the next step."""
-        share = SLOW_SHARE * min(1.0, self.adam.made / self.rising)
-        self.slow.lerp_(gradient, 1 - SLOW_BETA)
+        multiple = self.multiple * min(1.0, self.adam.made / self.rising)
+        self.slow.lerp_(gradient, 1 - self.decay)
         direction = self.adam(gradient)
-        return direction.add_((self.slow * share).div_(self.adam.scale))
+        return direction.add_((self.slow * multiple).div_(self.adam.scale))
 
 
 class Muon:
@@ -130,7 +129,9 @@ RULES: dict[str, Any] = {"adam": Adam, "muon": Muon, "soap": Soap, "kfac": AdamI
 """Update rules of matrices by name, but for AdEMAMix, which is one of vectors, too."""
 
 
-def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0) -> None:
+def train_by_gradients(
+    members: Sequence[Member], rule: str, noise: float = 0.0, slow: tuple[float, float] = (0.995, 3.0)
+) -> None:
     """Train networks of one shape together by an update rule, with the members' rates, betas and loss.
 
     Args:
@@ -138,6 +139,7 @@ def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0)
         rule: Name of the update rule.
         noise: Root mean square of the noise that is added to a gradient, relative to the gradient's own; it falls with
             the learning rate.
+        slow: Decay and multiple of AdEMAMix's slower mean; the multiple rises in the first half of the run.
     """
     first = members[0]
     task, network = cast(FixedTask, first.task), first.module.network
@@ -166,7 +168,7 @@ def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0)
         shape = part.shape if matrix else torch.Size([part.numel()])
         view = partial(reshaped, span=slice(begin, begin + part.numel()), shape=shape)
         if rule == "ademamix":
-            direction: Any = AdEMAMix(view(values), betas, max(1, first.max_steps // 2))
+            direction: Any = AdEMAMix(view(values), betas, slow, rising=max(1, first.max_steps // 2))
         else:
             direction = (RULES[rule] if matrix else Adam)(view(values), betas)
         parts[name] = view, direction

@@ -116,7 +116,7 @@ def train_draws(
     if way.trainer in ("kernel", "lm"):
         train(members, quiet_trainer(accelerator=device))
     else:
-        train_by_gradients(members, UPDATE_RULES[way.trainer], NOISE if way.trainer == "noise" else 0.0)
+        train_by_gradients(members, UPDATE_RULES[way.trainer], NOISE if way.trainer == "noise" else 0.0, way.slow)
     if way.trainer == "lm" and seconds:
         for number, (member, one) in enumerate(zip(members, settings, strict=True)):
             losses = [generalized_loss(exponent) for exponent in way.rising or (one["exponent"],)]
