@@ -59,15 +59,6 @@ WARM_UP_4: dict[str, Any] = {
 }
 """Ranges and options of the +RNN after a warm-up, with four unrolled steps."""
 
-KFAC_5: dict[str, Any] = {
-    **WARM_UP_5,
-    "rate": (0.12, 0.15),
-    "rate_by_size": {7000: (0.035, 0.047)},
-    "samples": (6.4, 6.6),
-    "trainer": "kfac",
-}
-"""Ranges and options of Adam in the eigenbases of K-FAC after a warm-up."""
-
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 
@@ -149,7 +140,16 @@ LARGE_WAYS = {
         "Adam at the highest rates after a warm-up, 4 unrolled steps, still larger b, q rising",
         **{**WARM_UP_4, "exponent": (0.5, 0.65), "samples": (7.4, 7.75)},
     ),
-    "kfac_5": Way("Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, larger b, q rising", **KFAC_5),
+    "kfac_5": Way(
+        "Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, larger b, q rising",
+        **{
+            **WARM_UP_5,
+            "rate": (0.12, 0.15),
+            "rate_by_size": {7000: (0.035, 0.047)},
+            "samples": (6.4, 6.6),
+            "trainer": "kfac",
+        },
+    ),
     "ademamix_5": Way(
         "AdEMAMix after a warm-up, 5 unrolled steps, medium b, q rising",
         **{
