@@ -55,7 +55,8 @@ def test_the_factors_of_the_rnn_are_those_of_its_equations() -> None:
     member = member_of("rnn", 1, samples=6, steps=3)
     member.module.double()
     cell, network = member.module.network.stack.cells[0], member.module.network
-    inputs, labels = member.task.draw_samples()  # type: ignore[attr-defined]
+    assert isinstance(member.task, RandomMapping)
+    inputs, labels = member.task.draw_samples()
     hidden = network.stack.initial_states[0].detach().expand(6, -1)
     states, products = [hidden], []
     for step in range(3):
@@ -87,8 +88,7 @@ def test_the_bases_of_gates_are_apart_and_those_of_the_inputs_bits_stay() -> Non
 
 
 def test_adam_in_bases_is_adam_of_the_turned_matrices() -> None:
-    from kernel_gradients import Adam
-    from kronecker_factors import AdamInBases
+    from kernel_gradients import Adam, AdamInBases
 
     torch.manual_seed(0)
     left, right = (torch.linalg.qr(torch.randn(2, size, size).double()).Q for size in (3, 5))
@@ -101,7 +101,7 @@ def test_adam_in_bases_is_adam_of_the_turned_matrices() -> None:
 
 
 def test_mean_squares_follow_their_directions_when_the_basis_is_permuted() -> None:
-    from kronecker_factors import AdamInBases
+    from kernel_gradients import AdamInBases
 
     torch.manual_seed(0)
     gradients = torch.randn(3, 2, 3, 5).double()

@@ -178,16 +178,16 @@ def test_adam_with_the_kernels_gradients_equals_adam_of_the_population() -> None
 
 
 def test_the_direction_of_ademamix_adds_a_slow_mean_of_the_gradients_to_that_of_adam() -> None:
-    from kernel_gradients import Adam, AdEMAMix
+    from kernel_gradients import SLOW_BETA, SLOW_MULTIPLE, Adam, AdEMAMix
 
     torch.manual_seed(0)
     gradients = torch.randn(6, 2, 5).double()
-    adam, mixed = Adam(gradients[0], BETAS), AdEMAMix(gradients[0], BETAS, (0.7, 3.0), rising=4)
+    adam, mixed = Adam(gradients[0], BETAS), AdEMAMix(gradients[0], BETAS, rising=4)
     slow, squares = torch.zeros(2, 5).double(), torch.zeros(2, 5).double()
     for step, gradient in enumerate(gradients):
-        slow = 0.7 * slow + 0.3 * gradient
+        slow = SLOW_BETA * slow + (1 - SLOW_BETA) * gradient
         squares = BETAS[1] * squares + (1 - BETAS[1]) * gradient**2
-        share = 3 * (0, 0.25, 0.5, 0.75, 1, 1)[step]
+        share = SLOW_MULTIPLE * (0, 0.25, 0.5, 0.75, 1, 1)[step]
         root = (squares / (1 - BETAS[1] ** (step + 1))).sqrt()
         torch.testing.assert_close(mixed(gradient), adam(gradient) + share * slow / root, atol=1e-6, rtol=1e-6)
 

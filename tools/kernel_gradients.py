@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, cast
 
 import torch
-from kronecker_factors import BASIS_STEPS, AdamInBases, eigenbases
+from kronecker_factors import eigenbases
 from torch import Tensor
 from torch.optim import SGD
 
@@ -31,6 +31,12 @@ Betas = tuple[float, float]
 EPS = 1e-8
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of Muon's iteration, five of which orthogonalise a matrix roughly."""
+
+SLOW_BETA, SLOW_MULTIPLE = 0.995, 3.0
+"""Decay of AdEMAMix's slower mean of the gradients, and the multiple of it that is added to the first."""
+
+BASIS_STEPS = 200
+"""Optimizer steps between two computations of the eigenbases of K-FAC's factors."""
 
 POWER_STEPS = 20
 """Optimizer steps between two power iterations of SOAP's eigenbases."""
@@ -59,18 +65,16 @@ class AdEMAMix:
     Args:
         like: Parameters, (K, ...).
         betas: Decays of the first mean of the gradients and of the mean of their squares.
-        slow: Decay of the slower mean, and the multiple of it that is added to the first.
-        rising: Steps in which the multiple rises linearly from 0.
+        rising: Steps in which the multiple rises linearly from 0 to `SLOW_MULTIPLE`.
     """
 
-    def __init__(self, like: Tensor, betas: Betas, slow: tuple[float, float], rising: int) -> None:
+    def __init__(self, like: Tensor, betas: Betas, rising: int) -> None:
         self.adam, self.slow, self.rising = Adam(like, betas), torch.zeros_like(like), rising
-        self.decay, self.multiple = slow
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the direction of the next step."""
-        multiple = self.multiple * min(1.0, self.adam.made / self.rising)
-        self.slow.lerp_(gradient, 1 - self.decay)
+        multiple = SLOW_MULTIPLE * min(1.0, self.adam.made / self.rising)
+        self.slow.lerp_(gradient, 1 - SLOW_BETA)
         direction = self.adam(gradient)
         return direction.add_((self.slow * multiple).div_(self.adam.scale))
 
@@ -96,42 +100,70 @@ class Muon:
         return (one if wide else one.mT) * (0.2 * math.sqrt(max(one.shape[-2:])))
 
 
+class AdamInBases:
+    """Adam's direction in given orthonormal bases of a matrix's rows and columns, for the matrices of K networks.
+
+    Adam divides single entries by the root of their mean square, which suits bases in which the curvature is diagonal.
+
+    Args:
+        like: The matrices, (K, rows, columns).
+        betas: Decay of the running means of the gradients and of their squares.
+    """
+
+    def __init__(self, like: Tensor, betas: Betas) -> None:
+        self.betas = betas
+        self.momentum, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
+        self.left, self.right = (
+            torch.eye(size).to(like).repeat(len(like), 1, 1) for size in (like.shape[1], like.shape[2])
+        )
+
+    def set_bases(self, left: Tensor, right: Tensor) -> None:
+        """Change the bases, and the mean squared gradients to those of gradients with independent components.
+
+        Args:
+            left: Basis of the rows, (K, rows, rows), a vector in each column.
+            right: Basis of the columns, (K, columns, columns).
+        """
+        self.second = (left.mT @ self.left).square() @ self.second @ (self.right.mT @ right).square()
+        self.left, self.right = left, right
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Return the direction of the next step."""
+        self.made += 1
+        first, second = self.betas
+        self.momentum.lerp_(gradient, 1 - first)
+        turned = self.left.mT @ gradient @ self.right
+        self.second.mul_(second).addcmul_(turned, turned, value=1 - second)
+        scale = (self.second / (1 - second**self.made)).sqrt_().add_(EPS)
+        direction = (self.left.mT @ self.momentum @ self.right).div_(scale)
+        return self.left @ direction @ self.right.mT / (1 - first**self.made)
+
+
 class Soap:
     """SOAP's direction: Adam's in the eigenbases of the gradients' covariances of rows and columns, (K, n, m)."""
 
     def __init__(self, like: Tensor, betas: Betas) -> None:
-        members, rows, columns = like.shape
-        self.betas = betas
-        self.covariances = [like.new_zeros(members, size, size) for size in (rows, columns)]
-        self.bases = [torch.eye(size).to(like).repeat(members, 1, 1) for size in (rows, columns)]
-        self.momentum, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
+        self.adam = AdamInBases(like, betas)
+        self.covariances = [like.new_zeros(len(like), size, size) for size in like.shape[1:]]
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return the direction of the next step."""
+        adam, made = self.adam, self.adam.made
         for covariance, product in zip(self.covariances, (gradient @ gradient.mT, gradient.mT @ gradient), strict=True):
-            covariance.lerp_(product, 0.05 if self.made else 1.0)
-        if self.made == 0:
-            self.bases = [torch.linalg.eigh(covariance).eigenvectors for covariance in self.covariances]
-        elif self.made % POWER_STEPS == 0:
-            pairs = zip(self.covariances, self.bases, strict=True)
-            self.bases = [torch.linalg.qr(covariance @ basis).Q for covariance, basis in pairs]
-        self.made += 1
-        left, right = self.bases
-        self.momentum.lerp_(gradient, 1 - self.betas[0])
-        turned = left.mT @ gradient @ right
-        self.second.mul_(self.betas[1]).addcmul_(turned, turned, value=1 - self.betas[1])
-        first, second = (float(1 - beta**self.made) for beta in self.betas)
-        direction = (left.mT @ self.momentum @ right / first) / ((self.second / second).sqrt().add_(EPS))
-        return left @ direction @ right.mT
+            covariance.lerp_(product, 0.05 if made else 1.0)
+        if made == 0:
+            adam.left, adam.right = (torch.linalg.eigh(covariance).eigenvectors for covariance in self.covariances)
+        elif made % POWER_STEPS == 0:
+            pairs = zip(self.covariances, (adam.left, adam.right), strict=True)
+            adam.left, adam.right = (torch.linalg.qr(covariance @ basis).Q for covariance, basis in pairs)
+        return adam(gradient)
 
 
 RULES: dict[str, Any] = {"adam": Adam, "muon": Muon, "soap": Soap, "kfac": AdamInBases}
 """Update rules of matrices by name, but for AdEMAMix, which is one of vectors, too."""
 
 
-def train_by_gradients(
-    members: Sequence[Member], rule: str, noise: float = 0.0, slow: tuple[float, float] = (0.995, 3.0)
-) -> None:
+def train_by_gradients(members: Sequence[Member], rule: str, noise: float = 0.0) -> None:
     """Train networks of one shape together by an update rule, with the members' rates, betas and loss.
 
     Args:
@@ -139,7 +171,6 @@ def train_by_gradients(
         rule: Name of the update rule.
         noise: Root mean square of the noise that is added to a gradient, relative to the gradient's own; it falls with
             the learning rate.
-        slow: Decay and multiple of AdEMAMix's slower mean; the multiple rises in the first half of the run.
     """
     first = members[0]
     task, network = cast(FixedTask, first.task), first.module.network
@@ -168,7 +199,7 @@ def train_by_gradients(
         shape = part.shape if matrix else torch.Size([part.numel()])
         view = partial(reshaped, span=slice(begin, begin + part.numel()), shape=shape)
         if rule == "ademamix":
-            direction: Any = AdEMAMix(view(values), betas, slow, rising=max(1, first.max_steps // 2))
+            direction: Any = AdEMAMix(view(values), betas, rising=max(1, first.max_steps // 2))
         else:
             direction = (RULES[rule] if matrix else Adam)(view(values), betas)
         parts[name] = view, direction

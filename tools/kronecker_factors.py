@@ -1,9 +1,8 @@
-"""Kronecker factors of a network's curvature and Adam in their eigenbases.
+"""Kronecker factors of a network's curvature, and their eigenvectors.
 
 The curvature of a weight matrix is approximated by the Kronecker product of two matrices (K-FAC, Martens & Grosse
 2015): the mean outer product A of the features that the matrix is multiplied with, and the mean outer product G of the
-gradients of its products. Adam's division by the root of the mean squared gradient works on single entries, so it suits
-best the bases in which the curvature is diagonal: the eigenvectors of G and A (George et al. 2018).
+gradients of its products. In the bases of their eigenvectors it is diagonal (George et al. 2018).
 """
 
 from __future__ import annotations
@@ -22,9 +21,6 @@ from rnn_capacity.tasks import RandomMapping
 
 Factors = dict[str, tuple[Tensor, Tensor]]
 """Matrices G, (rows, rows), and A, (columns, columns), of weight matrices by name."""
-
-BASIS_STEPS = 200
-"""Optimizer steps between two computations of the bases."""
 
 FIRST_LAYER = "stack.cells.0.weight_input"
 """Name of the matrix that is multiplied with the input."""
@@ -111,46 +107,10 @@ def eigenbases(members: Sequence[Member], exponents: Sequence[float]) -> dict[st
     bases = {}
     for name in found[0]:
         gradients, features = (torch.stack(parts) for parts in zip(*(factors[name] for factors in found), strict=True))
-        if name == FIRST_LAYER:
-            features = torch.eye(features.shape[-1]).to(features).expand_as(features)
         gate = torch.arange(gradients.shape[-1]) // units
-        gradients = gradients * (gate == gate[:, None])
-        bases[name] = torch.linalg.eigh(gradients).eigenvectors, torch.linalg.eigh(features).eigenvectors
+        rows = torch.linalg.eigh(gradients * (gate == gate[:, None])).eigenvectors
+        if name == FIRST_LAYER:
+            bases[name] = rows, torch.eye(features.shape[-1]).to(features).expand_as(features)
+        else:
+            bases[name] = rows, torch.linalg.eigh(features).eigenvectors
     return bases
-
-
-class AdamInBases:
-    """Adam's direction in given orthonormal bases of a matrix's rows and columns, for the matrices of K networks.
-
-    Args:
-        like: The matrices, (K, rows, columns).
-        betas: Decay of the running means of the gradients and of their squares.
-    """
-
-    def __init__(self, like: Tensor, betas: tuple[float, float]) -> None:
-        self.betas = betas
-        self.momentum, self.second, self.made = torch.zeros_like(like), torch.zeros_like(like), 0
-        self.left, self.right = (
-            torch.eye(size).to(like).repeat(len(like), 1, 1) for size in (like.shape[1], like.shape[2])
-        )
-
-    def set_bases(self, left: Tensor, right: Tensor) -> None:
-        """Change the bases, and the mean squared gradients to those of gradients with independent components.
-
-        Args:
-            left: Basis of the rows, (K, rows, rows), a vector in each column.
-            right: Basis of the columns, (K, columns, columns).
-        """
-        self.second = (left.mT @ self.left).square() @ self.second @ (self.right.mT @ right).square()
-        self.left, self.right = left, right
-
-    def __call__(self, gradient: Tensor) -> Tensor:
-        """Return the direction of the next step."""
-        self.made += 1
-        first, second = self.betas
-        self.momentum.lerp_(gradient, 1 - first)
-        turned = self.left.mT @ gradient @ self.right
-        self.second.mul_(second).addcmul_(turned, turned, value=1 - second)
-        scale = (self.second / (1 - second**self.made)).sqrt_().add_(1e-8)
-        direction = (self.left.mT @ self.momentum @ self.right).div_(scale)
-        return self.left @ direction @ self.right.mT / (1 - first**self.made)

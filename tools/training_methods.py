@@ -57,9 +57,6 @@ LONG, LONG_WAYS = 10.0, ("adam_gce", "lm_last_more")
 LATE = 0.5
 """Share of the time from which on Adam's loss has the exponent, too, before Levenberg-Marquardt with a constant one."""
 
-UPDATE_RULES = {"noise": "adam", **{rule: rule for rule in ("muon", "soap", "kfac", "ademamix")}}
-"""Update rules of tools/kernel_gradients.py by the way's trainer."""
-
 NOISE = 0.3
 """Root mean square of the gradient noise at the beginning, relative to the gradient's."""
 
@@ -116,7 +113,8 @@ def train_draws(
     if way.trainer in ("kernel", "lm"):
         train(members, quiet_trainer(accelerator=device))
     else:
-        train_by_gradients(members, UPDATE_RULES[way.trainer], NOISE if way.trainer == "noise" else 0.0, way.slow)
+        noise = NOISE if way.trainer == "noise" else 0.0
+        train_by_gradients(members, "adam" if noise else way.trainer, noise)
     if way.trainer == "lm" and seconds:
         for number, (member, one) in enumerate(zip(members, settings, strict=True)):
             losses = [generalized_loss(exponent) for exponent in way.rising or (one["exponent"],)]

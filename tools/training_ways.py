@@ -60,9 +60,6 @@ class Way(NamedTuple):
     hinge: bool = False
     """Whether Levenberg-Marquardt minimises the squared hinge loss instead of the generalized cross-entropy."""
 
-    slow: tuple[float, float] = (0.995, 3.0)
-    """Decay of AdEMAMix's slower mean of the gradients, and the multiple of it that is added to the first."""
-
     draws: int = 8
     """Draws of settings that share the time."""
 
