@@ -279,6 +279,18 @@ def test_help_and_missing_configs_do_not_import_torch() -> None:
         assert done.stdout.splitlines()[-1] == "False False"
 
 
+def test_a_command_starts_without_the_signals_of_scipy_which_can_be_imported_later() -> None:
+    code = (
+        "import sys; from rnn_capacity.cli import main\n"
+        "try: main(['fit', '--model.help', 'RecurrentModule'])\n"
+        "except SystemExit: print('torchmetrics' in sys.modules, 'scipy.signal' in sys.modules)\n"
+        "from scipy.signal import find_peaks\n"
+        "print(find_peaks([0, 1, 0, 2, 0])[0].tolist())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["True False", "[1, 3]"]
+
+
 def test_help_lists_the_cells(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["fit", "--model.help", "RecurrentModule"])

@@ -161,6 +161,27 @@ LARGE_WAYS = {
             "trainer": "ademamix",
         },
     ),
+    "kfac_5_less": Way(
+        "Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, medium b, q rising",
+        **{
+            **WARM_UP_5,
+            "rate": (0.12, 0.15),
+            "rate_by_size": {7000: (0.035, 0.047)},
+            "samples": (5.9, 6.05),
+            "trainer": "kfac",
+        },
+    ),
+    "ademamix_5_more": Way(
+        "AdEMAMix after a warm-up, 5 unrolled steps, larger b, q rising",
+        **{
+            **WARM_UP_5,
+            "rate": (0.1, 0.14),
+            "rate_by_size": {7000: (0.09, 0.115)},
+            "samples": (6.8, 7.0),
+            "optimizer": partial(Adam, betas=(0.8, 0.99)),
+            "trainer": "ademamix",
+        },
+    ),
     "lm_5_warm_up_many": Way(
         "Adam at the highest rates after a warm-up, 5 unrolled steps, 24 draws, q rising, then Levenberg-Marquardt",
         rate=(0.045, 0.1),
