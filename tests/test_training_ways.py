@@ -204,11 +204,24 @@ def test_the_directions_of_muon_and_soap_are_those_of_their_definitions() -> Non
     torch.testing.assert_close(diagonal.abs(), torch.eye(3).double().repeat(2, 1, 1), atol=1e-2, rtol=0)
 
 
+def test_the_steps_within_some_seconds_follow_from_two_short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import training_methods as methods
+
+    now = [0.0]
+    monkeypatch.setattr(methods, "clock", lambda device: now[0])
+
+    def run(steps: int) -> None:
+        now[0] += 1 + 0.01 * steps  # a second in which no steps are made
+
+    assert methods.steps_within(1 + 0.01 * 5000, run, "cpu") in (4999, 5000)
+    assert methods.steps_within(1, run, "cpu") == methods.TRIAL[0]
+
+
 @pytest.mark.skipif(native_library() is None, reason="the ways are measured with the compiled kernel")
 def test_a_way_to_train_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import training_methods as methods
 
-    monkeypatch.setattr(methods, "TRIAL", (1, 2))
+    monkeypatch.setattr(methods, "steps_within", lambda *_: 3)  # the speed of so short a run is chance
     runs = []
     adam = "adam_squared", "adam_constant", "adam_entropy_5", "adam_halving"
     for name in (*adam, "muon", "kfac", "ademamix", "lm", "lm_large_2"):

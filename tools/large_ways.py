@@ -171,6 +171,17 @@ LARGE_WAYS = {
             "trainer": "kfac",
         },
     ),
+    "kfac_5_more": Way(
+        "Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, still larger b, q rising to 0.6-0.8",
+        **{
+            **WARM_UP_5,
+            "rate": (0.08, 0.11),
+            "rate_by_size": {7000: (0.035, 0.047)},
+            "exponent": (0.6, 0.8),
+            "samples": (6.9, 7.1),
+            "trainer": "kfac",
+        },
+    ),
     "ademamix_5_more": Way(
         "AdEMAMix after a warm-up, 5 unrolled steps, larger b, q rising",
         **{
