@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -115,7 +116,7 @@ def read_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
         raise ValueError(f"tolerance must be a number, got {given.tolerance!r}") from None
     check_minimum(0, tolerance=given.tolerance)
     for option in options:
-        if option.startswith("--") and not option.startswith("--trainer."):
+        if re.match("--?[A-Za-z]", option) and not option.startswith("--trainer."):
             raise ValueError(f"options must be --tolerance and options of the trainer, got {option!r}")
     given.run_dir = Path(given.run_dir)
     if given.root is not None:

@@ -21,8 +21,9 @@ UNSUITABLE_CALLBACKS: dict[type[Callback], str] = {
     lightning.GradientAccumulationScheduler: "data.batch_size sets the batch",
     lightning.LearningRateFinder: "rnn-capacity search finds model.optimizer.lr",
     lightning.SpikeDetection: "model.divergence_factor detects a loss that diverges",
-    lightning.StochasticWeightAveraging: "a run is one epoch; EMAWeightAveraging averages steps",
+    lightning.StochasticWeightAveraging: "a run is one epoch",
     lightning.Timer: "trainer.max_time limits the time",
+    lightning.WeightAveraging: "it would average the last of model.steps_per_call steps alone",
 }
 """Lightning callbacks that are refused, since they cannot work with several optimizer steps per `training_step` and one
 epoch per run, each with what to use instead."""

@@ -240,6 +240,15 @@ def test_resuming_with_other_hyperparameters_is_rejected(
     assert "was trained with, got" in line
 
 
+def test_resuming_with_other_steps_is_rejected_if_the_exponent_of_the_loss_depends_on_them(
+    runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = [*toy(), "--model.schedule=null", "--data.loss_exponent=0.5"]
+    checkpoint = runner("fit", *options)["run"] / "checkpoints" / "last.ckpt"
+    longer = ["--trainer.max_steps=80", "--ckpt_path", str(checkpoint)]
+    assert "trainer.max_steps must be 60" in error_line(["fit", *options, *runner.quiet(), *longer], capsys)
+
+
 @pytest.mark.parametrize("command", ["validate", "test", "predict"])
 def test_evaluation_needs_a_checkpoint_of_the_same_network(
     command: str, runner: Runner, toy: Toy, capsys: pytest.CaptureFixture[str]

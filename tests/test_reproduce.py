@@ -178,3 +178,9 @@ def test_the_distance_of_weights_is_their_largest_difference(
     one: list[float], other: list[float], distance: float
 ) -> None:
     assert tensor_distance(torch.tensor(one), torch.tensor(other, dtype=torch.float64)) == distance
+
+
+def test_another_config_is_refused_by_its_short_name_too() -> None:
+    for option in ("-c", "-c=other.yaml", "--config"):
+        with pytest.raises(ValueError, match=f"options must be --tolerance and options of the trainer, got '{option}'"):
+            read_arguments(["run", option, "other.yaml"])

@@ -125,8 +125,13 @@ def test_callbacks_that_cannot_work_here_are_rejected_by_name(kind: type[Callbac
             check_callbacks(given)
 
 
+def test_a_kind_of_an_unsuitable_callback_is_rejected() -> None:
+    with pytest.raises(ValueError, match=r"trainer\.callbacks must not have EMAWeightAveraging"):
+        check_callbacks(callback_config("pytorch_lightning.callbacks.EMAWeightAveraging"))
+
+
 def test_other_callbacks_are_accepted() -> None:
-    for name in ("ModelCheckpoint", "EarlyStopping", "EMAWeightAveraging", "LearningRateMonitor"):
+    for name in ("ModelCheckpoint", "EarlyStopping", "LearningRateMonitor"):
         check_callbacks([callback_config(f"pytorch_lightning.callbacks.{name}")])
     check_callbacks(None)
 

@@ -83,7 +83,8 @@ def negative_log_likelihood(logits: Tensor, targets: Tensor, inverse_temperature
     """
     logits = class_logits(logits)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return torch.stack([F.cross_entropy(beta * logits, targets, reduction="sum") for beta in inverse_temperatures])
+    sums = [F.cross_entropy(beta * logits, targets, reduction="sum") for beta in inverse_temperatures]
+    return torch.stack(sums).nan_to_num(nan=torch.inf, posinf=torch.inf)  # a product may be too large for its type
 
 
 def likelihood_bits(nll: float, samples: int, classes: int = 2) -> float:

@@ -98,12 +98,15 @@ def trial_row(study: Study, trial: FrozenTrial, command: str) -> TrialResult:
         return settings.get(f"{part}.init_args.{name}", given)
 
     task, cell = config["data"]["class_path"].rpartition(".")[2], str(option("model", "cell")).rpartition(".")[2]
-    parameters = found.get("parameters")
+    parameters, nonlinearity = found.get("parameters"), option("model", "nonlinearity")
+    cell = CELL_CLASSES.get(cell, cell)
+    if cell in CELLS and nonlinearity not in CELLS[cell].nonlinearities:
+        nonlinearity = None  # a search leaves out what a cell does not have
     return TrialResult(
         study=study.name,
         number=trial.number,
         task=TASKS.get(task, task),
-        cell=CELL_CLASSES.get(cell, cell),
+        cell=cell,
         depth=int(option("model", "depth", 1)),
         size=option("model", "max_parameters") or parameters,
         units=found.get("units", option("model", "hidden_size")),
@@ -117,7 +120,7 @@ def trial_row(study: Study, trial: FrozenTrial, command: str) -> TrialResult:
         method=sweep.get("method", "bayes"),
         unrolled_steps=option("data", "steps"),
         loss_exponent=float(option("data", "loss_exponent", 0.0) or 0.0),
-        nonlinearity=option("model", "nonlinearity"),
+        nonlinearity=nonlinearity,
         dataset=dataset(task, option),
         input_size=option("data", "input_size"),
         command=command,
@@ -168,11 +171,13 @@ def rerun_files(specification: dict[str, Any]) -> tuple[dict[str, Any], dict[str
 
 
 def without(parameters: dict[str, Any], fixed: Sequence[str], prefix: str = "") -> dict[str, Any]:
-    """Return a sweep's parameters except those whose dotted names are in `fixed`."""
+    """Return a sweep's parameters except those whose dotted names are in `fixed`, and sections of nothing else."""
     kept = {}
     for key, settings in parameters.items():
         if isinstance(settings, dict) and "parameters" in settings:
             settings = {**settings, "parameters": without(settings["parameters"], fixed, f"{prefix}{key}.")}
+            if not settings["parameters"]:
+                continue
         if full_name(f"{prefix}{key}") not in fixed:
             kept[key] = settings
     return kept

@@ -44,8 +44,10 @@ class Condition:
         """Reason for which this condition has no verdict, such as too few trials; empty if it has one."""
         if self.verdict != "not enough data":
             return ""
-        if self.estimate.interval is None or self.estimate.fewest < MIN_TRIALS:
+        if self.estimate.fewest < MIN_TRIALS:
             return f"{MIN_TRIALS} trials of each network, the fewest has {self.estimate.fewest}"
+        if self.estimate.interval is None:
+            return "a finite number in every bootstrap sample"
         return "an interval on one side of the bound"
 
 

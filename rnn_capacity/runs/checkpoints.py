@@ -80,7 +80,7 @@ def check_checkpoint(
     else:
         compare("model", path, given, saved)
         compare("data", path, dict(data.hparams), saved_data)
-        if module.rule.schedule is not None:
+        if module.rule.schedule is not None or task.loss_exponents(max_steps) is not None:
             compare("trainer", path, {"max_steps": max_steps}, {"max_steps": checkpoint.get("max_steps")})
     compare("data", path, {"alphabet": task.alphabet}, {"alphabet": checkpoint.get("alphabet")})
     sizes = [{size: part.get(size) for size in ("input_size", "output_size")} for part in (given, saved)]

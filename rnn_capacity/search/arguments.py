@@ -181,9 +181,8 @@ def read_command_line(argv: list[str]) -> Arguments:
         "trainer": {name: trainer[name] for name in RESULT_OPTIONS},
     }
     if options.resume:
-        changed = [
-            name for name in ("model", "data", "sweep", "cells", "depths", "sizes") if parsed[name] != defaults[name]
-        ]
+        of_study = ("model", "data", "sweep", "cells", "depths", "sizes", "seed")
+        changed = [name for name in of_study if parsed[name] != defaults[name]]
         changed += [f"trainer.{name}" for name in RESULT_OPTIONS if trainer[name] != default[name]]
         if changed:
             raise ValueError(f"{changed[0]} must not be given with --resume, which takes the stored study's")

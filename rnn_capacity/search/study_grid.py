@@ -66,15 +66,16 @@ def grid_axes(options: SearchOptions) -> dict[str, list[Any]]:
         text: str | None = getattr(options, axis)
         if text is None:
             continue
-        axes[axis] = items = [part.strip() for part in text.strip("[]").split(",")]
-        if "" in items or len(set(items)) < len(items):
-            raise ValueError(f"{axis} must be different items with commas between them, got {text!r}")
-        if axis != "cells":
+        items: list[Any] = [part.strip() for part in text.strip("[]").split(",")]
+        if axis != "cells" and "" not in items:
             if not all(item.isdecimal() and int(item) > 0 for item in items):
                 raise ValueError(
                     f"{axis} must be positive integers with commas between them, such as 1,2,4; got {text!r}"
                 )
-            axes[axis] = [int(item) for item in items]
+            items = [int(item) for item in items]
+        if "" in items or len(set(items)) < len(items):
+            raise ValueError(f"{axis} must be different items with commas between them, got {text!r}")
+        axes[axis] = items
     return axes
 
 

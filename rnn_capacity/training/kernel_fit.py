@@ -58,8 +58,8 @@ def kernel_fit(module: RecurrentModule, optimizer: Optimizer, base: type[Lightni
     """Return the `KernelFit` of a module whose trainer runs; None if torch has to make the steps.
 
     The compiled kernel can where the task and the network allow it (`kernel_for`), in one process, without mixed
-    precision, with a schedule that changes the learning rate alone, and where no hook sees the gradient of a single
-    step.
+    precision, with the module's own optimizer and a schedule that changes the learning rate alone, and where no hook
+    sees the gradient of a single step.
 
     Args:
         module: The module.
@@ -70,7 +70,8 @@ def kernel_fit(module: RecurrentModule, optimizer: Optimizer, base: type[Lightni
     library = kernel_for(module.network, module.task, optimizer)
     plain = trainer.world_size == 1 and trainer.precision in ("32-true", "64-true")
     hooks = hooks_into_steps(module, base) or any(hooks_into_steps(one, Callback) for one in trainer.callbacks)
-    if library is None or not plain or hooks:
+    own_optimizer = type(module).configure_optimizers is not base.configure_optimizers
+    if library is None or not plain or hooks or own_optimizer:
         return None
     rates = learning_rates(*module.build_optimizer(trainer.max_steps), trainer.max_steps)
     if rates is None:
@@ -83,5 +84,5 @@ def kernel_fit(module: RecurrentModule, optimizer: Optimizer, base: type[Lightni
 
 
 def hooks_into_steps(one: LightningModule | Callback, base: type[LightningModule | Callback]) -> bool:
-    """Return whether a module or callback overrides one of the `STEP_HOOKS` of a base class."""
-    return any(getattr(type(one), name) is not getattr(base, name) for name in STEP_HOOKS)
+    """Return whether a module or callback, or its class, has one of the `STEP_HOOKS` that is not the base class's."""
+    return any(getattr(getattr(one, name), "__func__", None) is not getattr(base, name) for name in STEP_HOOKS)

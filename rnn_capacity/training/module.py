@@ -47,7 +47,7 @@ class RecurrentModule(EvaluatedModule):
         output_size: Outputs of the network; on the command line the task's.
         nonlinearity: tanh, relu, or null for the cell's own.
         b_fg: Added inside the forget gates: a number, or one for each of the cell's forget gates by name. Cells
-            without one ignore it.
+            of the package without one ignore it.
         initialization: Initial weights.
         residual: Add each upper layer's input to its output. Adds no parameters.
         layer_norm: Normalise each layer's output. Adds 2 * units parameters a layer, inside max_parameters.
@@ -280,7 +280,7 @@ class RecurrentModule(EvaluatedModule):
         (diverged,) = first_divergence(losses.unsqueeze(1), [divergence_bound(self.rule, self.task)])
         self.log("step", float(first + len(losses)), batch_size=1)
         self.log("train/loss", losses.mean(), batch_size=1, prog_bar=True)
-        if diverged is not None:
+        if diverged is not None and self.diverged_at is None:
             self.diverged_at = first + diverged + 1
             self.trainer.should_stop = True
 

@@ -76,10 +76,18 @@ class TrainingRule:
         check_finite(optimizer=optimizer.defaults)
         if isinstance(optimizer, SparseAdam):
             raise ValueError("optimizer must be one for dense gradients, got SparseAdam")
-        if inspect.signature(optimizer.step).parameters["closure"].default is inspect.Parameter.empty:
+        closure = inspect.signature(optimizer.step).parameters.get("closure")
+        if closure is not None and closure.default is inspect.Parameter.empty:
             raise ValueError(f"optimizer must be one that needs no closure, got {type(optimizer).__name__}")
         for group in optimizer.param_groups:
             group["lr"] *= group.get("factor", 1.0)
         if self.schedule is None:
             return optimizer, None
-        return optimizer, build_schedule(self.schedule, optimizer, total_steps)
+        schedule = build_schedule(self.schedule, optimizer, total_steps)
+        first = optimizer.param_groups[0]
+        for group in optimizer.param_groups[1:]:
+            rates = first["lr"] * group.get("factor", 1.0), group["lr"] * first.get("factor", 1.0)
+            if not math.isclose(*rates):
+                name = type(schedule).__name__
+                raise ValueError(f"layer_rates must be null with a schedule that sets the rates itself, got {name}")
+        return optimizer, schedule

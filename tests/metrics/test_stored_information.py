@@ -114,3 +114,9 @@ def test_the_temperatures_are_spaced_evenly_by_three_percent_from_a_32nd_to_32()
     betas = StoredInformation(parameters=1).inverse_temperatures.tolist()
     assert (len(betas), betas[0], betas[-1]) == (235, pytest.approx(1 / 32), pytest.approx(32))
     assert [after / before for before, after in pairwise(betas)] == pytest.approx([1.0301] * 234, rel=1e-4)
+
+
+def test_likelihood_bits_of_huge_logits_are_finite() -> None:
+    metric = StoredInformation(parameters=2)
+    metric.update(torch.tensor([[2e37], [-2e37]]), torch.tensor([1, 0]))
+    assert metric.compute()["likelihood_bits"] == 2.0

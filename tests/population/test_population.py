@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
+import torch
 from torch.optim import Adam
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LinearLR, StepLR
 
 from rnn_capacity.cells import CELLS
 from rnn_capacity.population import Member, train
+from rnn_capacity.population.plan import plan_member
+from rnn_capacity.tasks import RandomMapping
+from rnn_capacity.training import RecurrentModule
 from tests.kernel_builds import kernel_build
 from tests.population.members import OPTIMIZERS, compare, member
 
@@ -63,3 +69,14 @@ def test_results_are_reported_as_members_finish(build: str) -> None:
     assert seen == [(1, 30), (0, 120)]
     assert steps == [30, 80, 120]
     assert [result["steps"] for result in results] == [120, 30]
+
+
+@pytest.mark.parametrize(
+    "schedule", [partial(StepLR, step_size=10), LinearLR, partial(CosineAnnealingWarmRestarts, T_0=20)]
+)
+def test_planning_a_member_does_not_use_up_its_schedule(schedule: Any) -> None:
+    module = RecurrentModule("rnn", hidden_size=4, input_size=6, optimizer=partial(Adam, lr=0.02), schedule=schedule)
+    member = Member(module, RandomMapping(samples=32, input_size=6, steps=3), 50)
+    first, second = (plan_member(0, member, {}) for _ in range(2))
+    assert torch.equal(first.rates, second.rates)
+    assert first.settings == second.settings

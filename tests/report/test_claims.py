@@ -236,6 +236,8 @@ def test_a_claim_without_a_verdict_says_what_it_lacks() -> None:
     few = Condition(Estimate(1.0, bounds=(0.9, 1.1), fewest=7), at_least=0.5)
     wide = Condition(Estimate(1.0, bounds=(0.9, 1.1), fewest=8), at_least=1.0)
     good = Condition(Estimate(1.0, bounds=(0.9, 1.1), fewest=8), at_least=0.5)
+    endless = Condition(Estimate(1.0, np.array([1.0, np.inf]), fewest=8), at_least=0.5)
+    assert Finding([good, endless]).lack == "a finite number in every bootstrap sample"
     assert Finding([good, few]).lack == "8 trials of each network, the fewest has 7"
     assert Finding([good, wide]).lack == "an interval on one side of the bound"
     assert Finding([good, wide], missing="GRU").lack == "GRU"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -87,3 +88,8 @@ def test_every_claim_has_a_command() -> None:
         command = claims[f"C{number}"]["command"]
         assert command in commands
         assert number > 9 or f"{command} best" in commands
+
+
+def test_no_two_commands_create_studies_of_one_name() -> None:
+    names = [name for command in published()["commands"].values() for name in re.findall(r"--study (\S+)", command)]
+    assert len(set(names)) == len(names)

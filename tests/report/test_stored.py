@@ -68,7 +68,7 @@ def test_short_names_of_a_sweep_are_those_of_the_config(url: str) -> None:
     (study,), _ = read_studies(url)
     assert (study.rows[0].cell, study.rows[0].unrolled_steps) == ("gru", 3)
     fixed = specification(parameters=parameters, fixed=("model.init_args.cell", "data.init_args.steps"))
-    assert rerun_files(fixed)[1]["parameters"] == {"data": {"parameters": {}}, **rate}
+    assert rerun_files(fixed)[1]["parameters"] == rate
 
 
 def test_the_settings_of_a_trial_are_its_values_and_not_the_draws_behind_them(url: str) -> None:
@@ -110,7 +110,7 @@ def test_the_files_to_run_a_study_again_stay_in_the_reports_folder() -> None:
     content = specification(
         parameters={**swept, LR: {"value": 0.1}}, fixed=("model.init_args.cell", "model.init_args.depth")
     )
-    assert rerun_files(content)[1]["parameters"] == {"model.init_args": {"parameters": {}}, LR: {"value": 0.1}}
+    assert rerun_files(content)[1]["parameters"] == {LR: {"value": 0.1}}
 
 
 @pytest.mark.parametrize("goal", ["maximize", "minimize"])
@@ -118,3 +118,11 @@ def test_repeated_runs_and_the_trial_that_they_repeat_have_losses_of_one_sign(go
     row = TrialResult("one", 0, "random_mapping", "gru", goal=goal, metrics={"stored_bits": 300.0}, parameters=100)
     repetition = Repetition(row, [row, row])
     assert repetition.losses == [repetition.original_loss] * 2 == [-300.0] * 2
+
+
+def test_a_nonlinearity_that_a_sweep_sets_counts_only_for_cells_that_have_it(url: str) -> None:
+    parameters = {"model.init_args.nonlinearity": {"value": "relu"}, LR: {"min": 0.0, "max": 1.0}}
+    for cell, found in (("rnn", "relu"), ("intersection", None)):
+        store(url, cell, specification(cell=cell, parameters=parameters), [capacity_result(4.0)])
+        (study,), _ = read_studies(url, [cell])
+        assert study.rows[0].nonlinearity == found

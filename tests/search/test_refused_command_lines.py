@@ -46,6 +46,8 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         line = error_line(["search", *searching.options("--trials=2", option)], capsys)
         for word in words:
             assert word in line
+    line = error_line(["search", "--resume", *searching.again("--study=toy", "--seed=3")], capsys)
+    assert "seed must not be given with --resume" in line
     assert counts(searching.study()) == (1, 0, 0, 0)
     assert searching.study().total() == 1
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import LambdaCallback
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, NAdam, RMSprop
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
@@ -316,3 +317,25 @@ def test_a_diverged_training_ends_with_the_baseline_metrics(build: str) -> None:
     assert 2 <= module.diverged_at <= 10
     assert module.steps_trained == 10
     assert module.final_metrics["bits_per_parameter"] == 0
+
+
+def test_a_hook_of_a_callback_that_is_not_a_method_is_called_at_every_step() -> None:
+    calls = []
+    callback = LambdaCallback(on_after_backward=lambda *_: calls.append(1))
+    module = make("rnn")
+    run(module, TASK, 20, callback)
+    assert module.kernel is None
+    assert len(calls) == 20
+
+
+def test_a_module_with_an_optimizer_of_its_own_is_trained_by_torch() -> None:
+    class OwnOptimizer(RecurrentModule):
+        """Stands for a user's module; the command line would offer a class of this file."""
+
+        def configure_optimizers(self) -> Any:
+            return SGD(self.network.parameters(), lr=0.0)
+
+    module = OwnOptimizer("rnn", input_size=7, hidden_size=5, optimizer=OPTIMIZERS["adam"]).double()
+    before = torch.cat([part.detach().flatten() for part in module.network.parameters()])
+    assert torch.equal(run(module, TASK, 20), before)
+    assert module.kernel is None

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import LBFGS, SGD, Adam, Optimizer, SparseAdam
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from rnn_capacity.training import TotalDecay, TrainingRule
 
@@ -91,3 +92,25 @@ class Overflows(Optimizer):
 def test_an_optimizer_that_cannot_be_used_is_rejected(optimizer: Any, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         TrainingRule(optimizer).build_optimizer(groups(None), 10)
+
+
+@pytest.mark.parametrize(
+    "schedule", [partial(OneCycleLR, max_lr=0.1, total_steps=9), partial(CyclicLR, base_lr=0.1, max_lr=0.2)]
+)
+def test_factors_of_the_rate_are_refused_with_a_schedule_that_sets_the_rates_itself(schedule: Any) -> None:
+    rule = TrainingRule(partial(SGD, lr=0.5, momentum=0.9), schedule)
+    rule.build_optimizer(groups(1.0, None), 9)
+    with pytest.raises(ValueError, match=rf"layer_rates must be null with a schedule .*, got {schedule.func.__name__}"):
+        rule.build_optimizer(groups(0.0, 1.0), 9)
+
+
+class OwnStep(SGD):
+    """Stands for a user's optimizer, whose step passes its arguments on."""
+
+    def step(self, *args: Any, **kwargs: Any) -> Any:
+        return super().step(*args, **kwargs)
+
+
+def test_an_optimizer_whose_step_names_no_closure_is_accepted() -> None:
+    optimizer, _ = TrainingRule(partial(OwnStep, lr=0.5)).build_optimizer(groups(None), 10)
+    assert isinstance(optimizer, OwnStep)

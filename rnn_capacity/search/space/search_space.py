@@ -13,6 +13,9 @@ from optuna.distributions import BaseDistribution
 from rnn_capacity.search.space.parameters import Constant, Parameter
 from rnn_capacity.studies import Params
 
+MAX_GRID_SIZE = 2**63 - 1
+"""Maximum number of points of a grid, which are drawn by their numbers."""
+
 
 @dataclass(frozen=True)
 class SearchSpace:
@@ -55,7 +58,7 @@ class SearchSpace:
         """Raise ValueError unless every hyperparameter has a finite list of values, as W&B requires for a grid.
 
         Raises:
-            ValueError: If one is continuous, or its values have probabilities.
+            ValueError: If one is continuous, its values have probabilities, or there are 2**63 points or more.
         """
         for name, parameter in self.searched.items():
             if parameter.grid() is None:
@@ -63,6 +66,9 @@ class SearchSpace:
                     f"parameters.{name} must have value, values, int_uniform or q_uniform for method grid, got a "
                     "continuous distribution or probabilities"
                 )
+        size = math.prod(len(parameter.grid() or []) for parameter in self.searched.values())
+        if size > MAX_GRID_SIZE:
+            raise ValueError(f"parameters must make at most {MAX_GRID_SIZE} points for method grid, got {size}")
 
     @property
     def grid_size(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from rnn_capacity.checks import check_finite
 from rnn_capacity.full_names import full_name
-from rnn_capacity.search.space.parameters import Parameter
+from rnn_capacity.search.space.parameters import Choice, Interval, Parameter
 from rnn_capacity.search.space.search_space import SearchSpace
 from rnn_capacity.search.space.sweep_parameters import read_parameter
 from rnn_capacity.search.space.sweep_schema import schemas, validate
@@ -149,7 +149,10 @@ def parse_sweep(content: dict[str, Any]) -> Sweep:
         ValueError: method must be one of 'random', 'grid', 'bayes'; got 'tpe'
     """
     validate(content, schemas()["sweep"])
-    space = SearchSpace(read_parameters("", content["parameters"]))
+    parameters = read_parameters("", content["parameters"])
+    if content["method"] == "grid":
+        parameters = {name: with_grid_values(parameter) for name, parameter in parameters.items()}
+    space = SearchSpace(parameters)
     if content["method"] == "grid":
         space.check_grid()
     metric = content.get("metric", {})
@@ -165,6 +168,12 @@ def parse_sweep(content: dict[str, Any]) -> Sweep:
         ),
         file=content,
     )
+
+
+def with_grid_values(parameter: Parameter) -> Parameter:
+    """Replace a range whose numbers are rounded by the values of its grid, which W&B does not round."""
+    values = parameter.grid() if isinstance(parameter, Interval) else None
+    return Choice(tuple(values)) if values else parameter
 
 
 def read_parameters(prefix: str, content: dict[str, Any]) -> dict[str, Parameter]:

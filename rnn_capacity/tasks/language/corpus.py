@@ -200,14 +200,13 @@ def download_text8(path: Path) -> None:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"cache_dir must be a writable folder, got {str(cache)!r} ({error})") from error
-    part = cache / f"text8.zip.{os.getpid()}.part"
+    part, whole = cache / f"text8.zip.{os.getpid()}.part", cache / f"text8.{os.getpid()}.part"
     try:
         fetch(TEXT8_URL, part)
         found = hashlib.sha256(part.read_bytes()).hexdigest()
         if found != TEXT8_SHA256:
             raise ValueError(f"corpus text8 must have sha256 {TEXT8_SHA256}, got {found} from {TEXT8_URL}")
         with zipfile.ZipFile(part) as archive, archive.open("text8") as inside:
-            whole = cache / f"text8.{os.getpid()}.part"
             with whole.open("wb") as out:
                 shutil.copyfileobj(inside, out)
             whole.replace(path)
@@ -217,6 +216,7 @@ def download_text8(path: Path) -> None:
         raise ValueError(f"corpus text8 must be downloadable from {TEXT8_URL} to {cache}, got {error}") from error
     finally:
         part.unlink(missing_ok=True)
+        whole.unlink(missing_ok=True)
 
 
 def fetch(url: str, path: Path) -> None:

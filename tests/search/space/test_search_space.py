@@ -136,6 +136,23 @@ def test_a_grid_has_each_point_once() -> None:
     assert space.grid_index({"a": "u", "n": 1}) is None
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "q", "values"),
+    [(1, 10, 4, [1, 5, 9]), (0.5, 4.5, 1, [0.5, 1.5, 2.5, 3.5]), (0, 1, 0.25, [0, 0.25, 0.5, 0.75])],
+)
+def test_a_grid_of_a_rounded_range_has_the_values_of_wandb_which_are_not_rounded(
+    low: float, high: float, q: float, values: list[float]
+) -> None:
+    space = space_of({"x": {"distribution": "q_uniform", "min": low, "max": high, "q": q}}, "grid")
+    assert [space.values(space.grid_point(index))["x"] for index in range(space.grid_size)] == values
+
+
+def test_a_grid_of_too_many_points_is_rejected() -> None:
+    given = {name: {"min": 0, "max": 9999} for name in "abcde"}
+    with pytest.raises(ValueError, match=f"at most {2**63 - 1} points for method grid, got {10**20}"):
+        space_of(given, "grid")
+
+
 class Plain(Cell):
     """A cell without gates."""
 
