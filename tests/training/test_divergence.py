@@ -10,9 +10,16 @@ from torch.optim import SGD
 
 from rnn_capacity.models import RecurrentNetwork
 from rnn_capacity.tasks import Memory, RandomMapping
-from rnn_capacity.training import RecurrentModule, TrainingRule, divergence_bound, first_divergence, is_diverged
+from rnn_capacity.training import (
+    RecurrentModule,
+    TaskDataModule,
+    TrainingRule,
+    divergence_bound,
+    first_divergence,
+    is_diverged,
+)
 from tests.kernel_builds import kernel_build
-from tests.training.conftest import Fit
+from tests.training.conftest import Fit, quiet_trainer
 
 BASELINE = {
     "loss": math.log(2),
@@ -116,3 +123,9 @@ def test_the_bound_is_exact_in_the_losses_own_type(dtype: torch.dtype) -> None:
     above = math.nextafter(0.1, 1.0)
     losses = torch.tensor([[0.1, above]], dtype=dtype)
     assert first_divergence(losses, [0.1, 0.1]) == [None, 0 if dtype == torch.float64 else None]
+
+
+def test_the_first_divergence_counts_in_a_run_that_must_make_more_steps() -> None:
+    module, task = module_for(1e30, 1000.0, steps_per_call=10), RandomMapping(samples=40, input_size=8)
+    quiet_trainer(max_steps=100, min_steps=60).fit(module, datamodule=TaskDataModule(task))
+    assert module.diverged_at == 2
