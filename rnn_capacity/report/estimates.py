@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from rnn_capacity.report.results import Rows
+from rnn_capacity.report.results import Rows, best_first
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +91,7 @@ class Estimate:
             rows: The trials; infeasible ones are drawn, too, and are the last to be chosen.
             quantity: What is reported of the best trial.
         """
-        ranked = sorted(rows, key=lambda row: (not row.feasible, row.loss))
+        ranked = best_first(rows)
         values = np.array([quantity(row) for row in ranked], dtype=np.float64)
         ranks = resampled(np.arange(len(values), dtype=np.float64), np.min)
         return cls(float(values[0]), values[ranks.astype(np.int64)], trials=len(rows), fewest=len(rows))

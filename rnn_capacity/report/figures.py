@@ -103,16 +103,16 @@ def error_bars(points: list[Point]) -> Any:
 
 def draw_lines(part: Axes, panel: Panel, points: list[Point], handles: dict[str, Any]) -> None:
     """Draw a subplot with a line and error bars for each cell and source, and the reference lines."""
-    if "x" in panel.log:
+    if "x" in panel.log and any(float(point.x) > 0 for point in points):
         part.set_xscale("log")
         if max(float(point.x) for point in points) < PLAIN:
             part.xaxis.set_major_formatter(LogFormatter())
             part.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))  # more labels than these would overlap
             part.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(4, 4)))
-        if len({point.x for point in (panel.points if panel.shared else points)}) == 1:
-            only = float(points[0].x)
+        only = float(points[0].x)
+        if only > 0 and len({point.x for point in (panel.points if panel.shared else points)}) == 1:
             part.set_xlim(only / 2, only * 2)  # matplotlib has no limits of its own for a single position
-    if "y" in panel.log:
+    if "y" in panel.log and any(point.y.value > 0 for point in points):
         part.set_yscale("log", nonpositive="mask")
     for index, (series, source) in enumerate(sorted({(p.series, p.source) for p in points}, key=order)):
         own = sorted((p for p in points if (p.series, p.source) == (series, source)), key=lambda p: float(p.x))

@@ -14,6 +14,7 @@ from rnn_capacity.report.results import (
     PAPER_CELLS,
     Rows,
     TrialResult,
+    best_first,
     grouped,
     select,
 )
@@ -229,4 +230,4 @@ def repetitions(rows: Rows) -> Iterator[Repetition]:
         same = select(rows, source=source, task=task, cell=group[0].cell, depth=depth, size=size)
         settings = [row for row in same if row.feasible and row not in group]
         tuned = select(settings, method="bayes")
-        yield Repetition(min(tuned or settings, key=lambda row: row.loss, default=None), group)
+        yield Repetition(next(iter(best_first(tuned or settings)), None), group)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rnn_capacity.report.estimates import Estimate
 from rnn_capacity.report.published import read_yaml
-from rnn_capacity.report.results import Rows, commands
+from rnn_capacity.report.results import Rows, best_first, commands
 
 Kind = Literal["lines", "categories", "boxes", "matrix"]
 
@@ -141,7 +141,7 @@ def best_point(
         quantity: What is reported of the best trial.
         published: The paper's number.
     """
-    best = min(rows, key=lambda row: (not row.feasible, row.loss))
+    best = best_first(rows)[0]
     more = {"best trial": f"{best.study} #{best.number}"}
     estimate = Estimate.of_best(rows, quantity)
     return Point(facet, series, x(best), estimate, published, commands(rows), rows[0].source, more=more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -147,6 +148,25 @@ class TrialResult:
 
 
 Rows = list[TrialResult]
+
+
+def best_first(rows: Iterable[TrialResult]) -> Rows:
+    """Sort trials from the best to the worst by the value that their studies optimize, infeasible ones last.
+
+    Values of different metrics cannot be compared: trials of studies that optimize another metric than most, or in
+    another direction, come after the other feasible ones.
+
+    Example:
+        >>> facts = {"task": "memory", "cell": "gru", "metric": "mse", "goal": "minimize"}
+        >>> small, large = (TrialResult("a", number, value=number, **facts) for number in (1, 2))
+        >>> other = TrialResult("b", 0, "memory", "gru", metric="reals_per_unit", value=0.5)
+        >>> [row.value for row in best_first([large, other, small])]
+        [1, 2, 0.5]
+    """
+    rows = list(rows)
+    objectives = Counter((row.metric, row.goal) for row in rows)
+    usual = max(objectives, key=lambda objective: objectives[objective], default=None)
+    return sorted(rows, key=lambda row: (not row.feasible, (row.metric, row.goal) != usual, row.loss))
 
 
 def select(rows: Iterable[TrialResult], **facts: Any) -> Rows:

@@ -33,7 +33,7 @@ from rnn_capacity.report.measures import (
     trials_by,
 )
 from rnn_capacity.report.published import published
-from rnn_capacity.report.results import PAPER_CELLS, Rows, grouped, select
+from rnn_capacity.report.results import PAPER_CELLS, Rows, best_first, grouped, select
 from rnn_capacity.report.verdicts import Condition, Finding
 
 GATED = ("UGRNN", "GRU", "LSTM", "+RNN")
@@ -84,7 +84,7 @@ def follows_parameters(rows: Rows) -> Finding:
     curves = {cell: sizes for cell, trials in by_cell(chosen).items() if len(sizes := by_size(trials)) > 1}
     if len(curves) < 2:
         return Finding(missing="two cells of two sizes")
-    bests = [[min(group, key=lambda row: row.loss) for group in sizes.values()] for sizes in curves.values()]
+    bests = [[best_first(group)[0] for group in sizes.values()] for sizes in curves.values()]
     x = [[[float(getattr(row, axis)) for row in cell] for cell in bests] for axis in ("parameters", "units")]
     losses = [Estimate.of_best(group, evaluation) for sizes in curves.values() for group in sizes.values()]
     ends = np.cumsum([len(cell) for cell in bests])[:-1]

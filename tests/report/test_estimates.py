@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from rnn_capacity.report.estimates import RESAMPLES, Estimate, combine, r_squared, share, welch
-from rnn_capacity.report.results import TrialResult
+from rnn_capacity.report.results import TrialResult, best_first
 
 
 def trials(values: list[float], feasible: list[bool] | None = None, goal: str = "maximize") -> list[TrialResult]:
@@ -36,6 +36,13 @@ def test_the_best_trial_is_chosen_by_the_optimized_value_and_never_infeasible() 
     assert Estimate.of_best(rows, lambda row: row.metrics["test"]).value == 5.0
     rows = trials([0.1, 0.9, 0.5], goal="minimize")
     assert Estimate.of_best(rows, lambda row: row.metrics["test"]).value == 1.0
+
+
+def test_a_trial_of_a_study_with_another_objective_than_most_is_not_the_best() -> None:
+    rows = [*trials([0.7], goal="maximize"), *trials([0.3, 0.2], goal="minimize")]
+    assert [row.value for row in best_first(rows)] == [0.2, 0.3, 0.7]
+    assert Estimate.of_best(rows, lambda row: row.value).value == 0.2
+    assert best_first([]) == []
 
 
 def test_the_interval_of_a_mean_agrees_with_its_standard_error() -> None:

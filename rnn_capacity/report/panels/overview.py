@@ -6,7 +6,7 @@ from rnn_capacity.formatting import metric_label
 from rnn_capacity.report.measures import infeasible_share
 from rnn_capacity.report.panel import Panel, Point, best_point
 from rnn_capacity.report.panels.capacity import parameters
-from rnn_capacity.report.results import Rows, TrialResult, commands, grouped
+from rnn_capacity.report.results import Rows, TrialResult, best_first, commands, grouped
 
 
 def overview_panels(rows: Rows) -> list[Panel]:
@@ -26,7 +26,7 @@ def objectives(rows: Rows) -> Panel:
     built = [row for row in rows if row.parameters is not None]
     for (part, cell, _), group in grouped(built, lambda row: (facet(row), row.label, row.size or 0)).items():
         point = best_point(part, cell, parameters, group, lambda row: row.value)
-        best = min(group, key=lambda row: (not row.feasible, row.loss))
+        best = best_first(group)[0]
         settings = ", ".join(
             f"{name.rpartition('.')[2]} {value:.3g}"
             if isinstance(value, float)
