@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 import warnings
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
@@ -100,7 +101,7 @@ def import_torchmetrics() -> None:
     sys.modules[name] = ModuleType(name)
     vars(sys.modules[name])["hamming"] = None
     try:
-        import torchmetrics  # noqa: F401 - imported for later
+        import_module("torchmetrics")
     finally:
         del sys.modules[name]
 

@@ -59,6 +59,25 @@ WARM_UP_4: dict[str, Any] = {
 }
 """Ranges and options of the +RNN after a warm-up, with four unrolled steps."""
 
+KFAC_5: dict[str, Any] = {
+    **WARM_UP_5,
+    "rate": (0.12, 0.15),
+    "rate_by_size": {7000: (0.035, 0.047)},
+    "samples": (6.4, 6.6),
+    "trainer": "kfac",
+}
+"""Ranges and options of Adam in K-FAC's eigenbases."""
+
+ADEMAMIX_5: dict[str, Any] = {
+    **WARM_UP_5,
+    "rate": (0.14, 0.17),
+    "rate_by_size": {7000: (0.1, 0.125)},
+    "samples": (6.45, 6.7),
+    "optimizer": partial(Adam, betas=(0.8, 0.99)),
+    "trainer": "ademamix",
+}
+"""Ranges and options of AdEMAMix."""
+
 LARGE_LM: dict[str, Any] = {"samples": (5.6, 6.2), "trainer": "lm", "rising": RISING, "draws": 3}
 """What ways with Levenberg-Marquardt have in common for such networks."""
 
@@ -140,58 +159,19 @@ LARGE_WAYS = {
         "Adam at the highest rates after a warm-up, 4 unrolled steps, still larger b, q rising",
         **{**WARM_UP_4, "exponent": (0.5, 0.65), "samples": (7.4, 7.75)},
     ),
-    "kfac_5": Way(
-        "Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, larger b, q rising",
-        **{
-            **WARM_UP_5,
-            "rate": (0.12, 0.15),
-            "rate_by_size": {7000: (0.035, 0.047)},
-            "samples": (6.4, 6.6),
-            "trainer": "kfac",
-        },
-    ),
-    "ademamix_5": Way(
-        "AdEMAMix after a warm-up, 5 unrolled steps, medium b, q rising",
-        **{
-            **WARM_UP_5,
-            "rate": (0.14, 0.17),
-            "rate_by_size": {7000: (0.1, 0.125)},
-            "samples": (6.45, 6.7),
-            "optimizer": partial(Adam, betas=(0.8, 0.99)),
-            "trainer": "ademamix",
-        },
-    ),
+    "kfac_5": Way("Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, larger b, q rising", **KFAC_5),
     "kfac_5_less": Way(
         "Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, medium b, q rising",
-        **{
-            **WARM_UP_5,
-            "rate": (0.12, 0.15),
-            "rate_by_size": {7000: (0.035, 0.047)},
-            "samples": (5.9, 6.05),
-            "trainer": "kfac",
-        },
+        **{**KFAC_5, "samples": (5.9, 6.05)},
     ),
     "kfac_5_more": Way(
         "Adam in K-FAC's eigenbases after a warm-up, 5 unrolled steps, still larger b, q rising to 0.6-0.8",
-        **{
-            **WARM_UP_5,
-            "rate": (0.08, 0.11),
-            "rate_by_size": {7000: (0.035, 0.047)},
-            "exponent": (0.6, 0.8),
-            "samples": (6.9, 7.1),
-            "trainer": "kfac",
-        },
+        **{**KFAC_5, "rate": (0.08, 0.11), "exponent": (0.6, 0.8), "samples": (6.9, 7.1)},
     ),
+    "ademamix_5": Way("AdEMAMix after a warm-up, 5 unrolled steps, medium b, q rising", **ADEMAMIX_5),
     "ademamix_5_more": Way(
         "AdEMAMix after a warm-up, 5 unrolled steps, larger b, q rising",
-        **{
-            **WARM_UP_5,
-            "rate": (0.1, 0.14),
-            "rate_by_size": {7000: (0.09, 0.115)},
-            "samples": (6.8, 7.0),
-            "optimizer": partial(Adam, betas=(0.8, 0.99)),
-            "trainer": "ademamix",
-        },
+        **{**ADEMAMIX_5, "rate": (0.1, 0.14), "rate_by_size": {7000: (0.09, 0.115)}, "samples": (6.8, 7.0)},
     ),
     "lm_5_warm_up_many": Way(
         "Adam at the highest rates after a warm-up, 5 unrolled steps, 24 draws, q rising, then Levenberg-Marquardt",

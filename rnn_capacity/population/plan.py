@@ -79,8 +79,7 @@ def plan_member(index: int, member: Member, mappable: dict[str, bool], device: t
         mappable[form] = can_run_together(module.network)
     # a stream's later pieces leave the learned initial state alone, and torch.optim passes over it
     together = mappable[form] and not member.task.carries_state
-    settings = {} if optimizer is None else optimizer_settings(member.optimizer)
-    # the rates are found by stepping through a schedule, which the member's own may not be
+    # a schedule of its own is stepped through for the rates: the member's stays at the first step
     rates = None if optimizer is None else learning_rates(*module.build_optimizer(member.max_steps), member.max_steps)
     if optimizer is None or rates is None or not together:
         return MemberPlan(index, member, None, False, {}, torch.empty(0), None, "", "")
@@ -97,7 +96,7 @@ def plan_member(index: int, member: Member, mappable: dict[str, bool], device: t
         member,
         optimizer,
         kernel,
-        settings,
+        optimizer_settings(member.optimizer),
         rates,
         member.task.loss_exponents(member.max_steps),
         data_key=f"{task_key} {member.task.samples}",

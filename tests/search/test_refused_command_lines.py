@@ -78,6 +78,7 @@ def test_a_study_with_another_definition_is_rejected(searching: ToySearch, capsy
         (["--trainer.max_steps=-1"], {}, ["max_steps must be at least 1, got -1"]),
         (["--ckpt_path=some.ckpt"], {}, ["ckpt_path must be an existing file, got 'some.ckpt'"]),
         (["--cells=rnn,foo"], {}, ["cell must be one of rnn, irnn", "got 'foo'"]),
+        (["--depths=1,01"], {}, ["depths must be different items with commas between them, got '1,01'"]),
         (["--depths=one"], {}, ["depths must be positive integers", "1,2,4", "got 'one'"]),
         (["--sizes=300,,1000"], {}, ["sizes must be different items", "got '300,,1000'"]),
         (["--sizes=3"], {}, ["max_parameters must be at least", "got 3"]),

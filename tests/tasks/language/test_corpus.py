@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import urllib.error
@@ -211,6 +212,20 @@ def test_an_archive_of_another_hash_is_rejected_and_removed(tmp_path: Path, monk
     with pytest.raises(
         ValueError, match=rf"^corpus text8 must have sha256 {TEXT8_SHA256}, got {hashlib.sha256(content).hexdigest()}"
     ):
+        Language(corpus="text8", download=True, cache_dir=str(tmp_path)).prepare_data()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_leaves_no_part_of_the_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = archive("of the anarchists")
+    served(monkeypatch, content)
+    monkeypatch.setattr(corpus, "TEXT8_SHA256", hashlib.sha256(content).hexdigest())
+
+    def copy(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(corpus.shutil, "copyfileobj", copy)
+    with pytest.raises(ValueError, match=r"^corpus text8 must be downloadable .* No space left on device"):
         Language(corpus="text8", download=True, cache_dir=str(tmp_path)).prepare_data()
     assert not list(tmp_path.iterdir())
 
